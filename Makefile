@@ -1,0 +1,31 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+setup: .venv/installed  ## create .venv with everything in it
+
+census: setup  ## set up, and cook a workflow that reads the whole Python standard library
+	$(BIN)/prodigy cook workflows/census.yaml --param python=$(PYTHON)
+
+lint: setup  ## ruff
+	$(BIN)/ruff check prodigy tests
+	$(BIN)/ruff format --check prodigy tests
+
+types: setup  ## mypy, strict
+	$(BIN)/mypy
+
+test: setup  ## the tests
+	$(BIN)/python -m pytest
+
+check: lint types test  ## everything that must hold before a commit
+
+.PHONY: help setup census lint types test check

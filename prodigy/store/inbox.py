@@ -1,0 +1,112 @@
+"""Orders to the owner of a live run, as files in the run's inbox.
+
+Only the owner writes a run's log; whoever else wants something of the run leaves a file here, which appears
+whole or not at all, and the owner turns it into a signal. Files are numbered: orders come in the order they
+were given, whatever the clock does.
+"""
+
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from prodigy.errors import DamagedState
+from prodigy.store.files import (
+    existing_folder,
+    locked,
+    private_folder,
+    read_private,
+    refused,
+    write_atomically,
+)
+
+ORDER_BYTES_MAX = 64 * 1024
+REFUSED = ".refused"
+
+_NAME = re.compile(r"([0-9]{1,15})\.json")
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True, tag="stop"):
+    """Interrupt the run as Ctrl-C would; `by` says who asks, for the log."""
+
+    by: str
+
+
+Order = Stop
+
+_decoder = msgspec.json.Decoder(Order)
+
+
+class Taken(NamedTuple):
+    """The orders found, oldest first, and a sentence for each file that is none."""
+
+    orders: list[Order]
+    refused: list[str]
+
+
+def send(folder: Path, order: Order) -> None:
+    """Leave an order in the inbox, durable on return.
+
+    Raises:
+        DamagedState: the inbox is a symlink or somebody else's.
+        StorageFailure: the disk refused.
+    """
+    private_folder(folder)
+    with locked(folder / ".lock"):
+        names = map(_NAME.fullmatch, os.listdir(folder))
+        number = max((int(match[1]) for match in names if match), default=0) + 1
+        write_atomically(folder / f"{number:06}.json", msgspec.json.encode(order))
+
+
+def take(folder: Path) -> Taken:
+    """Return the orders that wait and remove them; an inbox that is missing has none.
+
+    What is no order is moved to `.refused` beside them, never followed, and named.
+
+    Raises:
+        DamagedState: the inbox is a symlink or somebody else's.
+        StorageFailure: the disk refused to remove an order, which would else be obeyed again and again.
+    """
+    taken = Taken([], [])
+    if not existing_folder(folder):
+        return taken
+    for name in sorted(os.listdir(folder), key=_age):
+        if name.startswith("."):
+            continue  # ours: the lock, a file being written, what was refused
+        path = folder / name
+        try:
+            taken.orders.append(_read(path))
+            path.unlink()
+        except (DamagedState, msgspec.DecodeError) as error:
+            taken.refused.append(f"the order {name!a} is none: {error}")
+            _move_aside(path)
+        except OSError as error:
+            raise refused(path, error) from error
+    return taken
+
+
+def waits(folder: Path) -> bool:
+    """Whether an order waits in the inbox; nothing is changed."""
+    return existing_folder(folder) and any(_NAME.fullmatch(name) for name in os.listdir(folder))
+
+
+def _age(name: str) -> tuple[int, str]:
+    match = _NAME.fullmatch(name)
+    return (int(match[1]) if match else 0, name)
+
+
+def _read(path: Path) -> Order:
+    if not _NAME.fullmatch(path.name):
+        raise DamagedState("it is not named like one")
+    return _decoder.decode(read_private(path, bytes_max=ORDER_BYTES_MAX))
+
+
+def _move_aside(path: Path) -> None:
+    aside = private_folder(path.parent / REFUSED)
+    try:
+        path.rename(aside / f"{secrets.token_hex(4)}-{path.name[:100]}")
+    except OSError as error:
+        raise refused(path, error) from error

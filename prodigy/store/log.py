@@ -1,0 +1,366 @@
+"""Append turns to a run's event log, and check and read them back.
+
+A turn is durable as a whole or not at all: its last record carries `commit`. A record is one line,
+
+    {"seq":7,"time":"2026-01-31T09:00:00.000000Z","type":"…",…,"commit":true,"chain":"<16 hex>"}
+
+and `chain` hashes the previous chain and the line before that key, so a lost, doubled, swapped or
+altered line shows at once, without decoding any JSON. Bodies arrive encoded: the log knows no events.
+
+What a crash leaves behind is at most one unfinished turn at the end: it is cut, kept beside the log and
+reported. Anything else is damage and refused. Only the run's owner opens a `Log`; readers use `scan`.
+"""
+
+import itertools
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from prodigy.errors import DamagedState, StorageFailure
+from prodigy.store.files import (
+    CHUNK_BYTES,
+    open_private,
+    refused,
+    sync,
+    sync_data,
+    sync_folder,
+    write_all,
+    write_atomically,
+)
+
+EVENT_BYTES_MAX = 64 * 1024
+LINE_BYTES_MAX = EVENT_BYTES_MAX + 1024  # the event, and room for seq, time, commit and chain
+
+REWRITTEN_BYTES_MAX = 1 << 20  # how much of the end of a log is written again when it is opened
+
+_COMMIT = b',"commit":true'
+_CHAIN = b',"chain":"'
+_TAIL_BYTES = len(_CHAIN) + 16 + len('"}')
+_MARK = _COMMIT + _CHAIN
+_SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
+# What ends a turn. One wrong byte does not hide it: a flipped bit must not make two turns look like one. Nor
+# can an event's fields forge it, not even a captured log: in JSON no newline is bare, and `,` parts objects.
+_TURN_END = re.compile(
+    b"|".join(
+        [re.escape(_MARK[:i]) + b"." + re.escape(_MARK[i + 1 :]) + rb'.{16}"\}\n' for i in range(len(_MARK))]
+        + [re.escape(_MARK) + rb'.{16}(?:.\}|".)\n', re.escape(_MARK) + rb'.{16}"\}[^,](?=\{"seq":)']
+    ),
+    re.S,
+)
+_TURN_END_BYTES = len(_MARK) + 16 + len('"}\n')
+_WINDOW_BYTES = _TURN_END_BYTES + len('{"seq":')
+
+
+class Position(NamedTuple):
+    """A place between two turns: the last record's seq and chain."""
+
+    seq: int
+    chain: str
+
+
+class Record(NamedTuple):
+    """One line of a committed turn, whole, without its newline."""
+
+    seq: int
+    time: str
+    line: bytes
+
+
+class TornTail(NamedTuple):
+    """An unfinished turn at the end of a log: where it starts, how long it is, where its bytes are kept."""
+
+    offset: int
+    size_bytes: int
+    kept: Path | None = None
+
+
+START = Position(0, "0" * 16)
+
+
+def frame(position: Position, turn: Sequence[tuple[str, bytes]]) -> tuple[bytes, Position]:
+    """Return the lines of one turn and the position after it. The last line carries `commit`.
+
+    Args:
+        position: where the log ends now.
+        turn: (time, body) of each event; the body is a JSON object with at least one field.
+    """
+    assert turn, "a turn has at least one event"
+    seq, chain = position
+    lines = []
+    for index, (time, body) in enumerate(turn, start=1):
+        assert body[:2] == b'{"' and body[-1:] == b"}" and b"\n" not in body, "a body is a one-line object"
+        assert len(body) <= EVENT_BYTES_MAX, f"an event of {len(body)} bytes; stow its fields first"
+        seq += 1
+        line = b'{"seq":%d,"time":"%b",%b' % (seq, time.encode(), body[1:-1])
+        if index == len(turn):
+            line += _COMMIT
+        chain = blake2b(chain.encode() + line, digest_size=8).hexdigest()
+        lines.append(line + _CHAIN + chain.encode() + b'"}\n')
+    return b"".join(lines), Position(seq, chain)
+
+
+class Scan:
+    """A checked pass over a log's bytes, once: iterate for records, or `verify` without making any.
+
+    Only whole committed turns come out. When the pass is over, `end` and `end_offset` tell where the
+    last of them ends, and `torn` what follows it. Memory: one chunk and one turn.
+
+    Raises, while iterating:
+        DamagedState: a bad line that no crash explains, or a log shorter than `witness_seq`.
+    """
+
+    def __init__(self, data: Iterable[bytes], start: Position, *, witness_seq: int, name: str) -> None:
+        self._data = iter(data)
+        self._start = start
+        self._witness_seq = witness_seq
+        self._name = name
+        self.end = start
+        self.end_offset = 0
+        self.torn: TornTail | None = None
+
+    def __iter__(self) -> Iterator[Record]:
+        for first, lines in self.turns():
+            yield from records(first, lines)
+
+    def verify(self) -> Self:
+        """Check every line to the end and return self."""
+        for _ in self.turns():
+            pass
+        return self
+
+    def turns(self) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield (first seq, lines) of each committed turn. The loop is tight: a million lines pass it."""
+        chain, seq = self._start.chain.encode(), self._start.seq
+        offset, rest, turn = 0, b"", list[bytes]()
+        for chunk in self._data:
+            lines = (rest + chunk).split(b"\n")
+            rest = lines.pop()
+            for index, line in enumerate(lines):
+                head = line[:-_TAIL_BYTES]
+                digest = blake2b(chain + head, digest_size=8).hexdigest().encode()
+                seq += 1
+                is_framed = line.endswith(_CHAIN + digest + b'"}') and line.startswith(b'{"seq":%d,"time":"' % seq)
+                if not is_framed or len(line) > LINE_BYTES_MAX:
+                    return self._finish(offset, seq, b"\n".join([*lines[index:], rest]))
+                chain = digest
+                offset += len(line) + 1
+                turn.append(line)
+                if head.endswith(_COMMIT):
+                    self.end, self.end_offset = Position(seq, chain.decode()), offset
+                    yield seq - len(turn) + 1, turn
+                    turn = []
+            if len(rest) > LINE_BYTES_MAX:
+                break
+        return self._finish(offset, seq + 1, rest)
+
+    def _finish(self, offset: int, seq: int, rest: bytes) -> None:
+        """Judge what follows the last good line: nothing, a torn tail, or damage."""
+        found = _SEQ.match(rest)
+        is_other = found is not None and int(found[1]) != seq  # lost, doubled or swapped: no crash does that
+        size, turn_ends, last_end = _survey(rest, self._data)
+        is_one_turn = turn_ends == 0 or (turn_ends == 1 and last_end == size)
+        if is_other or not is_one_turn:
+            raise self._damaged(f"line {seq - self._start.seq} (offset {offset}) is not what was written")
+        if self.end.seq < self._witness_seq:
+            raise self._damaged(
+                f"line {seq - self._start.seq} (offset {offset}) should be event {seq}, but the log ends "
+                f"at event {self.end.seq} and a checkpoint has seen event {self._witness_seq}"
+            )
+        end = offset + size
+        self.torn = TornTail(self.end_offset, end - self.end_offset) if end > self.end_offset else None
+
+    def _damaged(self, what: str) -> DamagedState:
+        return DamagedState(
+            f"{self._name}: {what}; nothing was run",
+            hint="Start it over with `prodigy resume <id> --force`.",
+        )
+
+
+def records(first: int, lines: list[bytes]) -> Iterator[Record]:
+    """Yield the records of one turn; `first` is the seq of its first line."""
+    for seq, line in enumerate(lines, start=first):
+        time = line.index(b'"time":"') + 8
+        yield Record(seq, line[time : line.index(b'"', time)].decode(), line)
+
+
+def _survey(rest: bytes, more: Iterator[bytes]) -> tuple[int, int, int]:
+    """Return the size of what is left, how many turns end in it (2: or more) and where the last ends."""
+    size = turn_ends = last_end = 0
+    kept = b""  # so that an end across two chunks is seen
+    for chunk in itertools.chain([rest], more):
+        window = kept + chunk
+        base = size - len(kept)
+        for mark in _TURN_END.finditer(window):
+            if base + mark.end() > last_end:
+                turn_ends, last_end = turn_ends + 1, base + mark.end()
+        size += len(chunk)
+        kept = window[-_WINDOW_BYTES + 1 :]
+        if turn_ends > 1:
+            break
+    return size, turn_ends, last_end
+
+
+def scan(data: Iterable[bytes], start: Position = START, *, witness_seq: int = 0, name: str = "the log") -> Scan:
+    """Return a checked pass over a log's chunks of bytes.
+
+    Args:
+        start: the position that the first line continues from.
+        witness_seq: the last seq that a checkpoint has seen; a log that ends before it is damaged.
+        name: what messages call the log; its path.
+    """
+    return Scan(data, start, witness_seq=witness_seq, name=name)
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """Yield a log's bytes in chunks of 1 MiB. A log that is missing or cannot be read is `DamagedState`."""
+    descriptor = _open_log(path, os.O_RDONLY)
+    try:
+        while chunk := os.read(descriptor, CHUNK_BYTES):
+            yield chunk
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+class Log:
+    """The log file of one generation, open for appending. Only the run's owner has one.
+
+    The first write or sync that fails is the last: every later append is refused, because after a
+    failed sync nobody knows what the disk holds. Opening the log anew finds out.
+    """
+
+    def __init__(self, path: Path, descriptor: int, position: Position) -> None:
+        self.path = path
+        self.position = position
+        self._descriptor = descriptor
+        self._failure: str | None = None
+
+    @classmethod
+    def create(cls, path: Path, start: Position = START) -> Self:
+        """Create an empty log that continues from `start`; one that exists already is refused."""
+        try:
+            descriptor = open_private(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+            try:
+                sync_folder(path.parent)
+            except OSError:
+                os.close(descriptor)
+                raise
+        except OSError as error:
+            raise refused(path, error) from error
+        return cls(path, descriptor, start)
+
+    @classmethod
+    def open_existing(
+        cls, path: Path, start: Position = START, *, witness_seq: int = 0
+    ) -> tuple[Self, TornTail | None]:
+        """Check a whole log and open it for appending, as `open_checked` does.
+
+        Raises:
+            DamagedState: the log is missing, altered, or shorter than `witness_seq`.
+            StorageFailure: the disk refused to mend it.
+        """
+        checked = scan(read_chunks(path), start, witness_seq=witness_seq, name=str(path)).verify()
+        return cls.open_checked(path, checked)
+
+    @classmethod
+    def open_checked(cls, path: Path, checked: Scan) -> tuple[Self, TornTail | None]:
+        """Open a log that `checked` has passed over to its end; a torn tail is cut, kept beside it and returned.
+
+        Recovery can be killed and repeated: the tail is kept durably before it is cut. Memory: the torn tail.
+
+        Raises:
+            StorageFailure: the disk refused to mend it.
+        """
+        torn = checked.torn
+        try:
+            kept = _mend(path, end=checked.end_offset, torn=torn)
+        except OSError as error:
+            raise refused(path, error) from error
+        descriptor = _open_log(path, os.O_RDWR | os.O_APPEND)
+        return cls(path, descriptor, checked.end), torn and torn._replace(kept=kept)
+
+    def append(self, turn: Sequence[tuple[str, bytes]], *, sync: bool) -> Position:
+        """Write one turn, durable on return if `sync`, and return the position after it.
+
+        Raises:
+            StorageFailure: this or an earlier write failed; the log takes nothing any more.
+        """
+        if self._failure:
+            raise StorageFailure(self._failure, hint="`prodigy resume` opens the log anew.")
+        data, position = frame(self.position, turn)
+        try:
+            write_all(self._descriptor, data)
+            if sync:
+                sync_data(self._descriptor)
+        except OSError as error:
+            self._failure = refused(self.path, error).message
+            raise refused(self.path, error) from error
+        except BaseException:  # a KeyboardInterrupt may have left half a record
+            self._failure = f"writing {self.path} was broken off"
+            raise
+        self.position = position
+        return position
+
+    def close(self) -> None:
+        """Close the file; nothing is synced and nothing can be appended any more."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor, self._failure = -1, f"{self.path} is closed"
+
+
+def _open_log(path: Path, flags: int) -> int:
+    try:
+        return open_private(path, flags)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> DamagedState:
+    return DamagedState(
+        f"cannot read the log {path}: {error.strerror}",
+        hint="If the run's folder is gone: `prodigy resume <id> --from-checkpoint mirror`.",
+    )
+
+
+def _mend(path: Path, *, end: int, torn: TornTail | None) -> Path | None:
+    """Make the log whole and durable up to `end`; return where the torn bytes behind it are kept.
+
+    The last bytes are written again, unchanged: after a failed sync they may be in memory only and yet count
+    as clean, so that a mere sync would succeed and store nothing.
+    """
+    kept = None
+    descriptor = _open_log(path, os.O_RDWR)  # no O_APPEND: with it Linux ignores the offset of a pwrite
+    try:
+        if torn:
+            kept = _keep(path, descriptor, torn)
+            os.ftruncate(descriptor, end)
+        start = max(0, end - REWRITTEN_BYTES_MAX)
+        _write_at(descriptor, start, os.pread(descriptor, end - start, start))
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+    return kept
+
+
+def _write_at(descriptor: int, offset: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[written:], offset + written
+
+
+def _keep(path: Path, descriptor: int, torn: TornTail) -> Path:
+    """Copy the torn bytes beside the log and return where; what an earlier recovery kept stays."""
+    chunks, offset = list[bytes](), torn.offset
+    while chunk := os.pread(descriptor, CHUNK_BYTES, offset):
+        chunks.append(chunk)
+        offset += len(chunk)
+    data = b"".join(chunks)
+    digest = blake2b(data, digest_size=4).hexdigest()  # a recovery that is repeated finds the same name
+    kept = path.with_name(f"{path.name}.torn-{torn.offset}-{digest}")
+    write_atomically(kept, data)
+    return kept

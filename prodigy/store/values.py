@@ -1,0 +1,85 @@
+"""Values too large for the log, as files named by their digest.
+
+A value is on disk before the event that names it is: an event can then never name what is not there. The name
+is the sha256 of the contents, so a value is written once however often it occurs, and an altered one shows.
+"""
+
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+
+from prodigy.errors import DamagedState
+from prodigy.store.files import (
+    open_private,
+    private_folder,
+    read_private,
+    refused,
+    sync,
+    sync_folder,
+    write_atomically,
+)
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Values:
+    """The folder of a run's large values. Several processes may put values at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._is_ready = False
+
+    def put(self, data: bytes) -> str:
+        """Store a value, durable on return, and return its digest: 64 hexadecimal digits.
+
+        Raises:
+            DamagedState: something that is no file of ours stands in its place.
+            StorageFailure: the disk refused.
+        """
+        if not self._is_ready:
+            private_folder(self.folder)
+            self._is_ready = True
+        digest = sha256(data).hexdigest()
+        path = self.folder / digest
+        try:
+            if _is_stored(path, data):
+                return digest
+        except OSError as error:
+            raise refused(path, error) from error
+        write_atomically(path, data)
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """Return the value of this digest.
+
+        Raises:
+            DamagedState: the digest is none, or its file is missing, altered or no file of ours.
+        """
+        if not _DIGEST.fullmatch(digest):
+            raise DamagedState(f"{digest[:100]!a} does not name a stored value", hint=_WAY_OUT)
+        path = self.folder / digest
+        try:
+            data = read_private(path)
+        except OSError as error:
+            raise DamagedState(f"the stored value {path} cannot be read: {error.strerror}", hint=_WAY_OUT) from error
+        if sha256(data).hexdigest() != digest:
+            raise DamagedState(f"the stored value {path} is not what was written", hint=_WAY_OUT)
+        return data
+
+
+_WAY_OUT = "Go on from the mirror with `prodigy resume <id> --from-checkpoint mirror`, or start over with `--force`."
+
+
+def _is_stored(path: Path, data: bytes) -> bool:
+    """Return whether the file is there, right and durable; its writer may have died before its sync."""
+    try:
+        descriptor = open_private(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    with os.fdopen(descriptor, "rb") as file:
+        if file.read(len(data) + 1) != data:
+            return False
+        sync(descriptor)
+    sync_folder(path.parent)
+    return True
