@@ -1,0 +1,1 @@
+"""What should happen: the workflow document, compiled into a frozen plan. Pure."""

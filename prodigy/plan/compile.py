@@ -1,0 +1,408 @@
+"""Compile a workflow file into a plan: what the author wrote becomes what it means.
+
+The document is walked once, in its own order. At every place the names known *there* decide which `${…}` are
+ours, so a reference to a step that comes later is found here and not in the middle of a night. All mistakes
+are noted in the file's `Source` and raised together; a plan is only ever made from a file without any.
+
+While it walks, the compiler notes what the plan must remember of each step: whose output is referred to, and
+whose failure is answered by the `when` of a later sibling.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
+from pathlib import PurePath
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import msgspec
+
+from prodigy.errors import Problem
+from prodigy.plan import address, expression, shell
+from prodigy.plan.declared import NAMESPACES, Declared, declare, every_step
+from prodigy.plan.document import examine
+from prodigy.plan.nodes import (
+    ROOT,
+    Backoff,
+    CaptureFormat,
+    Claude,
+    Command,
+    Handlers,
+    Node,
+    OnInterrupt,
+    Plan,
+    Policy,
+    Retry,
+    Run,
+    Sequence,
+    Shell,
+)
+from prodigy.plan.notices import notices
+from prodigy.plan.reference import (
+    NAME,
+    Names,
+    Reference,
+    Syntax,
+    Template,
+    parse_template,
+    references,
+    suggestion,
+)
+from prodigy.plan.source import Fields, Scalar, Source
+from prodigy.plan.written import Document, HandlersAsWritten, RetryAsWritten, Step, is_template, seconds_of
+
+GRACE_S = 5.0
+INITIAL_DELAY_S = 1.0
+MAX_DELAY_S = 30.0
+DEFINITION_CHARS = 16
+STEPS_MAX = 10_000
+LATER_NAMES_MAX = 20
+RESULTS = (
+    "output",
+    "output_file",
+    "stderr",
+    "exit_code",
+    "success",
+    "partial_success",
+    "error",
+    "duration",
+    "attempts",
+)
+
+_PLAIN = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_-]{0,99})\}")
+
+Parsed = TypeVar("Parsed")
+
+
+def compile_workflow(
+    data: bytes,
+    *,
+    file: str,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+    environment: Names = frozenset(),
+) -> Plan:
+    """Return the plan that the bytes of a workflow file mean.
+
+    Args:
+        file: what messages call the file; its stem names a workflow without a name.
+        parameters: values from the command line; each replaces the variable of its name or is a new one.
+        environment: names of the environment variables that exist.
+
+    Raises:
+        WorkflowProblem: every mistake that can be found, each with line and column.
+        UsageProblem: a parameter whose name cannot be one.
+    """
+    return _compiled(data, file, parameters, environment)[-1]
+
+
+def workflow_notices(
+    data: bytes,
+    *,
+    file: str,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+    environment: Names = frozenset(),
+) -> list[Problem]:
+    """Return what is legal in a workflow file but may not be meant; raises as `compile_workflow` does."""
+    return notices(*_compiled(data, file, parameters, environment))
+
+
+def _compiled(
+    data: bytes, file: str, parameters: Mapping[str, Any], environment: Names
+) -> tuple[Source, Document, Declared, Plan]:
+    source, document = examine(data, file=file)
+    if document is None:
+        source.raise_problems()
+    assert document is not None, "a file that cannot be read has problems"
+    steps = list(every_step(document.commands))
+    if len(steps) > STEPS_MAX:
+        source.report(steps[STEPS_MAX], f"a workflow has at most {STEPS_MAX} steps")
+        source.raise_problems()
+    declared = declare(source, document, parameters)
+    compilation = _Compilation(source, document, declared, environment)
+    compilation.compile_root()
+    source.raise_problems()
+    return source, document, declared, compilation.plan(digest=sha256(data).hexdigest())
+
+
+class _Compilation:
+    """One walk over a document: the nodes made, the names known so far, and what refers to what."""
+
+    def __init__(self, source: Source, document: Document, declared: Declared, environment: Names) -> None:
+        self.source = source
+        self.document = document
+        self.declared = declared
+        self.environment = environment | declared.environment
+        self.nodes: dict[str, Node] = {}
+        self.kept: set[str] = set()
+        self.recent: dict[str, list[str]] = {"shell": [], "claude": []}
+        self.owners: list[str] = []
+        self.addresses: dict[str, str] = {}
+        self.known: Names = frozenset(declared.variables)
+        self.env = self._environment(document.env)
+        self.known |= declared.environment
+        self.working_dir = self._template(document.working_dir)
+        self.known |= frozenset(NAMESPACES)
+
+    def compile_root(self) -> None:
+        self._sequence(self.document.commands, at=ROOT, parent="")
+
+    def plan(self, *, digest: str) -> Plan:
+        name, grace = self.document.name, self.document.grace
+        replace = msgspec.structs.replace
+        return Plan(
+            name=name.text.strip() if name else PurePath(self.source.file).stem,
+            nodes={at: replace(n, keeps_output=True) if at in self.kept else n for at, n in self.nodes.items()},
+            variables=self.declared.variables,
+            env=self.env,
+            grace_s=_seconds(grace, GRACE_S),
+            digest=digest,
+        )
+
+    # Nodes ------------------------------------------------------------------------------------------------
+
+    def _sequence(self, steps: tuple[Step, ...], *, at: str, parent: str) -> None:
+        prefix = None if at == ROOT else at
+        children = [address.of_step(_text(step.id), index, parent=prefix) for index, step in enumerate(steps)]
+        self.nodes[at] = Node(address=at, body=Sequence(), parent=parent)
+        answers: dict[str, list[str]] = {}
+        siblings: dict[str, str] = {}
+        for index, (child, step) in enumerate(zip(children, steps, strict=True)):
+            if self.source.is_full:
+                return
+            when = self._step(step, at=child, parent=at, index=index)
+            for name in _names_in(when):
+                if name in siblings:
+                    answers.setdefault(siblings[name], []).append(child)
+            if step.id is not None:
+                siblings[step.id.text] = child
+        body = Sequence(children=tuple(children), answers={child: tuple(later) for child, later in answers.items()})
+        self.nodes[at] = Node(address=at, body=body, parent=parent)
+
+    def _step(self, step: Step, *, at: str, parent: str, index: int) -> expression.Expression | None:
+        """Make the nodes of a step and its handlers; return its condition."""
+        when = self._parsed(step.when, expression.parse, self.known, expression.references) if step.when else None
+        policy = self._policy(step, at, when)
+        command = self._command(step)
+        self.nodes[at] = Node(
+            address=at,
+            body=Run(command=command),
+            parent=parent,
+            index=index,
+            id=_text(step.id),
+            name=_text(step.name),
+            line=step.line,
+            policy=policy,
+            definition=_definition(command, policy),
+        )
+        self._remember(step, at)
+        if step.on_failure is not None:
+            self.owners.append(at)
+            self._sequence(step.on_failure.commands, at=address.of_handlers(at), parent=at)
+            self.owners.pop()
+        if step.capture_output is not None:
+            self.known |= {step.capture_output.text}
+        return when
+
+    def _remember(self, step: Step, at: str) -> None:
+        """Make the step's id known, and the step one whose output `${shell.output}` may mean from now on."""
+        if step.id is not None:
+            self.known |= {step.id.text}
+            self.addresses.setdefault(step.id.text, at)
+        if step.when is None and not self.owners:
+            self.recent[step.kind] = []
+        self.recent[step.kind].append(at)
+
+    def _command(self, step: Step) -> Command:
+        env = {**self.env, **self._environment(step.env)}
+        working_dir = self._template(step.working_dir) if step.working_dir else self.working_dir
+        text = step.command.text
+        if step.kind == "claude":
+            if step.interpreter is not None:
+                self.source.report(step.interpreter, "'interpreter' is for shell steps")
+            return Claude(text=text, prompt=self._template(step.command), env=env, working_dir=working_dir)
+        interpreter = _text(step.interpreter or self.document.interpreter) or "sh"
+        script = self._script(step, interpreter)
+        return Shell(text=text, script=script, interpreter=interpreter, env=env, working_dir=working_dir)
+
+    def _script(self, step: Step, interpreter: str) -> shell.Script:
+        """A name that only the workflow's `env` has is the shell's own where the step sets it anew."""
+        own = frozenset(name.text for name, _ in (step.env.entries if step.env else ()))
+        environment = self.environment | own if own else self.environment
+        names = self.known - (own & self.declared.environment - self._values_known()) if own else self.known
+
+        def parse(text: str, names: Names) -> shell.Script:
+            return shell.parse_script(text, names, interpreter=interpreter, environment=environment)
+
+        script = self._parsed(step.command, parse, names, shell.references)
+        if script is None:
+            return parse("", frozenset())
+        self._check_later(step.command, parse, names, environment)
+        return script
+
+    def _values_known(self) -> Names:
+        """Return the names that a step or a variable has given a value so far."""
+        steps = self.declared.ids.keys() | self.declared.captures.keys()
+        return self.known & (steps | self.declared.variables.keys())
+
+    def _policy(self, step: Step, at: str, when: expression.Expression | None) -> Policy:
+        if step.checkpoint is not None and self.owners:
+            self.source.report(step.checkpoint, "'checkpoint' cannot stand inside on_failure", hint="remove it")
+        if step.capture_format is not None and step.capture_output is None:
+            self.source.report(step.capture_format, "'capture_format' needs capture_output", hint="add a name")
+        return Policy(
+            when=when,
+            retry=self._retry(step.retry),
+            timeout=self._timeout(step.timeout),
+            on_failure=self._handlers(step.on_failure, at),
+            allow_failure=_is_true(step.allow_failure),
+            checkpoint=_is_true(step.checkpoint),
+            on_interrupt=_choice(step.on_interrupt, OnInterrupt, "rerun"),
+            capture=_text(step.capture_output),
+            capture_format=_choice(step.capture_format, CaptureFormat, "text"),
+        )
+
+    def _retry(self, written: Scalar | RetryAsWritten | None) -> Retry | None:
+        if written is None:
+            return None
+        if isinstance(written, Scalar):
+            attempts = self._template(written) if is_template(written) else _integer(written, 0) + 1
+            return Retry(attempts=attempts, is_further=is_template(written))
+        initial_delay_s = _seconds(written.initial_delay, INITIAL_DELAY_S)
+        return Retry(
+            attempts=self._count(written.attempts),
+            backoff=_choice(written.backoff, Backoff, "exponential"),
+            initial_delay_s=initial_delay_s,
+            max_delay_s=_seconds(written.max_delay, max(MAX_DELAY_S, initial_delay_s)),
+            jitter=_is_true(written.jitter),
+            retry_on=tuple(reason.value for reason in written.retry_on if isinstance(reason.value, int | str)),
+        )
+
+    def _count(self, written: Scalar | None) -> int | Template:
+        return self._template(written) if written and is_template(written) else _integer(written, 1)
+
+    def _timeout(self, written: Scalar | None) -> float | Template | None:
+        if written is None:
+            return None
+        return self._template(written) if is_template(written) else seconds_of(written)
+
+    def _handlers(self, written: HandlersAsWritten | None, at: str) -> Handlers | None:
+        if written is None:
+            return None
+        repairs = _integer(written.max_attempts, 1 if _is_true(written.retry_original) else 0)
+        if written.retry_original and written.max_attempts and not written.retry_original.value:
+            message = "'max_attempts' tries the step again, and retry_original: false forbids it"
+            self.source.report(written.max_attempts, message, hint="remove one of them")
+        fail_workflow = _is_true(written.fail_workflow)
+        return Handlers(address=address.of_handlers(at), repairs=repairs, fail_workflow=fail_workflow)
+
+    # References -------------------------------------------------------------------------------------------
+
+    def _environment(self, fields: Fields | None) -> dict[str, Template]:
+        entries = fields.entries if fields else ()
+        return {name.text: self._template(value) for name, value in entries if isinstance(value, Scalar)}
+
+    def _template(self, scalar: Scalar | None) -> Template:
+        """Return the pieces of a text; null is empty."""
+        if scalar is None or scalar.value is None:
+            return ()
+        return self._parsed(scalar, parse_template, self.known, references) or ()
+
+    def _parsed(
+        self,
+        scalar: Scalar,
+        parse: Callable[[str, Names], Parsed],
+        names: Names,
+        referred: Callable[[Parsed], Iterable[Reference]],
+    ) -> Parsed | None:
+        """Return what `parse` makes of a text and note what it refers to, or note why it cannot be read."""
+        try:
+            parsed = parse(scalar.text, names)
+        except Syntax as error:
+            self._refuse(scalar, error)
+            return None
+        for reference in referred(parsed):
+            self._refer(scalar, reference)
+        return parsed
+
+    def _refuse(self, scalar: Scalar, error: Syntax) -> None:
+        name = NAME.match(scalar.text, error.offset + 2)
+        if name is None or not self._report_later(scalar, error.offset, name.group()):
+            self.source.report_inside(scalar, error.offset, error.message, hint=error.hint)
+
+    def _report_later(self, scalar: Scalar, offset: int, name: str) -> bool:
+        """Note a reference to what a step gives that has not run at this place; return whether it is one."""
+        place = self.declared.where(name)
+        if place is None or name in self.known:
+            return False
+        message = f"{name!r} comes later: the step on line {place.line} gives it"
+        self.source.report_inside(scalar, offset, message, hint="a reference looks back, never ahead")
+        return True
+
+    def _check_later(
+        self, scalar: Scalar, parse: Callable[[str, Names], shell.Script], names: Names, environment: Names
+    ) -> None:
+        """Note a plain `${name}` of a later step, which the shell would take for a variable that is empty.
+
+        It is one if it would be ours with that name known; where the script assigns it, that is refused.
+        """
+        plain: dict[str, int] = {}
+        for match in _PLAIN.finditer(scalar.text):
+            plain.setdefault(match["name"], match.start())
+        unknown = [name for name in plain if name not in self.known and name not in environment]
+        for name in [name for name in unknown if self.declared.where(name)][:LATER_NAMES_MAX]:
+            try:
+                script = parse(scalar.text, names | {name})
+            except Syntax:
+                continue
+            if any(reference.path[0] == name for reference in shell.references(script)):
+                self._report_later(scalar, plain[name], name)
+                return
+
+    def _refer(self, scalar: Scalar, reference: Reference) -> None:
+        """Note a reference: what it needs kept, and whether there is such a result."""
+        name, result = str(reference.path[0]), reference.path[1] if len(reference.path) > 1 else None
+        known = NAMESPACES.get(name) or (RESULTS if name in self.addresses else None)
+        if known is not None and result not in known and (result is not None or name in NAMESPACES):
+            hint = suggestion(str(result), known, form=f"${{{{{name}.{{}}}}}}") or f"known: {', '.join(known)}"
+            offset = max(scalar.text.find(reference.text), 0)
+            self.source.report_inside(scalar, offset, f"{reference.text} names no result of {name!r}", hint=hint)
+        if name in self.addresses and result in (None, "output", "stderr"):
+            self.kept.add(self.addresses[name])
+        if name in self.recent and result == "output":
+            self.kept.update(self.recent[name], self.owners[-1:])
+            self.recent[name] = []
+
+
+def _names_in(when: expression.Expression | None) -> list[str]:
+    """Return each name that a condition refers to, once, in its order, so that equal files make equal plans."""
+    found = expression.references(when) if when else ()
+    return list(dict.fromkeys(str(reference.path[0]) for reference in found))
+
+
+def _definition(command: Command, policy: Policy) -> str:
+    """Return a digest of what a step runs; name, retry, timeout, when and handlers may change freely."""
+    text = (("shell", command.interpreter) if isinstance(command, Shell) else ("claude",), command.text)
+    env = sorted(command.env.items())
+    what = (text, env, command.working_dir, policy.capture, policy.capture_format)
+    return sha256(msgspec.json.encode(what)).hexdigest()[:DEFINITION_CHARS]
+
+
+def _text(scalar: Scalar | None) -> str | None:
+    return scalar.text.strip() if scalar else None
+
+
+def _is_true(scalar: Scalar | None) -> bool:
+    return scalar is not None and scalar.value is True
+
+
+def _integer(scalar: Scalar | None, default: int) -> int:
+    return scalar.value if scalar is not None and isinstance(scalar.value, int) else default
+
+
+def _seconds(scalar: Scalar | None, default_s: float) -> float:
+    amount_s = seconds_of(scalar) if scalar else None
+    return default_s if amount_s is None else amount_s
+
+
+def _choice(scalar: Scalar | None, choices: Any, default: str) -> Any:
+    return msgspec.convert(scalar.text if scalar else default, choices)

@@ -1,0 +1,139 @@
+"""The names that a workflow declares: variables, parameters, environment, ids and captures.
+
+VALUES.md decides: an id is unique and is no variable's and no other step's capture's name; a capture may
+replace a variable; a few names belong to the language.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from prodigy.errors import UsageProblem
+from prodigy.plan.reference import NAME
+from prodigy.plan.source import Fields, Scalar, Source, excerpt, plain
+from prodigy.plan.written import Document, Step
+
+RESERVED = frozenset({"item", "item_key", "item_index", "map", "shell", "claude", "workflow"})
+NAMESPACES: dict[str, tuple[str, ...]] = {
+    "shell": ("output",),
+    "claude": ("output",),
+    "workflow": ("id", "name", "path"),
+}
+ENVIRONMENT_OF_ATTEMPTS = frozenset(
+    f"PRODIGY_{name}" for name in ("RUN_ID", "RUN_DIR", "OWNER", "STEP", "ATTEMPT", "EPOCH", "ITEM_KEY")
+)
+_VERSION_LIKE = re.compile(r"v[0-9]+|mirror")
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
+_NAME_HINT = "letters, digits, _ and -, at most 100, not beginning with a digit or -"
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """Every name of a workflow: `variables` with their values, ids and captures with their places."""
+
+    variables: dict[str, Any]
+    environment: frozenset[str]
+    ids: dict[str, Scalar]
+    captures: dict[str, Scalar]
+
+    def where(self, name: str) -> Scalar | None:
+        """Return the place of the step that makes `name` known, or None when no step does."""
+        return self.ids.get(name) or self.captures.get(name)
+
+
+def declare(source: Source, document: Document, parameters: Mapping[str, Any]) -> Declared:
+    """Return the names of a document; what is wrong with any of them is noted in `source`.
+
+    Raises:
+        UsageProblem: a parameter whose name cannot be one.
+    """
+    _check_parameters(parameters, document)
+    variables = _variables(source, document.variables)
+    ids, captures = _of_steps(source, document, frozenset(variables))
+    for fields in (document.env, *(step.env for step in every_step(document.commands))):
+        _check_environment(source, fields)
+    return Declared(
+        variables={**variables, **parameters},
+        environment=frozenset(name.text for name, _ in (document.env.entries if document.env else ())),
+        ids=ids,
+        captures=captures,
+    )
+
+
+def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Yield steps and their handlers in document order; handlers nest no deeper than the document does."""
+    for step in steps:
+        yield step
+        if step.on_failure is not None:
+            yield from every_step(step.on_failure.commands)
+
+
+def _variables(source: Source, fields: Fields | None) -> dict[str, Any]:
+    entries = fields.entries if fields else ()
+    for name, _ in entries:
+        _check_name(source, name, "a variable")
+    return {name.text: plain(value) for name, value in entries}
+
+
+def _of_steps(
+    source: Source, document: Document, variables: frozenset[str]
+) -> tuple[dict[str, Scalar], dict[str, Scalar]]:
+    """Return the ids and the captures; of a name given twice the first place counts."""
+    ids: dict[str, Scalar] = {}
+    captures: dict[str, Scalar] = {}
+    steps = list(every_step(document.commands))
+    for step in steps:
+        if step.id is not None:
+            _check_id(source, step.id, ids, variables)
+            ids.setdefault(step.id.text, step.id)
+    for step in steps:
+        if step.capture_output is not None:
+            _check_capture(source, step, step.capture_output, ids)
+            captures.setdefault(step.capture_output.text, step.capture_output)
+    return ids, captures
+
+
+def _check_id(source: Source, name: Scalar, ids: Mapping[str, Scalar], variables: frozenset[str]) -> None:
+    _check_name(source, name, "an id")
+    if _VERSION_LIKE.fullmatch(name.text):
+        source.report(name, f"{name.text!r} is no id: it names a checkpoint", hint="choose another word")
+    elif earlier := ids.get(name.text):
+        source.report(name, f"the id {name.text!r} is used twice", hint=f"the first is on line {earlier.line}")
+    elif name.text in variables:
+        source.report(name, f"{name.text!r} is a variable already", hint="give the step another id")
+
+
+def _check_capture(source: Source, step: Step, name: Scalar, ids: Mapping[str, Scalar]) -> None:
+    _check_name(source, name, "a capture")
+    other = ids.get(name.text)
+    if other is not None and other is not step.id:
+        hint = f"that step is on line {other.line}"
+        source.report(name, f"{name.text!r} is the id of another step", hint=hint)
+
+
+def _check_name(source: Source, name: Scalar, what: str) -> None:
+    if not NAME.fullmatch(name.text):
+        source.report(name, f"{excerpt(name.text)!r} cannot be the name of {what}", hint=_NAME_HINT)
+    elif name.text in RESERVED:
+        source.report(name, f"{name.text!r} is a word of the language", hint="choose another name")
+
+
+def _check_environment(source: Source, fields: Fields | None) -> None:
+    for name, _ in fields.entries if fields else ():
+        if not _ENVIRONMENT_NAME.fullmatch(name.text):
+            hint = "letters, digits and _, not beginning with a digit"
+            source.report(name, f"{excerpt(name.text)!r} cannot be an environment variable", hint=hint)
+        elif name.text in ENVIRONMENT_OF_ATTEMPTS:
+            source.report(name, f"{name.text!r} is set by prodigy itself", hint="choose another name")
+
+
+def _check_parameters(parameters: Mapping[str, Any], document: Document) -> None:
+    ids = {step.id.text for step in every_step(document.commands) if step.id}
+    for name in parameters:
+        if not NAME.fullmatch(name):
+            raise UsageProblem(f"--param {excerpt(name)!r} is no name", hint=_NAME_HINT)
+        if name in RESERVED:
+            raise UsageProblem(f"--param {name}: that is a word of the language", hint="choose another name")
+        if name in ids:
+            raise UsageProblem(f"--param {name}: the workflow has a step with that id", hint="rename one of them")

@@ -1,0 +1,69 @@
+"""What is legal in a workflow and may not be meant: said by `validate`, and no reason not to run.
+
+A failure that a later step answers, a value that becomes code in another program, text of one's own that stands
+unquoted and is one word all the same, a name that usually means something else.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from prodigy.errors import Problem
+from prodigy.plan import shell
+from prodigy.plan.declared import Declared, every_step
+from prodigy.plan.nodes import Node, Plan, Run, Sequence, Shell
+from prodigy.plan.source import Scalar, Source
+from prodigy.plan.written import Document, Step
+
+MISLEADING = frozenset({"env", "last", "step", "error", "validation"})
+
+
+def notices(source: Source, document: Document, declared: Declared, plan: Plan) -> list[Problem]:
+    """Return what is to be said of a workflow without mistakes, in the file's order."""
+    nodes = {_place(step): step for step in every_step(document.commands)}
+    found = [*_misleading(source, document, declared)]
+    for node in plan.nodes.values():
+        if isinstance(node.body, Sequence):
+            found += _tolerated(source, plan, node, nodes)
+        elif step := nodes.get((node.line, node.body.command.text)):
+            found += _in_script(source, declared, node, step)
+    return sorted(found, key=lambda problem: (problem.line, problem.column))
+
+
+def _place(step: Step) -> tuple[int, str]:
+    return step.line, step.command.text
+
+
+def _tolerated(source: Source, plan: Plan, sequence: Node, steps: dict[tuple[int, str], Step]) -> Iterator[Problem]:
+    assert isinstance(sequence.body, Sequence)
+    for child, siblings in sequence.body.answers.items():
+        node = plan.nodes[child]
+        if not isinstance(node.body, Run) or node.policy.allow_failure:
+            continue
+        step = steps[(node.line, node.body.command.text)]
+        by = " or ".join(siblings)
+        message = f"if {child} fails, the run goes on: the condition of {by} refers to it"
+        hint = f"unless {by} then runs and succeeds, the run fails in the end"
+        yield source.notice(step.id or step.command, 0, message, hint=hint)
+
+
+def _in_script(source: Source, declared: Declared, node: Node, step: Step) -> Iterator[Problem]:
+    assert isinstance(node.body, Run)
+    if isinstance(node.body.command, Shell):
+
+        def variables(name: str) -> tuple[bool, Any]:
+            return name in declared.variables, declared.variables.get(name)
+
+        for notice in shell.notices(node.body.command.script, variables):
+            yield source.notice(step.command, notice.offset, notice.message, hint=notice.hint)
+
+
+def _misleading(source: Source, document: Document, declared: Declared) -> Iterator[Problem]:
+    for name in _declared_names(document, declared):
+        if name.text in MISLEADING:
+            yield source.notice(name, 0, f"{name.text!r} usually means something else in workflows", hint=None)
+
+
+def _declared_names(document: Document, declared: Declared) -> Iterator[Scalar]:
+    yield from (name for name, _ in (document.variables.entries if document.variables else ()))
+    yield from declared.ids.values()
+    yield from (name for key, name in declared.captures.items() if key not in declared.ids)
