@@ -1,0 +1,1 @@
+"""What happens next: events, state, and the functions over them. Pure."""

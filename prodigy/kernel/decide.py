@@ -1,0 +1,361 @@
+"""Decide what happens next: `decide(state, signal)` returns the events of one turn. Pure.
+
+Every rule of the product is here or in `recover`. A settled node can only affect its ancestors: its sequence
+enters the next child or settles, a handler settles its owner. So a signal is answered by a chain of moves, walked
+in a loop: each move is a function that emits events and returns the next move, or None when the world has the word.
+
+Events are folded as they are emitted, so every rule sees the state that its predecessor left.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, assert_never
+
+from prodigy.kernel import events as ev
+from prodigy.kernel import signals as sig
+from prodigy.kernel.evolve import evolve
+from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.outcome import Outcome, captured, explained, judge
+from prodigy.kernel.retry import attempts_allowed, delay_before, due_at, is_retried
+from prodigy.kernel.scope import lookup_in
+from prodigy.kernel.state import NodeState, State
+from prodigy.plan import expression
+from prodigy.plan.nodes import ROOT, Node, Run, Sequence
+
+COMMAND_CHARS_MAX = 200
+
+
+class Decision(NamedTuple):
+    """The events of one turn, none where nothing happens, and the state after them."""
+
+    events: list[ev.Event]
+    state: State
+
+
+class Turn:
+    """The events decided so far and the state they lead to."""
+
+    def __init__(self, state: State, time: str) -> None:
+        self.state = state
+        self.time = time
+        self.events: list[ev.Event] = []
+
+    def emit(self, event: ev.Event) -> None:
+        """Add an event and fold it."""
+        self.events.append(event)
+        self.state = evolve(self.state, event, self.time)
+
+    def node(self, address: str) -> Node:
+        """Return the plan's node at `address`."""
+        return self.state.plan.nodes[address]
+
+
+Move = Callable[[], "Move | None"]
+
+
+def decide(state: State, signal: sig.Signal) -> Decision:
+    """Return what happens because of `signal`. A signal that comes too late changes nothing."""
+    turn = Turn(state, signal.time)
+    match signal:
+        case sig.CookRequested():
+            walk(begin(turn, signal))
+        case sig.ResumeRequested():
+            from prodigy.kernel.recover import resume
+
+            resume(turn, signal)
+        case sig.Exited():
+            _exited(turn, signal)
+        case sig.TimerFired():
+            _timer_fired(turn, signal)
+        case sig.StopRequested():
+            _stop_requested(turn, signal)
+        case _:
+            assert_never(signal)
+    return Decision(turn.events, turn.state)
+
+
+def walk(move: Move | None) -> None:
+    """Make moves until the world has the word."""
+    while move is not None:
+        move = move()
+
+
+def begin(turn: Turn, signal: sig.CookRequested) -> Move:
+    """Start a run, or start it over in a new generation."""
+    if signal.generation > 1:
+        turn.emit(
+            ev.GenerationStarted(
+                generation=signal.generation,
+                parent=signal.generation - 1,
+                from_seq=0,
+                from_chain=signal.from_chain,
+                version=signal.version,
+                reason=signal.reason,
+            )
+        )
+    turn.emit(
+        ev.RunStarted(
+            format=ev.FORMAT,
+            workflow_id=signal.workflow_id,
+            workflow_path=signal.workflow_path,
+            directory=signal.directory,
+            number=signal.number,
+            prodigy_version=signal.prodigy_version,
+            plan=signal.plan,
+            workflow_text=signal.workflow_text,
+            parameters=signal.parameters,
+            max_retries=signal.max_retries,
+            synced=signal.synced,
+        )
+    )
+    return lambda: enter(turn, ROOT)
+
+
+def enter(turn: Turn, address: str) -> Move | None:
+    """Begin a node, unless its `when` is false or the run is stopping.
+
+    One that has begun, before which an edit put another, is taken up where it stood.
+    """
+    if turn.state.stopping:
+        return None
+    if turn.state.node(address).status is not Status.PENDING:
+        from prodigy.kernel.recover import take_up
+
+        take_up(turn, address)
+        return None
+    node = turn.node(address)
+    when = node.policy.when
+    if when is not None and not expression.evaluate(when, lookup_in(turn.state)):
+        turn.emit(ev.NodeSkipped(at=address, reason=expression.explain(when, lookup_in(turn.state))))
+        return lambda: settled(turn, address)
+    return start(turn, node, turn.state.node(address).attempt + 1)
+
+
+def start(turn: Turn, node: Node, attempt: int) -> Move | None:
+    """Begin an attempt of a node: its command, or its first child."""
+    if isinstance(node.body, Run):
+        turn.emit(ev.CommandStarted(at=node.address, attempt=attempt, command=headline(node)))
+        return None
+    turn.emit(ev.NodeStarted(at=node.address, attempt=attempt))
+    return lambda: go_on(turn, node, after_index=-1)
+
+
+def go_on(turn: Turn, node: Node, *, after_index: int) -> Move | None:
+    """Enter the next unsettled child of a running sequence, or settle it."""
+    assert isinstance(node.body, Sequence)
+    for index in range(after_index + 1, len(node.body.children)):
+        child = node.body.children[index]
+        if not turn.state.node(child).is_settled:
+            return lambda: enter(turn, child)
+    return lambda: _finish_sequence(turn, node)
+
+
+def settled(turn: Turn, address: str) -> Move | None:
+    """Tell the parent of a node that has settled."""
+    if address == ROOT:
+        _finish_run(turn)
+        return None
+    node = turn.node(address)
+    owner = turn.node(node.parent)
+    if owner.policy.on_failure and owner.policy.on_failure.address == address:
+        return handlers_settled(turn, owner)
+    if turn.state.node(address).status is Status.FAILED and not is_tolerated(owner, node):
+        error = turn.state.node(address).error or ""
+        return lambda: fail(turn, owner, Outcome(error=error))
+    return lambda: go_on(turn, owner, after_index=node.index)
+
+
+def is_tolerated(owner: Node, child: Node) -> bool:
+    """Whether the sequence goes on although `child` failed: it is allowed to, or a later sibling asks about it."""
+    assert isinstance(owner.body, Sequence)
+    return child.policy.allow_failure or child.address in owner.body.answers
+
+
+def unanswered(state: State, node: Node) -> Iterator[str]:
+    """Yield the children whose failure was tolerated for the sake of siblings, none of which ran and succeeded.
+
+    While one of those siblings may still run, the question is open.
+    """
+    assert isinstance(node.body, Sequence)
+    for child, siblings in node.body.answers.items():
+        if state.node(child).status is not Status.FAILED or state.plan.nodes[child].policy.allow_failure:
+            continue
+        answers = [state.node(sibling) for sibling in siblings]
+        if all(answer.is_settled and answer.status is not Status.SUCCEEDED for answer in answers):
+            yield child
+
+
+def succeed(turn: Turn, node: Node) -> Move:
+    """Settle a node whose body succeeded."""
+    turn.emit(ev.NodeSucceeded(at=node.address))
+    mark(turn, node)
+    return lambda: settled(turn, node.address)
+
+
+def fail(turn: Turn, node: Node, outcome: Outcome, *, may_retry: bool = True) -> Move | None:
+    """Answer a failed attempt: try again, handle it, or give up."""
+    here = turn.state.node(node.address)
+    if may_retry and _tries(here) < attempts_allowed(turn.state, node) and is_retried(node, outcome):
+        _schedule(turn, node, here)
+        return None
+    handlers = node.policy.on_failure
+    if handlers is None or (handlers.repairs and here.repairs >= handlers.repairs):
+        return give_up(turn, node, outcome.error)
+    turn.emit(ev.HandlingStarted(at=node.address))
+    return lambda: enter(turn, handlers.address)
+
+
+def give_up(turn: Turn, node: Node, error: str) -> Move:
+    """Settle a node as failed."""
+    turn.emit(ev.NodeFailed(at=node.address, error=error))
+    mark(turn, node)
+    return lambda: settled(turn, node.address)
+
+
+def mark(turn: Turn, node: Node) -> None:
+    """Make a checkpoint version: of every settled step, and of what asks for one."""
+    if isinstance(node.body, Run) or node.policy.checkpoint:
+        label = (node.id or node.name or node.address) if node.policy.checkpoint else ""
+        turn.emit(ev.CheckpointMarked(version=turn.state.version + 1, at=node.address, label=label))
+
+
+def rest(turn: Turn) -> None:
+    """Interrupt a run that is stopping once nothing of it is in flight."""
+    if turn.state.stopping and not turn.state.in_flight and not turn.state.is_over:
+        turn.emit(ev.RunInterrupted())
+
+
+def headline(node: Node) -> str:
+    """Return what a leaf runs, in one line as its author wrote it: `shell: make test`."""
+    assert isinstance(node.body, Run)
+    command = node.body.command
+    kind = type(command).__name__.lower()
+    text = " ".join(command.text[: 2 * COMMAND_CHARS_MAX].split())
+    return f"{kind}: {text if len(text) <= COMMAND_CHARS_MAX else text[:COMMAND_CHARS_MAX] + '…'}"
+
+
+def _finish_sequence(turn: Turn, node: Node) -> Move | None:
+    failed = next(failures(turn.state, node), None)
+    if failed is None:
+        return succeed(turn, node)
+    error = turn.state.node(failed).error or ""
+    return fail(turn, node, Outcome(error=f"{error} (at {failed}; no later step answered it)"))
+
+
+def _finish_run(turn: Turn) -> None:
+    root = turn.state.root
+    if root.status is Status.FAILED:
+        culprit = culprit_of(turn.state)
+        turn.emit(ev.RunFailed(at=culprit, error=turn.state.node(culprit).error or root.error or ""))
+    else:
+        turn.emit(ev.RunCompleted())
+
+
+def culprit_of(state: State) -> str:
+    """Return the address of the step whose failure failed the run: the deepest, one that nothing tolerated first."""
+    at = ROOT
+    while failed := list(failures(state, state.plan.nodes[at])):
+        owner = state.plan.nodes[at]
+        at = next((child for child in failed if not is_tolerated(owner, state.plan.nodes[child])), failed[0])
+    return at
+
+
+def failures(state: State, node: Node) -> Iterator[str]:
+    """Yield the children for which a sequence failed, in order: failed, and neither allowed to nor answered."""
+    if isinstance(node.body, Run):
+        return
+    open_ends = set(unanswered(state, node))
+    for child in node.body.children:
+        is_failed = state.node(child).status is Status.FAILED
+        if is_failed and (child in open_ends or not is_tolerated(node, state.plan.nodes[child])):
+            yield child
+
+
+def handlers_settled(turn: Turn, owner: Node) -> Move | None:
+    """Settle a node by what its handlers came to, or try it again when they were to repair it."""
+    here = turn.state.node(owner.address)
+    policy = owner.policy.on_failure
+    assert policy is not None, "only handlers settle so"
+    handlers = turn.state.node(policy.address)
+    error = here.error or ""
+    if handlers.status is Status.FAILED:
+        return give_up(turn, owner, f"{error}\nits on_failure failed too: {handlers.error or ''}".strip())
+    if policy.repairs:
+        if turn.state.stopping:
+            return None
+        return start(turn, owner, here.attempt + 1)
+    if policy.fail_workflow:
+        return give_up(turn, owner, error)
+    turn.emit(ev.NodeHandled(at=owner.address))
+    mark(turn, owner)
+    return lambda: settled(turn, owner.address)
+
+
+def _tries(here: NodeState) -> int:
+    return here.attempt - here.first + 1
+
+
+def _schedule(turn: Turn, node: Node, here: NodeState) -> None:
+    """Wait before the next attempt; the delay grows with the tries of this budget."""
+    delay_s = delay_before(node, tries=_tries(here))
+    due = due_at(turn.time, delay_s)
+    turn.emit(ev.RetryScheduled(at=node.address, attempt=here.attempt + 1, delay_s=delay_s, due=due))
+
+
+def _exited(turn: Turn, signal: sig.Exited) -> None:
+    """Fold a command's end; one of an older epoch is nobody's any more."""
+    if turn.state.in_flight.get(signal.at) != signal.epoch:
+        return
+    node = turn.node(signal.at)
+    if signal.stopped:
+        turn.emit(
+            ev.CommandInterrupted(
+                at=signal.at,
+                epoch=signal.epoch,
+                duration_s=signal.duration_s,
+                output_file=signal.output_file,
+                cost_usd=signal.cost_usd,
+                warnings=signal.warnings,
+            )
+        )
+    else:
+        walk(_finished(turn, node, signal))
+    rest(turn)
+
+
+def _finished(turn: Turn, node: Node, signal: sig.Exited) -> Move | None:
+    value, outcome = captured(node, signal, explained(node, judge(signal), lookup_in(turn.state)))
+    turn.emit(
+        ev.CommandFinished(
+            at=node.address,
+            epoch=signal.epoch,
+            exit_code=signal.exit_code,
+            duration_s=signal.duration_s,
+            signal=signal.signal,
+            timed_out_s=signal.timed_out_s,
+            error=outcome.error or None,
+            output=signal.output.removesuffix("\n"),
+            stderr=signal.stderr.removesuffix("\n"),
+            output_file=signal.output_file,
+            cost_usd=signal.cost_usd,
+            warnings=signal.warnings + outcome.warnings,
+        )
+    )
+    if outcome.error:
+        return fail(turn, node, outcome)
+    if node.policy.capture:
+        turn.emit(ev.ValueCaptured(at=node.address, name=node.policy.capture, value=value))
+    return succeed(turn, node)
+
+
+def _timer_fired(turn: Turn, signal: sig.TimerFired) -> None:
+    here = turn.state.node(signal.at)
+    if turn.state.stopping or here.status is not Status.WAITING or here.attempt + 1 != signal.attempt:
+        return
+    walk(start(turn, turn.node(signal.at), signal.attempt))
+
+
+def _stop_requested(turn: Turn, signal: sig.StopRequested) -> None:
+    if turn.state.is_over or turn.state.stopping or turn.state.origin is None:
+        return
+    turn.emit(ev.StopRequested(by=signal.by))
+    rest(turn)

@@ -1,0 +1,31 @@
+"""Which turns must be on disk before anything may depend on them.
+
+A result, an order of the operator, a wake time: synced. A start is not, for a lost one costs nothing, resume would run
+that command again anyway; except where a second start does cost: money (claude), or what the author guards with
+`checkpoint` or `on_interrupt`.
+"""
+
+from collections.abc import Iterable
+
+from prodigy.kernel import events as ev
+from prodigy.kernel.state import State
+from prodigy.plan.nodes import Claude, Node, Run
+
+_CHEAP_TO_LOSE = (ev.NodeStarted, ev.HandlingStarted, ev.NodeSkipped, ev.NodeReopened, ev.NodeContinued)
+
+
+def must_sync(state: State, events: Iterable[ev.Event]) -> bool:
+    """Whether this turn must be durable before its effects. `state` is the fold up to and including it."""
+    return any(_matters(state, event) for event in events)
+
+
+def _matters(state: State, event: ev.Event) -> bool:
+    if isinstance(event, ev.CommandStarted):
+        return is_guarded(state.plan.nodes[event.at])
+    return not isinstance(event, _CHEAP_TO_LOSE)
+
+
+def is_guarded(node: Node) -> bool:
+    """Whether the start of this leaf must be durable before its command runs."""
+    is_claude = isinstance(node.body, Run) and isinstance(node.body.command, Claude)
+    return is_claude or node.policy.checkpoint or node.policy.on_interrupt != "rerun"

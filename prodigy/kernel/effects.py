@@ -1,0 +1,184 @@
+"""Orders to the world, as data. Each is computed from an event that is already in the log, and from nothing else.
+
+`effects(state, event, seq)` is the first law of the program: a process starts, a wait begins, a command is ended
+only because this function read an event of the log. Values are filled in here, from the state that the log folds to.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from prodigy.kernel import events as ev
+from prodigy.kernel.retry import attempts_of
+from prodigy.kernel.scope import lookup_in
+from prodigy.kernel.state import State
+from prodigy.plan.nodes import Claude, Node, Run, Shell
+from prodigy.plan.reference import Lookup, Template, render
+from prodigy.plan.shell import Unrenderable, render_script
+
+OUTPUT_BYTES_MAX = 12 * 1024  # with its escapes it mostly stays below what the store keeps as a file
+KEPT_OUTPUT_BYTES_MAX = 1024 * 1024
+CAPTURE_BYTES_MAX = 16 * 1024 * 1024
+TIMEOUT_S_MAX = 10 * 365 * 86400.0
+
+_UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class RenderedShell(msgspec.Struct, frozen=True, kw_only=True, tag="shell"):
+    """A script with `variables` that travel beside it in the environment; the script only refers to them.
+
+    `files` maps further variables to contents: each is set to the path of a private file with that content.
+    """
+
+    script: str
+    interpreter: str = "sh"
+    variables: dict[str, str] = {}
+    files: dict[str, str] = {}
+
+
+class RenderedClaude(msgspec.Struct, frozen=True, kw_only=True, tag="claude"):
+    """A prompt for the standard input of Claude Code."""
+
+    prompt: str
+
+
+class Spawn(msgspec.Struct, frozen=True, kw_only=True):
+    """Start a command. `epoch` is the seq of its `command_started` and fences its exit.
+
+    `working_dir` is relative to the run's directory, or absolute. `output_bytes_max` is how much of the end of
+    its output `Exited` carries; with `whole_output` all of it is wanted and more than that fails the attempt.
+    `after_checkpoint` holds the start back until the checkpoint file is on disk.
+    """
+
+    at: str
+    epoch: int
+    attempt: int
+    command: RenderedShell | RenderedClaude
+    environment: dict[str, str] = {}
+    working_dir: str = ""
+    timeout_s: float | None = None
+    grace_s: float = 5.0
+    output_bytes_max: int = 16 * 1024
+    whole_output: bool = False
+    after_checkpoint: bool = False
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True):
+    """The command cannot be rendered (a NUL in a value …): report its exit with `reason`, start nothing."""
+
+    at: str
+    epoch: int
+    reason: str
+
+
+class Terminate(msgspec.Struct, frozen=True, kw_only=True):
+    """End the command of this epoch because the run is stopping: SIGTERM, grace, SIGKILL."""
+
+    at: str
+    epoch: int
+
+
+class Sleep(msgspec.Struct, frozen=True, kw_only=True):
+    """Send `TimerFired` after `delay_s` of monotonic time."""
+
+    at: str
+    attempt: int
+    delay_s: float
+
+
+class Finish(msgspec.Struct, frozen=True, kw_only=True):
+    """The run has come to rest with this status."""
+
+    status: str
+
+
+Effect = Spawn | Reject | Terminate | Sleep | Finish
+
+
+def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
+    """Yield what the world must now do because of `event`.
+
+    Args:
+        state: the fold of the log up to and including the event's turn.
+        seq: the event's own; it is the epoch of the command that it starts.
+    """
+    match event:
+        case ev.CommandStarted():
+            yield _spawn(state, event, seq)
+        case ev.RetryScheduled():
+            yield Sleep(at=event.at, attempt=event.attempt, delay_s=event.delay_s)
+        case ev.StopRequested():
+            for at, epoch in sorted(state.in_flight.items()):
+                yield Terminate(at=at, epoch=epoch)
+        case ev.RunCompleted() | ev.RunFailed() | ev.RunInterrupted() | ev.RunPaused():
+            yield Finish(status=state.status)
+
+
+def timeout_of(timeout: float | Template | None, lookup: Lookup) -> float | None:
+    """Return a timeout in seconds: a number, or a text such as `90s`, `5m`, `1h`.
+
+    Raises:
+        ValueError: a template that yields nothing of the kind.
+    """
+    if timeout is None or isinstance(timeout, float | int):
+        return timeout
+    text = render(timeout, lookup).strip()
+    unit = text.lstrip("0123456789.")
+    number = text[: len(text) - len(unit)]
+    try:
+        seconds = float(number) * _UNITS_S[unit.strip()]
+    except (KeyError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds <= TIMEOUT_S_MAX:
+        raise ValueError(f"timeout is {text[:60]!r}, not a time such as 90, 90s, 5m or 1h")
+    return seconds
+
+
+def _spawn(state: State, event: ev.CommandStarted, epoch: int) -> Effect:
+    node = state.plan.nodes[event.at]
+    assert isinstance(node.body, Run), "only a leaf has a command"
+    try:
+        return _rendered(state, node, node.body.command, event.attempt, epoch)
+    except Unrenderable as problem:
+        return Reject(at=event.at, epoch=epoch, reason=problem.reason)
+    except ValueError as problem:
+        return Reject(at=event.at, epoch=epoch, reason=str(problem))
+
+
+def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, epoch: int) -> Spawn:
+    lookup = lookup_in(state)
+    policy = node.policy
+    if policy.retry:
+        attempts_of(state, policy.retry)
+    kept = KEPT_OUTPUT_BYTES_MAX if node.keeps_output else OUTPUT_BYTES_MAX
+    return Spawn(
+        at=node.address,
+        epoch=epoch,
+        attempt=attempt,
+        command=_command(command, lookup),
+        environment={name: _plain(name, render(text, lookup)) for name, text in command.env.items()},
+        working_dir=_plain("working_dir", render(command.working_dir, lookup)),
+        timeout_s=timeout_of(policy.timeout, lookup),
+        grace_s=state.plan.grace_s,
+        output_bytes_max=CAPTURE_BYTES_MAX if policy.capture else kept,
+        whole_output=policy.capture is not None,
+        after_checkpoint=policy.checkpoint,
+    )
+
+
+def _command(command: Shell | Claude, lookup: Lookup) -> RenderedShell | RenderedClaude:
+    if isinstance(command, Claude):
+        return RenderedClaude(prompt=render(command.prompt, lookup))
+    rendered = render_script(command.script, lookup)
+    return RenderedShell(
+        script=rendered.script,
+        interpreter=command.interpreter,
+        variables=rendered.variables,
+        files=rendered.files,
+    )
+
+
+def _plain(name: str, text: str) -> str:
+    if "\0" in text:
+        raise ValueError(f"the value of {name} holds a NUL byte, which no program can be given")
+    return text

@@ -1,0 +1,254 @@
+"""What happened: the facts of a run, one struct each, in the past tense.
+
+On disk an event is one record of the log; `type` is its struct's name in snake case. Names and fields are public,
+made for `jq`: fields without a default are always written, fields equal to their default never. Types only ever gain
+fields with defaults, so a log of every released version opens for ever.
+
+`stored` names fields that are kept as files because they are large: field → sha256 of its JSON. The store fills it
+in and puts the values back; whoever folds sees whole values.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from prodigy.plan.nodes import Plan
+
+FORMAT = 1
+
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def _snake(name: str) -> str:
+    return _WORD.sub("_", name).lower()
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=_snake):
+    stored: dict[str, str] = {}
+
+
+class RunStarted(_Event, frozen=True):
+    """A run began. `directory` is absolute; `number` is the project's count of cooks and resumes."""
+
+    format: int
+    workflow_id: str
+    workflow_path: str
+    directory: str
+    number: int
+    prodigy_version: str
+    plan: Plan
+    workflow_text: str
+    parameters: dict[str, Any] = {}
+    max_retries: int | None = None
+    synced: bool = True
+
+
+class GenerationStarted(_Event, frozen=True):
+    """A new log file begins; history goes on from `from_seq` of generation `parent` (0: from nothing).
+
+    `version` is the last checkpoint version that any generation has used.
+    """
+
+    generation: int
+    parent: int
+    from_seq: int
+    from_chain: str
+    version: int
+    reason: str
+
+
+class RunResumed(_Event, frozen=True):
+    """The run goes on. `again` names the steps that were in flight and run again."""
+
+    number: int
+    max_retries: int | None = None
+    again: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class PlanChanged(_Event, frozen=True):
+    """An edited workflow file was accepted. `moved` maps old addresses to new ones where they differ."""
+
+    plan: Plan
+    workflow_text: str
+    moved: dict[str, str] = {}
+    dropped: tuple[str, ...] = ()
+
+
+class NodeStarted(_Event, frozen=True):
+    """A sequence began its attempt; its children are entered anew."""
+
+    at: str
+    attempt: int
+
+
+class CommandStarted(_Event, frozen=True):
+    """A command begins; this event's seq is its epoch."""
+
+    at: str
+    attempt: int
+    command: str
+
+
+class CommandFinished(_Event, frozen=True):
+    """A command ended. `output` and `stderr` are their ends without the last newline; `output_file` has it all.
+
+    `error` says why it failed, as `${id.error}` will; `cost_usd` is null where it is not known.
+    """
+
+    at: str
+    epoch: int
+    exit_code: int | None
+    duration_s: float
+    signal: str | None = None
+    timed_out_s: float | None = None
+    error: str | None = None
+    output: str = ""
+    stderr: str = ""
+    output_file: str = ""
+    cost_usd: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class CommandInterrupted(_Event, frozen=True):
+    """A command was ended because the run is stopping; its result, whatever it was, does not count."""
+
+    at: str
+    epoch: int
+    duration_s: float
+    output_file: str = ""
+    cost_usd: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class ValueCaptured(_Event, frozen=True):
+    """A step's output became a variable."""
+
+    at: str
+    name: str
+    value: Any
+
+
+class RetryScheduled(_Event, frozen=True):
+    """The node is tried again: `attempt` starts after `delay_s`, by the clock at `due`."""
+
+    at: str
+    attempt: int
+    delay_s: float
+    due: str
+
+
+class HandlingStarted(_Event, frozen=True):
+    """The last attempt failed and the handlers of the node begin."""
+
+    at: str
+
+
+class NodeSkipped(_Event, frozen=True):
+    """The node was not run; `reason` shows the condition with its values."""
+
+    at: str
+    reason: str
+
+
+class NodeSucceeded(_Event, frozen=True):
+    """The node did what it is for."""
+
+    at: str
+
+
+class NodeHandled(_Event, frozen=True):
+    """The node failed and its handlers succeeded; the run goes on."""
+
+    at: str
+
+
+class NodeFailed(_Event, frozen=True):
+    """The node failed for good."""
+
+    at: str
+    error: str
+
+
+class NodeReopened(_Event, frozen=True):
+    """Resume will enter a settled step anew: a failed one with a new budget, a skipped one to be decided again."""
+
+    at: str
+
+
+class NodeContinued(_Event, frozen=True):
+    """Resume goes on inside a failed sequence: its finished children stand, its budget is new."""
+
+    at: str
+
+
+class CheckpointMarked(_Event, frozen=True):
+    """A version of the state worth going back to; `label` where the workflow asked for it."""
+
+    version: int
+    at: str
+    label: str = ""
+
+
+class StopRequested(_Event, frozen=True):
+    """Nothing new starts. `by` is a signal's name or the command that asked."""
+
+    by: str
+
+
+class RunInterrupted(_Event, frozen=True):
+    """The run has stopped and can be resumed."""
+
+
+class RunPaused(_Event, frozen=True):
+    """The run waits for its operator's word about `at`."""
+
+    at: str
+    reason: str
+
+
+class RunFailed(_Event, frozen=True):
+    """The run came to its end without success; `at` is the step that decided it."""
+
+    at: str
+    error: str
+
+
+class RunCompleted(_Event, frozen=True):
+    """The run did all it was asked to."""
+
+
+Event = (
+    RunStarted
+    | GenerationStarted
+    | RunResumed
+    | PlanChanged
+    | NodeStarted
+    | CommandStarted
+    | CommandFinished
+    | CommandInterrupted
+    | ValueCaptured
+    | RetryScheduled
+    | HandlingStarted
+    | NodeSkipped
+    | NodeSucceeded
+    | NodeHandled
+    | NodeFailed
+    | NodeReopened
+    | NodeContinued
+    | CheckpointMarked
+    | StopRequested
+    | RunInterrupted
+    | RunPaused
+    | RunFailed
+    | RunCompleted
+)
+
+TYPES: dict[str, type[Event]] = {_snake(kind.__name__): kind for kind in Event.__args__}
+_NAMES = {kind: name for name, kind in TYPES.items()}
+
+
+def type_of(event: Event) -> str:
+    """Return the event's public name, as `type` has it."""
+    return _NAMES[type(event)]

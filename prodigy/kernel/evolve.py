@@ -1,0 +1,301 @@
+"""Fold one event into the state. No rule lives here: what happens was decided before it was written.
+
+The only judgement is the life cycle's: an event that is illegal for a node's status is an assertion, so a log
+that this prodigy could not have written never folds into a state that nobody can explain.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from prodigy.kernel import events as ev
+from prodigy.kernel.lifecycle import Status, after
+from prodigy.kernel.state import NodeState, Origin, State
+from prodigy.plan.nodes import ROOT, Claude, Plan, Run
+
+E = TypeVar("E", bound=ev.Event)
+
+
+def fold(state: State, records: Iterable[tuple[str, ev.Event]]) -> State:
+    """Return the state after all (time, event) of `records`."""
+    for time, event in records:
+        state = evolve(state, event, time)
+    return state
+
+
+def evolve(state: State, event: ev.Event, time: str) -> State:
+    """Return the state after `event`, which happened at `time`; its seq is the state's next."""
+    return _FOLDS[type(event)](state, event, time)
+
+
+def _run_started(state: State, event: ev.RunStarted, time: str) -> State:
+    origin = Origin(
+        workflow_id=event.workflow_id,
+        workflow_path=event.workflow_path,
+        directory=event.directory,
+        started=time,
+        parameters=event.parameters,
+        synced=event.synced,
+        prodigy_version=event.prodigy_version,
+    )
+    return replace(
+        state,
+        seq=state.seq + 1,
+        time=time,
+        status="running",
+        origin=origin,
+        plan=event.plan,
+        addresses=_addresses(event.plan),
+        number=event.number,
+        max_retries=event.max_retries,
+        nodes=state.nodes.set(ROOT, NodeState(since=time)),
+    )
+
+
+def _generation_started(state: State, event: ev.GenerationStarted, time: str) -> State:
+    return replace(state, seq=state.seq + 1, time=time, generation=event.generation, version=event.version)
+
+
+def _run_resumed(state: State, event: ev.RunResumed, time: str) -> State:
+    return replace(
+        state,
+        seq=state.seq + 1,
+        time=time,
+        status="running",
+        stopping="",
+        number=event.number,
+        max_retries=event.max_retries,
+        failed_at="",
+        failure="",
+    )
+
+
+def _plan_changed(state: State, event: ev.PlanChanged, time: str) -> State:
+    gone = set(event.moved) | set(event.dropped)
+    nodes = {at: node for at, node in state.nodes.items() if at not in gone}
+    nodes |= {new: state.nodes[old] for old, new in event.moved.items() if old in state.nodes}
+    flying = {event.moved.get(at, at): epoch for at, epoch in state.in_flight.items() if at not in event.dropped}
+    return replace(
+        state,
+        seq=state.seq + 1,
+        time=time,
+        plan=event.plan,
+        addresses=_addresses(event.plan),
+        nodes=type(state.nodes)(nodes),
+        in_flight=type(state.in_flight)(flying),
+    )
+
+
+def _node_started(state: State, event: ev.NodeStarted, time: str) -> State:
+    """A sequence is entered: whatever its children did in an earlier attempt is over."""
+    before = state.node(event.at)
+    node = replace(
+        before,
+        status=after("node_started", before.status),
+        attempt=event.attempt,
+        repairs=before.repairs + (before.status is Status.HANDLING),
+        since=time,
+    )
+    nodes = state.nodes
+    if event.attempt > 1:
+        nodes = _forget(state, event.at)
+    return replace(state, seq=state.seq + 1, time=time, nodes=nodes.set(event.at, node))
+
+
+def _command_started(state: State, event: ev.CommandStarted, time: str) -> State:
+    before = state.node(event.at)
+    epoch = state.seq + 1
+    node = NodeState(
+        status=after("command_started", before.status),
+        attempt=event.attempt,
+        epoch=epoch,
+        first=before.first,
+        repairs=before.repairs + (before.status is Status.HANDLING),
+        reopened=before.reopened,
+        since=time,
+        error=before.error,
+    )
+    return replace(
+        state,
+        seq=epoch,
+        time=time,
+        nodes=state.nodes.set(event.at, node),
+        in_flight=state.in_flight.set(event.at, epoch),
+    )
+
+
+def _command_finished(state: State, event: ev.CommandFinished, time: str) -> State:
+    before = state.node(event.at)
+    leaf = state.plan.nodes[event.at]
+    assert isinstance(leaf.body, Run), "only a leaf has a command"
+    kind = "claude" if isinstance(leaf.body.command, Claude) else "shell"
+    node = replace(
+        before,
+        status=after("command_finished", before.status),
+        exit_code=event.exit_code,
+        error=event.error,
+        duration_s=event.duration_s,
+        output=event.output if leaf.keeps_output else "",
+        stderr=event.stderr if leaf.keeps_output else "",
+        output_file=event.output_file,
+    )
+    return replace(
+        state,
+        seq=state.seq + 1,
+        time=time,
+        nodes=state.nodes.set(event.at, node),
+        in_flight=_landed(state, event.at),
+        outputs=state.outputs.set(kind, event.output),
+        cost_usd=state.cost_usd + (event.cost_usd or 0.0),
+        costs_unknown=state.costs_unknown + (kind == "claude" and event.cost_usd is None),
+    )
+
+
+def _command_interrupted(state: State, event: ev.CommandInterrupted, time: str) -> State:
+    after("command_interrupted", state.node(event.at).status)
+    body = state.plan.nodes[event.at].body
+    is_claude = isinstance(body, Run) and isinstance(body.command, Claude)
+    return replace(
+        state,
+        seq=state.seq + 1,
+        time=time,
+        in_flight=state.in_flight.delete(event.at),
+        cost_usd=state.cost_usd + (event.cost_usd or 0.0),
+        costs_unknown=state.costs_unknown + (is_claude and event.cost_usd is None),
+    )
+
+
+def _value_captured(state: State, event: ev.ValueCaptured, time: str) -> State:
+    captures = state.captures.set(event.name, event.value)
+    return replace(state, seq=state.seq + 1, time=time, captures=captures)
+
+
+def _retry_scheduled(state: State, event: ev.RetryScheduled, time: str) -> State:
+    return _turned(state, event, time, delay_s=event.delay_s, due=event.due)
+
+
+def _handling_started(state: State, event: ev.HandlingStarted, time: str) -> State:
+    """The handlers are entered anew, whatever they did for an earlier failure."""
+    handlers = state.plan.nodes[event.at].policy.on_failure
+    assert handlers is not None, "only a node with handlers is handled"
+    nodes = _forget(state, handlers.address).delete(handlers.address) if _known(state, handlers.address) else None
+    return _turned(state if nodes is None else replace(state, nodes=nodes), event, time)
+
+
+def _node_skipped(state: State, event: ev.NodeSkipped, time: str) -> State:
+    return _turned(state, event, time, reason=event.reason)
+
+
+def _node_settled(state: State, event: ev.NodeSucceeded | ev.NodeHandled, time: str) -> State:
+    return _turned(state, event, time)
+
+
+def _node_failed(state: State, event: ev.NodeFailed, time: str) -> State:
+    return _turned(state, event, time, error=event.error)
+
+
+def _node_reopened(state: State, event: ev.NodeReopened, time: str) -> State:
+    before = state.node(event.at)
+    node = NodeState(
+        status=after("node_reopened", before.status),
+        attempt=before.attempt,
+        first=before.attempt + 1,
+        reopened=before.status is Status.FAILED,
+        since=time,
+        error=before.error,
+    )
+    return replace(state, seq=state.seq + 1, time=time, nodes=state.nodes.set(event.at, node))
+
+
+def _node_continued(state: State, event: ev.NodeContinued, time: str) -> State:
+    return _turned(state, event, time, first=state.node(event.at).attempt, repairs=0)
+
+
+def _checkpoint_marked(state: State, event: ev.CheckpointMarked, time: str) -> State:
+    node = replace(state.node(event.at), version=event.version)
+    return replace(state, seq=state.seq + 1, time=time, version=event.version, nodes=state.nodes.set(event.at, node))
+
+
+def _stop_requested(state: State, event: ev.StopRequested, time: str) -> State:
+    return replace(state, seq=state.seq + 1, time=time, stopping=event.by)
+
+
+def _run_interrupted(state: State, event: ev.RunInterrupted, time: str) -> State:
+    return replace(state, seq=state.seq + 1, time=time, status="interrupted")
+
+
+def _run_paused(state: State, event: ev.RunPaused, time: str) -> State:
+    return replace(state, seq=state.seq + 1, time=time, status="paused", failed_at=event.at, failure=event.reason)
+
+
+def _run_failed(state: State, event: ev.RunFailed, time: str) -> State:
+    return replace(state, seq=state.seq + 1, time=time, status="failed", failed_at=event.at, failure=event.error)
+
+
+def _run_completed(state: State, event: ev.RunCompleted, time: str) -> State:
+    return replace(state, seq=state.seq + 1, time=time, status="completed")
+
+
+def _turned(state: State, event: Any, time: str, **changes: Any) -> State:
+    """Return the state in which the event's node took the transition that its life cycle names."""
+    before = state.node(event.at)
+    kind = ev.type_of(event)
+    node = replace(before, status=after(kind, before.status), since=time, **changes)
+    return replace(state, seq=state.seq + 1, time=time, nodes=state.nodes.set(event.at, node))
+
+
+def _landed(state: State, address: str) -> Any:
+    """Return what is in flight without `address`; a command that resume must not repeat was not in flight any more."""
+    return state.in_flight.delete(address) if address in state.in_flight else state.in_flight
+
+
+def _known(state: State, address: str) -> bool:
+    return address in state.nodes
+
+
+def _forget(state: State, address: str) -> Any:
+    """Return the nodes without anything below `address`, handlers of what is below included."""
+    with state.nodes.mutate() as nodes:
+        stack = [address]
+        while stack:
+            node = state.plan.nodes[stack.pop()]
+            below = [] if isinstance(node.body, Run) else list(node.body.children)
+            if node.policy.on_failure and node.address != address:
+                below.append(node.policy.on_failure.address)
+            for child in below:
+                if child in nodes:
+                    del nodes[child]
+            stack += below
+        return nodes.finish()
+
+
+def _addresses(plan: Plan) -> dict[str, str]:
+    return {node.id: node.address for node in plan.nodes.values() if node.id}
+
+
+_FOLDS: dict[type[Any], Callable[[State, Any, str], State]] = {
+    ev.RunStarted: _run_started,
+    ev.GenerationStarted: _generation_started,
+    ev.RunResumed: _run_resumed,
+    ev.PlanChanged: _plan_changed,
+    ev.NodeStarted: _node_started,
+    ev.CommandStarted: _command_started,
+    ev.CommandFinished: _command_finished,
+    ev.CommandInterrupted: _command_interrupted,
+    ev.ValueCaptured: _value_captured,
+    ev.RetryScheduled: _retry_scheduled,
+    ev.HandlingStarted: _handling_started,
+    ev.NodeSkipped: _node_skipped,
+    ev.NodeSucceeded: _node_settled,
+    ev.NodeHandled: _node_settled,
+    ev.NodeFailed: _node_failed,
+    ev.NodeReopened: _node_reopened,
+    ev.NodeContinued: _node_continued,
+    ev.CheckpointMarked: _checkpoint_marked,
+    ev.StopRequested: _stop_requested,
+    ev.RunInterrupted: _run_interrupted,
+    ev.RunPaused: _run_paused,
+    ev.RunFailed: _run_failed,
+    ev.RunCompleted: _run_completed,
+}

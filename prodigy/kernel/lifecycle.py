@@ -1,0 +1,62 @@
+"""The life cycle of a node, as a table. Every node has the same one, whatever its body.
+
+                  when = false
+     pending ───────────────────────▶ skipped
+        │ start       ┌──────── retry scheduled ──────┐
+        ▼             ▼                               │
+     running ── body failed ──▶ attempts left? ─yes─▶ waiting (timer) ─▶ running
+        │                              │no
+        │ body succeeded               ▼
+        ▼                       has on_failure? ─yes─▶ handling ─▶ handled | running (repaired) | failed
+     succeeded                         │no
+                                       ▼
+                                     failed
+
+`decide` chooses which event happens; this table only says which status an event leads to, and from where it
+is legal. An event that is not in the table for a node's status is a mistake of ours.
+"""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a node stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    HANDLING = "handling"
+    SUCCEEDED = "succeeded"
+    HANDLED = "handled"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+SETTLED = frozenset({Status.SUCCEEDED, Status.HANDLED, Status.SKIPPED, Status.FAILED})
+
+_S = Status
+
+# event type → {status before: status after}
+TRANSITIONS: dict[str, dict[Status, Status]] = {
+    # RUNNING again without leaving it: resume starts what was in flight; HANDLING: the handlers repaired it.
+    "command_started": dict.fromkeys((_S.PENDING, _S.RUNNING, _S.WAITING, _S.HANDLING), _S.RUNNING),
+    "node_started": dict.fromkeys((_S.PENDING, _S.WAITING, _S.HANDLING), _S.RUNNING),
+    "command_finished": {_S.RUNNING: _S.RUNNING},
+    "command_interrupted": {_S.RUNNING: _S.RUNNING},
+    # WAITING again: resume waits the rest.
+    "retry_scheduled": {_S.RUNNING: _S.WAITING, _S.WAITING: _S.WAITING},
+    "handling_started": {_S.RUNNING: _S.HANDLING},
+    "node_skipped": {_S.PENDING: _S.SKIPPED},
+    "node_succeeded": {_S.RUNNING: _S.SUCCEEDED},
+    "node_handled": {_S.HANDLING: _S.HANDLED},
+    "node_failed": {_S.RUNNING: _S.FAILED, _S.HANDLING: _S.FAILED},
+    "node_continued": {_S.FAILED: _S.RUNNING},
+    "node_reopened": {_S.FAILED: _S.PENDING, _S.SKIPPED: _S.PENDING},
+}
+
+
+def after(event_type: str, before: Status) -> Status:
+    """Return the status that an event leads to. An illegal one is an assertion: a mistake of ours."""
+    status = TRANSITIONS[event_type].get(before)
+    assert status is not None, f"{event_type} cannot happen to a node that is {before}"
+    return status

@@ -1,0 +1,149 @@
+"""What an attempt's end means: success or failure, the reason in words, and the value it captured."""
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from prodigy.kernel.signals import Exited
+from prodigy.plan.nodes import CaptureFormat, Node, Run, Shell
+from prodigy.plan.reference import Lookup, resolve
+from prodigy.plan.shell import command_words
+
+ERROR_BYTES_MAX = 2048
+NOT_FOUND = 127  # a shell's exit code
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt ended; `error` is empty when it succeeded."""
+
+    error: str = ""
+    exit_code: int | None = None
+    is_timeout: bool = False
+    signal: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def judge(exited: Exited) -> Outcome:
+    """Return how the attempt ended; `error` is what `${id.error}` will say."""
+    is_ok = exited.exit_code == 0 and not exited.error and exited.timed_out_s is None
+    return Outcome(
+        error="" if is_ok else _reason(exited),
+        exit_code=exited.exit_code,
+        is_timeout=exited.timed_out_s is not None,
+        signal=exited.signal,
+    )
+
+
+def explained(node: Node, outcome: Outcome, lookup: Lookup) -> Outcome:
+    """Add to "command not found" that its first word came from a value with blanks, if that is so."""
+    command = node.body.command if isinstance(node.body, Run) else None
+    if outcome.exit_code != NOT_FOUND or not isinstance(command, Shell):
+        return outcome
+    for reference in command_words(command.script):
+        value = resolve(reference, lookup)
+        if isinstance(value, str) and len(value.split()) > 1:
+            name = ".".join(map(str, reference.path))
+            hint = f"{reference.text} is one word, blanks and all; if it is code, splice it: ${{{name}|raw}}"
+            return msgspec.structs.replace(outcome, error=f"{outcome.error}\n{hint}")
+    return outcome
+
+
+def captured(node: Node, exited: Exited, outcome: Outcome) -> tuple[Any, Outcome]:
+    """Return the value a successful step captures; one that cannot be read so fails the attempt."""
+    if not node.policy.capture or outcome.error:
+        return None, outcome
+    text = exited.output.removesuffix("\n")
+    try:
+        value = parse(text, node.policy.capture_format)
+    except ValueError as problem:
+        return None, msgspec.structs.replace(outcome, error=f"capture_format {node.policy.capture_format}: {problem}")
+    if text == "" and _redirects_stdout(node):
+        name = node.policy.capture
+        warning = f"{name} is empty: the script sends its output to a file, so there was nothing to capture"
+        return value, msgspec.structs.replace(outcome, warnings=(warning,))
+    return value, outcome
+
+
+def parse(text: str, capture_format: CaptureFormat) -> Any:
+    """Return `text` as the format has it.
+
+    Raises:
+        ValueError: the text is not of that format; the message says what it is instead.
+    """
+    match capture_format:
+        case "text":
+            return text
+        case "lines":
+            return text.split("\n") if text else []
+        case "json":
+            return _json(text)
+        case "number":
+            return _number(text.strip())
+        case "boolean":
+            return _boolean(text.strip())
+
+
+def _json(text: str) -> Any:
+    """JSON, strictly: NaN, infinities (1e400 is one) and lone surrogates would not survive being written again."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno} of the output") from error
+    except RecursionError:
+        raise ValueError("the output is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("the output has a lone surrogate, which is no text") from None
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _number(text: str) -> int | float:
+    if not _NUMBER.fullmatch(text) or len(text) > 400:
+        raise ValueError(f"{_excerpt(text)} is not a number")
+    value = int(text) if text.lstrip("+-").isdigit() else float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{_excerpt(text)} is too large")
+    return value
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in _BOOLEANS:
+        raise ValueError(f"{_excerpt(text)} is not one of true, false, yes, no, 1, 0")
+    return _BOOLEANS[text.lower()]
+
+
+def _excerpt(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:60] + "…")
+
+
+def _reason(exited: Exited) -> str:
+    if exited.error:
+        return exited.error
+    if exited.timed_out_s is not None:
+        return f"timed out after {exited.timed_out_s:g} s"
+    for text in (exited.stderr, exited.output):
+        if last := _last_lines(text):
+            return last
+    return f"killed by {exited.signal}" if exited.signal else f"exit code {exited.exit_code}"
+
+
+def _last_lines(text: str) -> str:
+    """Return the end of `text`, at most `ERROR_BYTES_MAX` bytes of whole lines where they fit."""
+    text = text.strip()
+    data = text.encode()[-ERROR_BYTES_MAX:]
+    cut = data.decode(errors="ignore")
+    return cut if len(cut) == len(text) else cut.partition("\n")[2] or cut
+
+
+def _redirects_stdout(node: Node) -> bool:
+    command = node.body.command if isinstance(node.body, Run) else None
+    return isinstance(command, Shell) and command.script.redirects_stdout

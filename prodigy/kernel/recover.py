@@ -1,0 +1,154 @@
+"""Go on with a run that has come to rest: find where it stood, and move from there.
+
+What was in flight runs again with the same attempt number and a new epoch; a wait waits its rest; a failed step gets a
+new budget, inside sequences that go on where they failed; whatever has settled otherwise stands.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+from prodigy.kernel import events as ev
+from prodigy.kernel import signals as sig
+from prodigy.kernel.decide import (
+    Move,
+    Turn,
+    enter,
+    fail,
+    failures,
+    go_on,
+    handlers_settled,
+    rest,
+    start,
+    walk,
+)
+from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.outcome import Outcome
+from prodigy.kernel.retry import due_at, remaining_s
+from prodigy.kernel.state import State
+from prodigy.plan.nodes import ROOT, Node, Run
+
+NOT_REPEATED = "it was in flight when the run stopped, and on_interrupt: fail forbids to repeat it"
+
+
+def resume(turn: Turn, signal: sig.ResumeRequested) -> None:
+    """Answer a resume. A completed run has nothing to go on with."""
+    if turn.state.status == "completed":
+        return
+    if signal.revision is not None:
+        turn.emit(
+            ev.PlanChanged(
+                plan=signal.revision.plan,
+                workflow_text=signal.revision.workflow_text,
+                moved=signal.revision.moved,
+                dropped=signal.revision.dropped,
+            )
+        )
+    again = tuple(at for at in unfinished(turn.state) if _is_repeated(turn.node(at), signal.answers))
+    turn.emit(ev.RunResumed(number=signal.number, max_retries=signal.max_retries, again=again, notes=signal.notes))
+    if pending := [question for question in questions(turn.state) if not signal.answers.get(question)]:
+        turn.emit(ev.RunPaused(at=pending[0], reason=f"{pending[0]} was in flight; may it run again?"))
+        return
+    if signal.revision is not None:
+        _give_up_unhandled(turn)
+    if turn.state.root.status is Status.FAILED:
+        _reopen(turn, ROOT)
+    take_up(turn, ROOT)
+    rest(turn)
+
+
+def take_up(turn: Turn, address: str) -> None:
+    """Go on wherever the node at `address`, or anything below it, stood."""
+    for move in list(_places(turn, address)):
+        walk(move)
+
+
+def unfinished(state: State) -> list[str]:
+    """Return the addresses of the commands that had started and have no result."""
+    return sorted(at for at, node in state.nodes.items() if _is_unfinished(state, at, node.status))
+
+
+def questions(state: State) -> list[str]:
+    """Return which of them may only run again with the operator's consent."""
+    return [at for at in unfinished(state) if state.plan.nodes[at].policy.on_interrupt == "ask"]
+
+
+def _is_unfinished(state: State, at: str, status: Status) -> bool:
+    return status is Status.RUNNING and isinstance(state.plan.nodes[at].body, Run)
+
+
+def _is_repeated(node: Node, answers: dict[str, bool]) -> bool:
+    how = node.policy.on_interrupt
+    return how == "rerun" or (how == "ask" and answers.get(node.address, False))
+
+
+def _give_up_unhandled(turn: Turn) -> None:
+    """A node whose handlers an edit took away while they ran has failed, and is taken up as failed ones are."""
+    for at, here in sorted(turn.state.nodes.items()):
+        if here.status is Status.HANDLING and turn.node(at).policy.on_failure is None:
+            turn.emit(ev.NodeFailed(at=at, error=here.error or ""))
+            _reopen(turn, at)
+
+
+def _reopen(turn: Turn, address: str) -> None:
+    """Take the failed steps up again, and the later siblings that were skipped because of them."""
+    stack = [address]
+    while stack:
+        node = turn.node(stack.pop())
+        if isinstance(node.body, Run):
+            turn.emit(ev.NodeReopened(at=node.address))
+            continue
+        failed = list(failures(turn.state, node))
+        turn.emit(ev.NodeContinued(at=node.address))
+        stack += reversed(failed)
+        asking = {sibling for child in failed for sibling in node.body.answers.get(child, ())}
+        for sibling in sorted(asking, key=lambda at: turn.node(at).index):
+            if turn.state.node(sibling).status is Status.SKIPPED:
+                turn.emit(ev.NodeReopened(at=sibling))
+
+
+def _places(turn: Turn, address: str) -> Iterator[Move]:
+    """Yield a move for every place where the node at `address` stood."""
+    stack = [address]
+    while stack:
+        node = turn.node(stack.pop())
+        here = turn.state.node(node.address)
+        match here.status:
+            case Status.PENDING:
+                yield partial(enter, turn, node.address)
+            case Status.WAITING:
+                yield partial(_wait_on, turn, node.address)
+            case Status.HANDLING:
+                handlers = node.policy.on_failure
+                assert handlers is not None, "a node that is handled has handlers"
+                if turn.state.node(handlers.address).is_settled:
+                    yield partial(handlers_settled, turn, node)
+                else:
+                    stack.append(handlers.address)
+            case Status.RUNNING if isinstance(node.body, Run):
+                yield partial(_again, turn, node)
+            case Status.RUNNING:
+                assert not isinstance(node.body, Run), "its case stands above"
+                child = next((c for c in node.body.children if not turn.state.node(c).is_settled), None)
+                if child is None:
+                    yield partial(go_on, turn, node, after_index=-1)
+                else:
+                    stack.append(child)
+            case _:
+                assert node.address == ROOT, f"{node.address} has settled: nothing stands there"
+
+
+def _again(turn: Turn, node: Node) -> Move | None:
+    """Run a command that was in flight once more, or count it as failed where it must not be repeated."""
+    here = turn.state.node(node.address)
+    if node.policy.on_interrupt != "fail":
+        return start(turn, node, here.attempt)
+    turn.emit(ev.CommandFinished(at=node.address, epoch=here.epoch, exit_code=None, duration_s=0.0, error=NOT_REPEATED))
+    return fail(turn, node, Outcome(error=NOT_REPEATED), may_retry=False)
+
+
+def _wait_on(turn: Turn, address: str) -> Move | None:
+    here = turn.state.node(address)
+    left_s = remaining_s(turn.time, due=here.due, delay_s=here.delay_s)
+    due = due_at(turn.time, left_s)
+    turn.emit(ev.RetryScheduled(at=address, attempt=here.attempt + 1, delay_s=left_s, due=due))
+    return None

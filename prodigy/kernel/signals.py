@@ -1,0 +1,93 @@
+"""What the world said. The kernel hears nothing else: times and ids arrive here, inside the signal."""
+
+from typing import Any
+
+import msgspec
+
+from prodigy.plan.nodes import Plan
+
+
+class _Signal(msgspec.Struct, frozen=True, kw_only=True):
+    """`time` is UTC, ISO 8601 with microseconds and Z, as the reactor's clock read it."""
+
+    time: str
+
+
+class CookRequested(_Signal, frozen=True):
+    """Begin a run. `number` is the project's count of cooks and resumes.
+
+    A `generation` above 1 starts a run over: `version` is the last that its earlier generations used, `from_chain`
+    where its new log begins, `reason` the operator's order.
+    """
+
+    workflow_id: str
+    workflow_path: str
+    workflow_text: str
+    directory: str
+    number: int
+    plan: Plan
+    prodigy_version: str
+    parameters: dict[str, Any] = {}
+    max_retries: int | None = None
+    synced: bool = True
+    generation: int = 1
+    version: int = 0
+    from_chain: str = ""
+    reason: str = ""
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """An edited workflow file: its plan, and how the recorded plan's addresses are found in it."""
+
+    plan: Plan
+    workflow_text: str
+    moved: dict[str, str] = {}
+    dropped: tuple[str, ...] = ()
+
+
+class ResumeRequested(_Signal, frozen=True):
+    """Go on. `answers` holds the operator's yes or no for each in-flight step that asks; `notes` what was mended."""
+
+    number: int
+    max_retries: int | None = None
+    answers: dict[str, bool] = {}
+    revision: Revision | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Exited(_Signal, frozen=True):
+    """A command ended. `stopped` says that we ended it because the run is stopping; `signal` is a name like SIGKILL.
+
+    `output` and `stderr` are the tails that the spawn asked for, `error` a reason that is no exit status.
+    `duration_s` is monotonic time.
+    """
+
+    at: str
+    epoch: int
+    exit_code: int | None = None
+    signal: str | None = None
+    timed_out_s: float | None = None
+    stopped: bool = False
+    error: str | None = None
+    output: str = ""
+    stderr: str = ""
+    output_file: str = ""
+    duration_s: float = 0.0
+    cost_usd: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class TimerFired(_Signal, frozen=True):
+    """The wait before `attempt` of the node is over."""
+
+    at: str
+    attempt: int
+
+
+class StopRequested(_Signal, frozen=True):
+    """Ctrl-C, a SIGTERM, or `prodigy stop`: `by` names it."""
+
+    by: str
+
+
+Signal = CookRequested | ResumeRequested | Exited | TimerFired | StopRequested

@@ -1,0 +1,108 @@
+"""Where a run stands: the immutable fold of its events.
+
+Persistent maps (`immutables`) keep every event's cost flat however many nodes there are. Nothing here is
+derived twice: what the plan says is in the plan, what a node has done is in its `NodeState`.
+"""
+
+from typing import Any, Literal
+
+import immutables
+import msgspec
+
+from prodigy.kernel.lifecycle import SETTLED, Status
+from prodigy.plan.nodes import ROOT, Plan
+
+RunStatus = Literal["running", "interrupted", "failed", "paused", "completed", "cancelled"]
+
+
+class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What one node has done. `attempt` is the latest (1-based), `epoch` its start, `since` its last transition.
+
+    `first` is the attempt with which the present budget began, `repairs` the tries after handlers in it. The rest is
+    the result of the last attempt, and `delay_s` and `due` a wait that is on.
+    """
+
+    status: Status = Status.PENDING
+    attempt: int = 0
+    epoch: int = 0
+    first: int = 1
+    repairs: int = 0
+    reopened: bool = False
+    since: str = ""
+    exit_code: int | None = None
+    error: str | None = None
+    duration_s: float | None = None
+    output: str = ""
+    stderr: str = ""
+    output_file: str = ""
+    delay_s: float = 0.0
+    due: str = ""
+    version: int = 0
+    reason: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        return self.status in SETTLED
+
+
+PENDING = NodeState()
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was started with."""
+
+    workflow_id: str
+    workflow_path: str
+    directory: str
+    started: str
+    parameters: dict[str, Any] = {}
+    synced: bool = True
+    prodigy_version: str = ""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as it stands after event `seq`; empty before its first.
+
+    `version` is the last checkpoint version, `in_flight` maps the address of each running command to its epoch,
+    `addresses` each id to its address, `captures` each captured name to its value, `outputs` each kind of command to
+    its last output. `cost_usd` adds up what is known; `costs_unknown` counts the claude attempts of which nothing is.
+    """
+
+    seq: int = 0
+    time: str = ""
+    generation: int = 1
+    version: int = 0
+    status: RunStatus = "running"
+    stopping: str = ""
+    origin: Origin | None = None
+    plan: Plan = Plan(name="", nodes={})
+    number: int = 0
+    max_retries: int | None = None
+    addresses: dict[str, str] = {}
+    nodes: immutables.Map[str, NodeState] = immutables.Map()
+    in_flight: immutables.Map[str, int] = immutables.Map()
+    captures: immutables.Map[str, Any] = immutables.Map()
+    outputs: immutables.Map[str, str] = immutables.Map()
+    cost_usd: float = 0.0
+    costs_unknown: int = 0
+    failed_at: str = ""
+    failure: str = ""
+
+    def node(self, address: str) -> NodeState:
+        """Return what the node at `address` has done; a node that nothing happened to is pending."""
+        return self.nodes.get(address, PENDING)
+
+    @property
+    def run(self) -> Origin:
+        """What the run was started with; an empty state has none."""
+        assert self.origin is not None, "the run has not started"
+        return self.origin
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has come to rest: nothing is in flight and nothing will start by itself."""
+        return self.origin is not None and self.status != "running"
+
+    @property
+    def root(self) -> NodeState:
+        return self.node(ROOT)

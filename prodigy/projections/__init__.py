@@ -1,0 +1,1 @@
+"""What people want to see: folds of the events into documents and rows. Pure."""

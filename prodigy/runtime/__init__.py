@@ -1,0 +1,1 @@
+"""Making it happen: the reactor, processes, signals, clocks."""

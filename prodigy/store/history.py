@@ -1,0 +1,126 @@
+"""Read a run back: check its log, fold it from the latest checkpoint or from its start, open it for appending.
+
+One pass checks every line's framing and chain; events are decoded and folded only after the checkpoint's last.
+A checkpoint is never believed further than the log bears it out: its chain must be the log's at that place, and a log
+shorter than a checkpoint has seen has lost something.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from prodigy.errors import DamagedState, ProdigyError
+from prodigy.kernel.events import Event, GenerationStarted
+from prodigy.kernel.evolve import evolve
+from prodigy.kernel.state import State
+from prodigy.projections.checkpoint import Checkpoint
+from prodigy.store.checkpoints import restored
+from prodigy.store.journal import Journal, decode
+from prodigy.store.layout import RunFolder
+from prodigy.store.log import START, Log, Position, Scan, read_chunks, records, scan
+from prodigy.store.values import Values
+
+FIRST_LINE_BYTES_MAX = 128 * 1024
+
+
+class History(NamedTuple):
+    """A run as its log tells it. `notes` say what was wrong with the checkpoint, if anything was."""
+
+    state: State
+    generation: int
+    checked: Scan
+    notes: tuple[str, ...]
+
+
+def read_history(folder: RunFolder, checkpoint: Checkpoint | None) -> History:
+    """Return where a run stands. Nothing is mended: an unfinished last turn is only passed over.
+
+    Raises:
+        DamagedState: the log is missing or altered, lost its end, or a newer prodigy wrote it.
+    """
+    generations = folder.generations()
+    if not generations:
+        raise DamagedState(f"{folder.path} has no log", hint="List what there is: `prodigy checkpoints list`.")
+    generation = generations[-1]
+    if checkpoint is not None and checkpoint.generation == generation:
+        try:
+            return _read(folder, generation, checkpoint)
+        except _Foreign as foreign:
+            note = f"the checkpoint was rebuilt from the log: {foreign}"
+            return _read(folder, generation, None)._replace(notes=(note,))
+    return _read(folder, generation, None)
+
+
+def open_journal(folder: RunFolder, history: History) -> tuple[Journal, tuple[str, ...]]:
+    """Open the log that `history` was read from, for appending. Returns what had to be mended, in words.
+
+    Raises:
+        StorageFailure: the disk refused to mend it.
+    """
+    path = folder.events(history.generation)
+    log, torn = Log.open_checked(path, history.checked)
+    notes: tuple[str, ...] = ()
+    if torn:
+        notes = (
+            f"an unfinished turn of {torn.size_bytes} bytes at offset {torn.offset} of {path.name} was cut; "
+            f"it is kept in {torn.kept}",
+        )
+    return Journal(log, Values(folder.values)), notes
+
+
+def events_of(folder: RunFolder, generation: int) -> Iterator[tuple[int, str, Event]]:
+    """Yield (seq, time, event) of one generation's log, checked; an unfinished last turn is passed over."""
+    path = folder.events(generation)
+    values = Values(folder.values)
+    for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
+        yield record.seq, record.time, decode(record, values, name=str(path))
+
+
+def start_of(folder: RunFolder, generation: int) -> Position:
+    """Return the position that a generation's log continues from; what cannot be read is left to the check."""
+    if generation == 1:
+        return START
+    head = next(read_chunks(folder.events(generation)), b"")[:FIRST_LINE_BYTES_MAX].partition(b"\n")[0]
+    try:
+        first = msgspec.json.decode(head, type=GenerationStarted)
+    except msgspec.DecodeError:
+        return START
+    return Position(first.from_seq, first.from_chain)
+
+
+class _Foreign(Exception):
+    """A checkpoint that is not of this log."""
+
+
+def _read(folder: RunFolder, generation: int, checkpoint: Checkpoint | None) -> History:
+    path = folder.events(generation)
+    values = Values(folder.values)
+    state = State() if checkpoint is None else _restored(checkpoint, values)
+    start = start_of(folder, generation)
+    witness_seq = 0 if checkpoint is None else checkpoint.last_seq
+    checked = scan(read_chunks(path), start, witness_seq=witness_seq, name=str(path))
+    for first, lines in checked.turns():
+        if first <= witness_seq:
+            _compare(checkpoint, first, lines)
+            continue
+        for record in records(first, lines):
+            state = evolve(state, decode(record, values, name=str(path)), record.time)
+    return History(state, generation, checked, ())
+
+
+def _compare(checkpoint: Checkpoint | None, first: int, lines: list[bytes]) -> None:
+    """A checkpoint stands between two turns: its chain is that of a turn's last line."""
+    assert checkpoint is not None
+    last = first + len(lines) - 1
+    if last < checkpoint.last_seq:
+        return
+    if last > checkpoint.last_seq or not lines[-1].endswith(b'"%b"}' % checkpoint.chain.encode()):
+        raise _Foreign(f"it is of another history than event {checkpoint.last_seq} of the log")
+
+
+def _restored(checkpoint: Checkpoint, values: Values) -> State:
+    try:
+        return restored(checkpoint, values)
+    except (ProdigyError, msgspec.DecodeError) as error:
+        raise _Foreign(f"what it names cannot be read ({error})") from error

@@ -1,0 +1,124 @@
+"""Events to records and back: the codec between the kernel and the log.
+
+Fields that are large become files named by digest and are synced before the event that names them; readers get
+them back, so the kernel sees whole values. An event of a kind that this prodigy does not know was written by a newer
+one: it is refused, never guessed.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from prodigy.errors import DamagedState
+from prodigy.kernel.events import FORMAT, TYPES, Event, RunStarted
+from prodigy.store.log import EVENT_BYTES_MAX, Log, Position, Record
+from prodigy.store.values import Values
+
+STORED_BYTES_MIN = 16 * 1024
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Event)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STORED = msgspec.json.Decoder(dict[str, str])
+_NAMES_STORED = b',"stored":{"'
+
+
+class _Kind(msgspec.Struct):
+    type: str = ""
+
+
+_KIND = msgspec.json.Decoder(_Kind)
+
+
+class Journal:
+    """A log that takes events. Only the run's owner has one."""
+
+    def __init__(self, log: Log, values: Values) -> None:
+        self._log = log
+        self._values = values
+
+    @property
+    def position(self) -> Position:
+        """Where the log ends now."""
+        return self._log.position
+
+    def append(self, turn: Sequence[tuple[str, Event]], *, sync: bool) -> None:
+        """Write one turn of (time, event), durable on return if `sync`.
+
+        Raises:
+            StorageFailure: the disk refused the turn or one of its stored values.
+        """
+        self._log.append([(time, encode(event, self._values)) for time, event in turn], sync=sync)
+
+    def close(self) -> None:
+        """Close the log."""
+        self._log.close()
+
+
+def encode(event: Event, values: Values) -> bytes:
+    """Return the body of a record; fields over `STORED_BYTES_MIN` are put into `values` first."""
+    body = _ENCODER.encode(event)
+    return body if len(body) <= STORED_BYTES_MIN else _stow(body, values)
+
+
+def decode(record: Record, values: Values, *, name: str) -> Event:
+    """Return the event of a record, its stored fields put back. `name` is what messages call the log.
+
+    Raises:
+        DamagedState: a stored value is missing or altered, or a newer prodigy wrote the event.
+    """
+    try:
+        if _NAMES_STORED in record.line:
+            return _restore(record.line, values)
+        return _known(_DECODER.decode(record.line))
+    except msgspec.DecodeError as error:
+        raise _unreadable(record, name, error) from error
+
+
+def decode_all(records: Iterable[Record], values: Values, *, name: str) -> Iterator[tuple[str, Event]]:
+    """Yield (time, event) of every record."""
+    for record in records:
+        yield record.time, decode(record, values, name=name)
+
+
+def _stow(body: bytes, values: Values) -> bytes:
+    """Move the largest fields into files until none is large and the rest fits into a record."""
+    fields: dict[str, Any] = dict(_FIELDS.decode(body))
+    stored: dict[str, str] = {}
+    size = len(body)
+    for name in sorted(fields, key=lambda name: -len(fields[name])):
+        data = bytes(fields[name])
+        if name == "type" or (len(data) <= STORED_BYTES_MIN and size <= EVENT_BYTES_MAX // 2):
+            break
+        stored[name] = values.put(data)
+        del fields[name]
+        size -= len(data)
+    return _ENCODER.encode({**fields, "stored": stored})
+
+
+def _restore(line: bytes, values: Values) -> Event:
+    fields: dict[str, Any] = dict(_FIELDS.decode(line))
+    stored = _STORED.decode(fields.pop("stored", b"{}"))
+    for name, digest in stored.items():
+        fields[name] = msgspec.Raw(values.get(digest))
+    return _known(_DECODER.decode(_ENCODER.encode(fields)))
+
+
+def _known(event: Event) -> Event:
+    if type(event) is RunStarted and event.format > FORMAT:
+        raise msgspec.ValidationError(f"format {event.format} is newer than {FORMAT}")
+    return event
+
+
+def _unreadable(record: Record, name: str, error: msgspec.DecodeError) -> DamagedState:
+    kind = _KIND.decode(record.line).type
+    if kind not in TYPES:
+        return DamagedState(
+            f"{name}: event {record.seq} is a {kind!r}, which this prodigy does not know; nothing was run",
+            hint="A newer prodigy wrote this run. Upgrade, then resume.",
+        )
+    return DamagedState(
+        f"{name}: event {record.seq} ({kind}) cannot be read: {error}; nothing was run",
+        hint="If a newer prodigy wrote this run, upgrade and resume. To start over: `prodigy resume <id> --force`.",
+    )

@@ -1,0 +1,272 @@
+"""A world without processes, disks or clocks, in which a run can be crashed at every append.
+
+The kernel, the reactor, the framing of the log and its recovery are the real ones. What is played is
+what they meet: commands end as a script says, time jumps to the next timer, the disk is a bytearray that
+remembers what was synced. A command's end depends only on its address and attempt, so a run that was crashed
+and resumed can be compared with one that was not.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from prodigy.kernel import effects as fx
+from prodigy.kernel import signals as sig
+from prodigy.kernel.events import Event
+from prodigy.kernel.evolve import fold
+from prodigy.kernel.state import State
+from prodigy.plan.nodes import Plan
+from prodigy.runtime.reactor import Reactor, Record
+from prodigy.store.log import START, Position, frame, scan
+
+CrashMode = Literal["before", "torn", "after", "power"]
+CRASH_MODES: tuple[CrashMode, ...] = ("before", "torn", "after", "power")
+STEPS_MAX = 10_000
+
+
+class Crash(Exception):
+    """The coordinator died here."""
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How a scripted command ends; `hangs` until it is stopped."""
+
+    exit_code: int | None = 0
+    signal: str | None = None
+    timed_out_s: float | None = None
+    output: str = ""
+    stderr: str = ""
+    hangs: bool = False
+
+
+OK = Ending()
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that the world was told to run; `text` is what it would have run."""
+
+    at: str
+    attempt: int
+    epoch: int
+    text: str
+    variables: dict[str, str] = {}
+
+
+class Disk:
+    """One log file: its bytes, and how many of them would survive a power loss."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.synced = 0
+        self.appends = 0
+        self.crash_at: int | None = None
+        self.crash_mode: CrashMode = "after"
+
+    def append(self, data: bytes, *, sync: bool) -> None:
+        self.appends += 1
+        if self.appends == self.crash_at:
+            self._crash(data)
+        self.data += data
+        if sync:
+            self.synced = len(self.data)
+
+    def _crash(self, data: bytes) -> None:
+        match self.crash_mode:
+            case "before":
+                pass
+            case "torn":
+                self.data += data[: len(data) * 2 // 3]
+            case "after":
+                self.data += data
+            case "power":
+                del self.data[self.synced :]
+        raise Crash
+
+    def recover(self) -> None:
+        """Cut an unfinished turn, as the store does, and sync."""
+        torn = scan([bytes(self.data)]).verify().torn
+        if torn:
+            del self.data[torn.offset :]
+        self.synced = len(self.data)
+
+
+class FakeJournal:
+    """The real framing on a fake disk."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.disk = disk
+        self.position: Position = scan([bytes(disk.data)]).verify().end
+
+    def append(self, turn: Sequence[Record], *, sync: bool) -> None:
+        data, position = frame(self.position, [(time, msgspec.json.encode(event)) for time, event in turn])
+        self.disk.append(data, sync=sync)
+        self.position = position
+
+
+def history(disk: Disk) -> Iterator[Record]:
+    """Yield the (time, event) of every committed record."""
+    decoder = msgspec.json.Decoder(Event)
+    for record in scan([bytes(disk.data)], START):
+        yield record.time, decoder.decode(record.line)
+
+
+class World:
+    """Plays one run, over any number of crashes, stops and resumes."""
+
+    def __init__(self, plan: Plan, script: dict[str, list[Ending]] | None = None, *, seed: int = 0) -> None:
+        self.plan = plan
+        self.script = script or {}
+        self.disk = Disk()
+        self.starts: list[Start] = []
+        self.turns = 0
+        self.effects = 0
+        self.number = 0
+        self.now = datetime(2026, 1, 31, 9, tzinfo=UTC)
+        self.watch: Callable[[World, fx.Effect], None] = lambda world, effect: None
+        self.orders: list[sig.Signal] = []
+        self._random = random.Random(seed)
+        self._running: dict[int, fx.Spawn] = {}
+        self._waiting: list[tuple[datetime, fx.Sleep]] = []
+        self._reactor: Reactor | None = None
+
+    @property
+    def state(self) -> State:
+        assert self._reactor is not None, "nothing was cooked yet"
+        return self._reactor.state
+
+    def time(self) -> str:
+        return self.now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def cook(self, **changes: Any) -> State:
+        """Start the run and play until it rests."""
+        self._reactor = self._boot(State())
+        self.number += 1
+        return self._play(
+            sig.CookRequested(
+                time=self.time(),
+                workflow_id="demo-000001",
+                workflow_path="demo.yaml",
+                workflow_text="",
+                directory="/project",
+                number=self.number,
+                plan=self.plan,
+                prodigy_version="0",
+                **changes,
+            )
+        )
+
+    def resume(self, **changes: Any) -> State:
+        """Recover from the disk alone, and play until the run rests; a run whose first turn was lost is cooked."""
+        self._running.clear()
+        self._waiting.clear()
+        self.orders.clear()
+        self.disk.recover()
+        state = fold(State(), history(self.disk))
+        if state.origin is None:
+            return self.cook()
+        self._reactor = self._boot(state)
+        self.number += 1
+        return self._play(sig.ResumeRequested(time=self.time(), number=self.number, **changes))
+
+    def cut_off(self) -> None:
+        """Take the state that the disk has, without going on: the run had come to rest before it crashed."""
+        self._reactor = self._boot(fold(State(), history(self.disk)))
+
+    def _boot(self, state: State) -> Reactor:
+        return Reactor(state, FakeJournal(self.disk), lambda state, turn: None)
+
+    def _play(self, first: sig.Signal) -> State:
+        assert self._reactor is not None
+        signals: list[sig.Signal] = [first]
+        while signals:
+            self.turns += 1
+            assert self.turns < STEPS_MAX, "the run does not come to rest"
+            for effect in self._reactor.handle(signals):
+                self._perform(effect)
+                self.effects += 1
+                self.watch(self, effect)
+            signals = self._next()
+        return self.state
+
+    def _perform(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.Spawn():
+                self._running[effect.epoch] = effect
+                text = effect.command.script if isinstance(effect.command, fx.RenderedShell) else effect.command.prompt
+                values = effect.command.variables if isinstance(effect.command, fx.RenderedShell) else {}
+                self.starts.append(
+                    Start(at=effect.at, attempt=effect.attempt, epoch=effect.epoch, text=text, variables=values)
+                )
+            case fx.Reject():
+                self.orders.append(sig.Exited(time=self.time(), at=effect.at, epoch=effect.epoch, error=effect.reason))
+            case fx.Terminate():
+                if self._running.pop(effect.epoch, None):
+                    self.orders.append(
+                        sig.Exited(time=self.time(), at=effect.at, epoch=effect.epoch, signal="SIGTERM", stopped=True)
+                    )
+            case fx.Sleep():
+                self._waiting.append((self.now + timedelta(seconds=effect.delay_s), effect))
+            case fx.Finish():
+                self._running.clear()
+                self._waiting.clear()
+
+    def _next(self) -> list[sig.Signal]:
+        """Return what happens next: an order, else one of the ends that are possible now, else the next timer."""
+        if self.orders:
+            return [self.orders.pop(0)]
+        ending = [spawn for spawn in self._running.values() if not self._ending(spawn).hangs]
+        if ending:
+            spawn = self._random.choice(ending)
+            del self._running[spawn.epoch]
+            self.now += timedelta(seconds=1)
+            return [self._exited(spawn)]
+        if self._waiting:
+            self._waiting.sort(key=lambda entry: entry[0])
+            due, sleep = self._waiting.pop(0)
+            self.now = max(self.now, due)
+            return [sig.TimerFired(time=self.time(), at=sleep.at, attempt=sleep.attempt)]
+        return []
+
+    def _ending(self, spawn: fx.Spawn) -> Ending:
+        endings = self.script.get(spawn.at, [OK])
+        return endings[min(spawn.attempt, len(endings)) - 1]
+
+    def _exited(self, spawn: fx.Spawn) -> sig.Exited:
+        ending = self._ending(spawn)
+        return sig.Exited(
+            time=self.time(),
+            at=spawn.at,
+            epoch=spawn.epoch,
+            exit_code=ending.exit_code if ending.signal is None and ending.timed_out_s is None else None,
+            signal=ending.signal,
+            timed_out_s=ending.timed_out_s,
+            output=ending.output,
+            stderr=ending.stderr,
+            output_file=f"outputs/{spawn.epoch}.out",
+            duration_s=1.0,
+        )
+
+
+def meaning(state: State) -> dict[str, Any]:
+    """Return what a run came to, without what legitimately differs after a crash: seqs, times, versions, files."""
+    nodes = {
+        at: {
+            "status": str(node.status),
+            "attempt": node.attempt,
+            "exit_code": node.exit_code,
+            "error": node.error,
+            "output": node.output,
+        }
+        for at, node in sorted(state.nodes.items())
+    }
+    return {
+        "status": state.status,
+        "nodes": nodes,
+        "captures": dict(state.captures),
+        "outputs": dict(state.outputs),
+        "failed_at": state.failed_at,
+        "failure": state.failure,
+    }
