@@ -14,12 +14,13 @@ from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.limits import timeout_of
 from prodigy.kernel.outcome import Outcome, captured, explained, judge
 from prodigy.kernel.retry import attempts_allowed, delay_before, due_at, is_retried
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import NodeState, State
 from prodigy.plan import expression
-from prodigy.plan.nodes import ROOT, Node, Run, Sequence
+from prodigy.plan.nodes import ROOT, Node, Run, Sequence, is_below
 
 COMMAND_CHARS_MAX = 200
 
@@ -66,6 +67,10 @@ def decide(state: State, signal: sig.Signal) -> Decision:
             _exited(turn, signal)
         case sig.TimerFired():
             _timer_fired(turn, signal)
+        case sig.LimitFired():
+            _limit_fired(turn, signal)
+        case sig.Answered():
+            _answered(turn, signal)
         case sig.StopRequested():
             _stop_requested(turn, signal)
         case _:
@@ -111,11 +116,11 @@ def begin(turn: Turn, signal: sig.CookRequested) -> Move:
 
 
 def enter(turn: Turn, address: str) -> Move | None:
-    """Begin a node, unless its `when` is false or the run is stopping.
+    """Begin a node, unless its `when` is false or what it is in does not go on.
 
     One that has begun, before which an edit put another, is taken up where it stood.
     """
-    if turn.state.stopping:
+    if is_held(turn.state, address):
         return None
     if turn.state.node(address).status is not Status.PENDING:
         from prodigy.kernel.recover import take_up
@@ -127,7 +132,15 @@ def enter(turn: Turn, address: str) -> Move | None:
     if when is not None and not expression.evaluate(when, lookup_in(turn.state)):
         turn.emit(ev.NodeSkipped(at=address, reason=expression.explain(when, lookup_in(turn.state))))
         return lambda: settled(turn, address)
+    if node.policy.requires_confirmation:
+        turn.emit(ev.ConfirmationRequested(at=address))
+        return None
     return start(turn, node, turn.state.node(address).attempt + 1)
+
+
+def is_held(state: State, address: str) -> bool:
+    """Whether nothing may begin here: the run is stopping, or something around it has reached its timeout."""
+    return bool(state.stopping) or any(is_below(state.plan, address, expired) for expired in state.expired)
 
 
 def start(turn: Turn, node: Node, attempt: int) -> Move | None:
@@ -136,6 +149,12 @@ def start(turn: Turn, node: Node, attempt: int) -> Move | None:
         turn.emit(ev.CommandStarted(at=node.address, attempt=attempt, command=headline(node)))
         return None
     turn.emit(ev.NodeStarted(at=node.address, attempt=attempt))
+    if node.policy.timeout is not None:
+        try:
+            limit_s = timeout_of(node.policy.timeout, lookup_in(turn.state))
+        except ValueError as problem:
+            return fail(turn, node, Outcome(error=str(problem)))
+        turn.emit(ev.LimitStarted(at=node.address, attempt=attempt, left_s=limit_s))
     return lambda: go_on(turn, node, after_index=-1)
 
 
@@ -167,7 +186,9 @@ def settled(turn: Turn, address: str) -> Move | None:
 def is_tolerated(owner: Node, child: Node) -> bool:
     """Whether the sequence goes on although `child` failed: it is allowed to, or a later sibling asks about it."""
     assert isinstance(owner.body, Sequence)
-    return child.policy.allow_failure or child.address in owner.body.answers
+    handlers = child.policy.on_failure
+    fails_workflow = handlers is not None and handlers.fail_workflow
+    return child.policy.allow_failure or (child.address in owner.body.answers and not fails_workflow)
 
 
 def unanswered(state: State, node: Node) -> Iterator[str]:
@@ -280,7 +301,7 @@ def handlers_settled(turn: Turn, owner: Node) -> Move | None:
     if handlers.status is Status.FAILED:
         return give_up(turn, owner, f"{error}\nits on_failure failed too: {handlers.error or ''}".strip())
     if policy.repairs:
-        if turn.state.stopping:
+        if is_held(turn.state, owner.address):
             return None
         return start(turn, owner, here.attempt + 1)
     if policy.fail_workflow:
@@ -319,6 +340,7 @@ def _exited(turn: Turn, signal: sig.Exited) -> None:
         )
     else:
         walk(_finished(turn, node, signal))
+    end_expired(turn)
     rest(turn)
 
 
@@ -349,9 +371,53 @@ def _finished(turn: Turn, node: Node, signal: sig.Exited) -> Move | None:
 
 def _timer_fired(turn: Turn, signal: sig.TimerFired) -> None:
     here = turn.state.node(signal.at)
-    if turn.state.stopping or here.status is not Status.WAITING or here.attempt + 1 != signal.attempt:
+    if here.status is not Status.WAITING or here.attempt + 1 != signal.attempt:
         return
-    walk(start(turn, turn.node(signal.at), signal.attempt))
+    if not is_held(turn.state, signal.at) and _is_open(turn, signal.at):
+        walk(start(turn, turn.node(signal.at), signal.attempt))
+
+
+def _limit_fired(turn: Turn, signal: sig.LimitFired) -> None:
+    """A sequence has used its time: end what runs in it, and fail it once nothing does."""
+    here = turn.state.node(signal.at)
+    if here.status is not Status.RUNNING or here.attempt != signal.attempt or is_held(turn.state, signal.at):
+        return
+    turn.emit(ev.LimitReached(at=signal.at, timeout_s=here.left_s))
+    end_expired(turn)
+
+
+def end_expired(turn: Turn) -> None:
+    """Fail the sequences that have reached their timeout and have nothing in flight any more, inner ones first."""
+    for address in sorted(turn.state.expired, key=len, reverse=True):
+        if any(is_below(turn.state.plan, at, address) for at in turn.state.in_flight):
+            continue
+        node = turn.node(address)
+        assert node.policy.timeout is not None, "only a timeout expires"
+        limit_s = timeout_of(node.policy.timeout, lookup_in(turn.state))
+        walk(fail(turn, node, Outcome(error=f"timed out after {limit_s:g} s", is_timeout=True)))
+
+
+def _answered(turn: Turn, signal: sig.Answered) -> None:
+    """A person's word about a node that awaits it; without anybody to ask the run pauses."""
+    here = turn.state.node(signal.at)
+    if here.status is not Status.AWAITING or turn.state.is_over or is_held(turn.state, signal.at):
+        return
+    if not _is_open(turn, signal.at):
+        return
+    if signal.is_confirmed is None:
+        turn.emit(ev.RunPaused(at=signal.at, reason=f"{signal.at} waits for confirmation"))
+        return
+    turn.emit(ev.ConfirmationAnswered(at=signal.at, is_confirmed=signal.is_confirmed, by=signal.by))
+    if signal.is_confirmed:
+        walk(start(turn, turn.node(signal.at), here.attempt + 1))
+    else:
+        turn.emit(ev.RunCancelled(at=signal.at, by=signal.by))
+
+
+def _is_open(turn: Turn, address: str) -> bool:
+    """Whether what the node is in is still at work: a late timer or answer starts nothing in what has settled."""
+    parent = turn.state.node(turn.node(address).parent) if address != ROOT else None
+    return parent is None or parent.status in (Status.RUNNING, Status.HANDLING)
 
 
 def _stop_requested(turn: Turn, signal: sig.StopRequested) -> None:

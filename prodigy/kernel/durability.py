@@ -11,7 +11,15 @@ from prodigy.kernel import events as ev
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Claude, Node, Run
 
-_CHEAP_TO_LOSE = (ev.NodeStarted, ev.HandlingStarted, ev.NodeSkipped, ev.NodeReopened, ev.NodeContinued)
+_CHEAP_TO_LOSE = (
+    ev.NodeStarted,
+    ev.LimitStarted,
+    ev.ConfirmationRequested,
+    ev.HandlingStarted,
+    ev.NodeSkipped,
+    ev.NodeReopened,
+    ev.NodeContinued,
+)
 
 
 def must_sync(state: State, events: Iterable[ev.Event]) -> bool:

@@ -9,19 +9,17 @@ from collections.abc import Iterator
 import msgspec
 
 from prodigy.kernel import events as ev
+from prodigy.kernel.limits import timeout_of
 from prodigy.kernel.retry import attempts_of
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
-from prodigy.plan.nodes import Claude, Node, Run, Shell
-from prodigy.plan.reference import Lookup, Template, render
+from prodigy.plan.nodes import Claude, Node, Run, Shell, is_below
+from prodigy.plan.reference import Lookup, render
 from prodigy.plan.shell import Unrenderable, render_script
 
 OUTPUT_BYTES_MAX = 12 * 1024  # with its escapes it mostly stays below what the store keeps as a file
 KEPT_OUTPUT_BYTES_MAX = 1024 * 1024
 CAPTURE_BYTES_MAX = 16 * 1024 * 1024
-TIMEOUT_S_MAX = 10 * 365 * 86400.0
-
-_UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class RenderedShell(msgspec.Struct, frozen=True, kw_only=True, tag="shell"):
@@ -86,13 +84,27 @@ class Sleep(msgspec.Struct, frozen=True, kw_only=True):
     delay_s: float
 
 
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """Send `LimitFired` after `delay_s` of monotonic time."""
+
+    at: str
+    attempt: int
+    delay_s: float
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask a person whether the node may begin, and send `Answered`."""
+
+    at: str
+
+
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
     """The run has come to rest with this status."""
 
     status: str
 
 
-Effect = Spawn | Reject | Terminate | Sleep | Finish
+Effect = Spawn | Reject | Terminate | Sleep | Limit | Ask | Finish
 
 
 def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
@@ -107,31 +119,19 @@ def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
             yield _spawn(state, event, seq)
         case ev.RetryScheduled():
             yield Sleep(at=event.at, attempt=event.attempt, delay_s=event.delay_s)
+        case ev.LimitStarted():
+            yield Limit(at=event.at, attempt=event.attempt, delay_s=event.left_s)
+        case ev.ConfirmationRequested():
+            yield Ask(at=event.at)
+        case ev.LimitReached():
+            for at, epoch in sorted(state.in_flight.items()):
+                if is_below(state.plan, at, event.at):
+                    yield Terminate(at=at, epoch=epoch)
         case ev.StopRequested():
             for at, epoch in sorted(state.in_flight.items()):
                 yield Terminate(at=at, epoch=epoch)
-        case ev.RunCompleted() | ev.RunFailed() | ev.RunInterrupted() | ev.RunPaused():
+        case ev.RunCompleted() | ev.RunFailed() | ev.RunInterrupted() | ev.RunPaused() | ev.RunCancelled():
             yield Finish(status=state.status)
-
-
-def timeout_of(timeout: float | Template | None, lookup: Lookup) -> float | None:
-    """Return a timeout in seconds: a number, or a text such as `90s`, `5m`, `1h`.
-
-    Raises:
-        ValueError: a template that yields nothing of the kind.
-    """
-    if timeout is None or isinstance(timeout, float | int):
-        return timeout
-    text = render(timeout, lookup).strip()
-    unit = text.lstrip("0123456789.")
-    number = text[: len(text) - len(unit)]
-    try:
-        seconds = float(number) * _UNITS_S[unit.strip()]
-    except (KeyError, ValueError):
-        seconds = 0.0
-    if not 0 < seconds <= TIMEOUT_S_MAX:
-        raise ValueError(f"timeout is {text[:60]!r}, not a time such as 90, 90s, 5m or 1h")
-    return seconds
 
 
 def _spawn(state: State, event: ev.CommandStarted, epoch: int) -> Effect:
@@ -158,7 +158,7 @@ def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, e
         command=_command(command, lookup),
         environment={name: _plain(name, render(text, lookup)) for name, text in command.env.items()},
         working_dir=_plain("working_dir", render(command.working_dir, lookup)),
-        timeout_s=timeout_of(policy.timeout, lookup),
+        timeout_s=None if policy.timeout is None else timeout_of(policy.timeout, lookup),
         grace_s=state.plan.grace_s,
         output_bytes_max=CAPTURE_BYTES_MAX if policy.capture else kept,
         whole_output=policy.capture is not None,

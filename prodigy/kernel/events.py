@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.kernel.snapshot import Snapshot
 from prodigy.plan.nodes import Plan
 
 FORMAT = 1
@@ -47,7 +48,8 @@ class RunStarted(_Event, frozen=True):
 class GenerationStarted(_Event, frozen=True):
     """A new log file begins; history goes on from `from_seq` of generation `parent` (0: from nothing).
 
-    `version` is the last checkpoint version that any generation has used.
+    `version` is the last checkpoint version that any generation has used. `is_parent_lost`: that history is gone, and
+    the next event holds the state that it led to.
     """
 
     generation: int
@@ -56,6 +58,7 @@ class GenerationStarted(_Event, frozen=True):
     from_chain: str
     version: int
     reason: str
+    is_parent_lost: bool = False
 
 
 class RunResumed(_Event, frozen=True):
@@ -145,6 +148,42 @@ class HandlingStarted(_Event, frozen=True):
     at: str
 
 
+class ConfirmationRequested(_Event, frozen=True):
+    """The node waits for a person's yes before it begins."""
+
+    at: str
+
+
+class ConfirmationAnswered(_Event, frozen=True):
+    """A person answered; `by` says who, and from where."""
+
+    at: str
+    is_confirmed: bool
+    by: str
+
+
+class LimitStarted(_Event, frozen=True):
+    """The time that a sequence may take begins to run, or goes on after a resume; `left_s` is what is left of it."""
+
+    at: str
+    attempt: int
+    left_s: float
+
+
+class LimitReached(_Event, frozen=True):
+    """A sequence took longer than its timeout; what runs in it is ended, and then it has failed."""
+
+    at: str
+    timeout_s: float
+
+
+class NodeBypassed(_Event, frozen=True):
+    """The operator passes over a node that has not settled, or failed: it counts as skipped. `by` says who."""
+
+    at: str
+    by: str
+
+
 class NodeSkipped(_Event, frozen=True):
     """The node was not run; `reason` shows the condition with its values."""
 
@@ -184,11 +223,12 @@ class NodeContinued(_Event, frozen=True):
 
 
 class CheckpointMarked(_Event, frozen=True):
-    """A version of the state worth going back to; `label` where the workflow asked for it."""
+    """A version of the state worth going back to; with a `label`, and the state's digest, where it was asked for."""
 
     version: int
     at: str
     label: str = ""
+    digest: str = ""
 
 
 class StopRequested(_Event, frozen=True):
@@ -206,6 +246,29 @@ class RunPaused(_Event, frozen=True):
 
     at: str
     reason: str
+
+
+class RunCancelled(_Event, frozen=True):
+    """A person said no to `at`; the run can be resumed by name."""
+
+    at: str
+    by: str
+
+
+class RunForked(_Event, frozen=True):
+    """A new run shares another's history up to here. `variables` are changed from now on."""
+
+    workflow_id: str
+    from_workflow_id: str
+    from_seq: int
+    variables: dict[str, Any] = {}
+
+
+class RunRestored(_Event, frozen=True):
+    """The log was lost and the run goes on from a checkpoint: this is the state that it held."""
+
+    plan: Plan
+    snapshot: Snapshot
 
 
 class RunFailed(_Event, frozen=True):
@@ -231,6 +294,11 @@ Event = (
     | ValueCaptured
     | RetryScheduled
     | HandlingStarted
+    | ConfirmationRequested
+    | ConfirmationAnswered
+    | LimitStarted
+    | LimitReached
+    | NodeBypassed
     | NodeSkipped
     | NodeSucceeded
     | NodeHandled
@@ -241,6 +309,9 @@ Event = (
     | StopRequested
     | RunInterrupted
     | RunPaused
+    | RunCancelled
+    | RunForked
+    | RunRestored
     | RunFailed
     | RunCompleted
 )

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import Status, after
+from prodigy.kernel.snapshot import restored
 from prodigy.kernel.state import NodeState, Origin, State
-from prodigy.plan.nodes import ROOT, Claude, Plan, Run
+from prodigy.plan.nodes import ROOT, Claude, Plan, Run, is_below
 
 E = TypeVar("E", bound=ev.Event)
 
@@ -54,7 +55,15 @@ def _run_started(state: State, event: ev.RunStarted, time: str) -> State:
 
 
 def _generation_started(state: State, event: ev.GenerationStarted, time: str) -> State:
-    return replace(state, seq=state.seq + 1, time=time, generation=event.generation, version=event.version)
+    return replace(
+        state,
+        seq=state.seq + 1,
+        time=time,
+        generation=event.generation,
+        version=event.version,
+        status="running",
+        stopping="",
+    )
 
 
 def _run_resumed(state: State, event: ev.RunResumed, time: str) -> State:
@@ -62,8 +71,10 @@ def _run_resumed(state: State, event: ev.RunResumed, time: str) -> State:
         state,
         seq=state.seq + 1,
         time=time,
+        stood=state.time,
         status="running",
         stopping="",
+        expired=frozenset(),
         number=event.number,
         max_retries=event.max_retries,
         failed_at="",
@@ -183,6 +194,25 @@ def _handling_started(state: State, event: ev.HandlingStarted, time: str) -> Sta
     return _turned(state if nodes is None else replace(state, nodes=nodes), event, time)
 
 
+def _awaiting(state: State, event: ev.ConfirmationRequested | ev.ConfirmationAnswered, time: str) -> State:
+    return _turned(state, event, time)
+
+
+def _limit_started(state: State, event: ev.LimitStarted, time: str) -> State:
+    return _turned(state, event, time, left_s=event.left_s, limit_since=time)
+
+
+def _limit_reached(state: State, event: ev.LimitReached, time: str) -> State:
+    return replace(_turned(state, event, time), expired=state.expired | {event.at})
+
+
+def _node_bypassed(state: State, event: ev.NodeBypassed, time: str) -> State:
+    """Whatever went on in the node is over: nothing below it is in flight any more, nor ever taken up."""
+    flying = {at: epoch for at, epoch in state.in_flight.items() if not is_below(state.plan, at, event.at)}
+    state = replace(state, in_flight=type(state.in_flight)(flying), nodes=_forget(state, event.at))
+    return _turned(state, event, time, reason=f"by {event.by}")
+
+
 def _node_skipped(state: State, event: ev.NodeSkipped, time: str) -> State:
     return _turned(state, event, time, reason=event.reason)
 
@@ -229,6 +259,35 @@ def _run_paused(state: State, event: ev.RunPaused, time: str) -> State:
     return replace(state, seq=state.seq + 1, time=time, status="paused", failed_at=event.at, failure=event.reason)
 
 
+def _run_cancelled(state: State, event: ev.RunCancelled, time: str) -> State:
+    failure = f"{event.by} said no"
+    return replace(state, seq=state.seq + 1, time=time, status="cancelled", failed_at=event.at, failure=failure)
+
+
+def _run_forked(state: State, event: ev.RunForked, time: str) -> State:
+    """Changed variables replace captures of their name, else the workflow's variables."""
+    captures = state.captures.update({k: v for k, v in event.variables.items() if k in state.captures})
+    plain = {k: v for k, v in event.variables.items() if k not in state.captures}
+    origin = replace(state.run, workflow_id=event.workflow_id, parameters={**state.run.parameters, **plain})
+    plan = replace(state.plan, variables={**state.plan.variables, **plain})
+    return replace(
+        state,
+        seq=state.seq + 1,
+        time=time,
+        generation=1,
+        status="running",
+        stopping="",
+        origin=origin,
+        plan=plan,
+        captures=captures,
+    )
+
+
+def _run_restored(state: State, event: ev.RunRestored, time: str) -> State:
+    found = restored(event.snapshot, event.plan, seq=state.seq + 1, generation=state.generation, version=state.version)
+    return replace(found, time=time, status="running", stopping="")
+
+
 def _run_failed(state: State, event: ev.RunFailed, time: str) -> State:
     return replace(state, seq=state.seq + 1, time=time, status="failed", failed_at=event.at, failure=event.error)
 
@@ -242,7 +301,8 @@ def _turned(state: State, event: Any, time: str, **changes: Any) -> State:
     before = state.node(event.at)
     kind = ev.type_of(event)
     node = replace(before, status=after(kind, before.status), since=time, **changes)
-    return replace(state, seq=state.seq + 1, time=time, nodes=state.nodes.set(event.at, node))
+    expired = state.expired - {event.at} if event.at in state.expired else state.expired
+    return replace(state, seq=state.seq + 1, time=time, nodes=state.nodes.set(event.at, node), expired=expired)
 
 
 def _landed(state: State, address: str) -> Any:
@@ -286,6 +346,11 @@ _FOLDS: dict[type[Any], Callable[[State, Any, str], State]] = {
     ev.ValueCaptured: _value_captured,
     ev.RetryScheduled: _retry_scheduled,
     ev.HandlingStarted: _handling_started,
+    ev.ConfirmationRequested: _awaiting,
+    ev.ConfirmationAnswered: _awaiting,
+    ev.LimitStarted: _limit_started,
+    ev.LimitReached: _limit_reached,
+    ev.NodeBypassed: _node_bypassed,
     ev.NodeSkipped: _node_skipped,
     ev.NodeSucceeded: _node_settled,
     ev.NodeHandled: _node_settled,
@@ -296,6 +361,9 @@ _FOLDS: dict[type[Any], Callable[[State, Any, str], State]] = {
     ev.StopRequested: _stop_requested,
     ev.RunInterrupted: _run_interrupted,
     ev.RunPaused: _run_paused,
+    ev.RunCancelled: _run_cancelled,
+    ev.RunForked: _run_forked,
+    ev.RunRestored: _run_restored,
     ev.RunFailed: _run_failed,
     ev.RunCompleted: _run_completed,
 }

@@ -2,15 +2,15 @@
 
                   when = false
      pending ───────────────────────▶ skipped
-        │ start       ┌──────── retry scheduled ──────┐
-        ▼             ▼                               │
-     running ── body failed ──▶ attempts left? ─yes─▶ waiting (timer) ─▶ running
-        │                              │no
-        │ body succeeded               ▼
-        ▼                       has on_failure? ─yes─▶ handling ─▶ handled | running (repaired) | failed
-     succeeded                         │no
-                                       ▼
-                                     failed
+        │ start          ┌──────── retry scheduled ──────┐
+        ▼                ▼                               │
+     awaiting ─yes─▶ running ── body failed ──▶ attempts left? ─yes─▶ waiting (timer) ─▶ running
+     (confirm)           │                              │no
+                         │ body succeeded               ▼
+                         ▼                       has on_failure? ─yes─▶ handling ─▶ handled | running | failed
+                     succeeded                          │no                          (repaired)
+                                                        ▼
+                                                      failed
 
 `decide` chooses which event happens; this table only says which status an event leads to, and from where it
 is legal. An event that is not in the table for a node's status is a mistake of ours.
@@ -23,6 +23,7 @@ class Status(StrEnum):
     """Where a node stands."""
 
     PENDING = "pending"
+    AWAITING = "awaiting"
     RUNNING = "running"
     WAITING = "waiting"
     HANDLING = "handling"
@@ -39,8 +40,16 @@ _S = Status
 # event type → {status before: status after}
 TRANSITIONS: dict[str, dict[Status, Status]] = {
     # RUNNING again without leaving it: resume starts what was in flight; HANDLING: the handlers repaired it.
-    "command_started": dict.fromkeys((_S.PENDING, _S.RUNNING, _S.WAITING, _S.HANDLING), _S.RUNNING),
-    "node_started": dict.fromkeys((_S.PENDING, _S.WAITING, _S.HANDLING), _S.RUNNING),
+    "command_started": dict.fromkeys((_S.PENDING, _S.AWAITING, _S.RUNNING, _S.WAITING, _S.HANDLING), _S.RUNNING),
+    "node_started": dict.fromkeys((_S.PENDING, _S.AWAITING, _S.WAITING, _S.HANDLING), _S.RUNNING),
+    # AWAITING again: resume asks again.
+    "confirmation_requested": {_S.PENDING: _S.AWAITING, _S.AWAITING: _S.AWAITING},
+    "confirmation_answered": {_S.AWAITING: _S.AWAITING},
+    "limit_started": {_S.RUNNING: _S.RUNNING},
+    "limit_reached": {_S.RUNNING: _S.RUNNING},
+    "node_bypassed": dict.fromkeys(
+        (_S.PENDING, _S.AWAITING, _S.RUNNING, _S.WAITING, _S.HANDLING, _S.FAILED), _S.SKIPPED
+    ),
     "command_finished": {_S.RUNNING: _S.RUNNING},
     "command_interrupted": {_S.RUNNING: _S.RUNNING},
     # WAITING again: resume waits the rest.

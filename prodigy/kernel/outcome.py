@@ -12,6 +12,7 @@ from prodigy.plan.reference import Lookup, resolve
 from prodigy.plan.shell import command_words
 
 ERROR_BYTES_MAX = 2048
+NESTING_MAX = 500  # well below what makes a JSON reader refuse it, however deep in our own calls that reader is
 NOT_FOUND = 127  # a shell's exit code
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
@@ -99,7 +100,20 @@ def _json(text: str) -> Any:
         raise ValueError("the output is nested too deeply") from None
     except UnicodeEncodeError:
         raise ValueError("the output has a lone surrogate, which is no text") from None
+    if text.count("[") + text.count("{") > NESTING_MAX and _is_too_deep(value):
+        raise ValueError("the output is nested too deeply")
     return value
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Whether a value would be written now, and could not be read again by a resume."""
+    level = [value]
+    for _ in range(NESTING_MAX + 1):
+        parents = [parent for parent in level if isinstance(parent, dict | list)]
+        level = [child for parent in parents for child in (parent.values() if isinstance(parent, dict) else parent)]
+        if not parents:
+            return False
+    return True
 
 
 def _no_constant(name: str) -> Any:
@@ -128,12 +142,12 @@ def _excerpt(text: str) -> str:
 def _reason(exited: Exited) -> str:
     if exited.error:
         return exited.error
+    last = _last_lines(exited.stderr) or _last_lines(exited.output)
     if exited.timed_out_s is not None:
-        return f"timed out after {exited.timed_out_s:g} s"
-    for text in (exited.stderr, exited.output):
-        if last := _last_lines(text):
-            return last
-    return f"killed by {exited.signal}" if exited.signal else f"exit code {exited.exit_code}"
+        return f"timed out after {exited.timed_out_s:g} s\n{last}".strip()
+    if exited.signal:
+        return f"killed by {exited.signal}\n{last}".strip()
+    return last or f"exit code {exited.exit_code}"
 
 
 def _last_lines(text: str) -> str:

@@ -12,6 +12,7 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.decide import (
     Move,
     Turn,
+    end_expired,
     enter,
     fail,
     failures,
@@ -23,7 +24,8 @@ from prodigy.kernel.decide import (
 )
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.outcome import Outcome
-from prodigy.kernel.retry import due_at, remaining_s
+from prodigy.kernel.retry import due_at, elapsed_s, remaining_s
+from prodigy.kernel.rewind import go_back
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import ROOT, Node, Run
 
@@ -31,8 +33,12 @@ NOT_REPEATED = "it was in flight when the run stopped, and on_interrupt: fail fo
 
 
 def resume(turn: Turn, signal: sig.ResumeRequested) -> None:
-    """Answer a resume. A completed run has nothing to go on with."""
-    if turn.state.status == "completed":
+    """Answer a resume. A completed run has nothing to go on with, unless it goes back."""
+    if signal.rewind is not None:
+        go_back(turn, signal.rewind)
+    elif signal.fork is not None:
+        _fork(turn, signal.fork)
+    elif turn.state.status == "completed":
         return
     if signal.revision is not None:
         turn.emit(
@@ -54,6 +60,17 @@ def resume(turn: Turn, signal: sig.ResumeRequested) -> None:
         _reopen(turn, ROOT)
     take_up(turn, ROOT)
     rest(turn)
+
+
+def _fork(turn: Turn, fork: sig.Fork) -> None:
+    turn.emit(
+        ev.RunForked(
+            workflow_id=fork.workflow_id,
+            from_workflow_id=fork.from_workflow_id,
+            from_seq=turn.state.seq,
+            variables=fork.variables,
+        )
+    )
 
 
 def take_up(turn: Turn, address: str) -> None:
@@ -115,6 +132,8 @@ def _places(turn: Turn, address: str) -> Iterator[Move]:
         match here.status:
             case Status.PENDING:
                 yield partial(enter, turn, node.address)
+            case Status.AWAITING:
+                yield partial(_ask_again, turn, node.address)
             case Status.WAITING:
                 yield partial(_wait_on, turn, node.address)
             case Status.HANDLING:
@@ -128,6 +147,9 @@ def _places(turn: Turn, address: str) -> Iterator[Move]:
                 yield partial(_again, turn, node)
             case Status.RUNNING:
                 assert not isinstance(node.body, Run), "its case stands above"
+                if node.policy.timeout is not None and not _has_time(turn, node):
+                    yield partial(_expire, turn, node)
+                    continue
                 child = next((c for c in node.body.children if not turn.state.node(c).is_settled), None)
                 if child is None:
                     yield partial(go_on, turn, node, after_index=-1)
@@ -144,6 +166,27 @@ def _again(turn: Turn, node: Node) -> Move | None:
         return start(turn, node, here.attempt)
     turn.emit(ev.CommandFinished(at=node.address, epoch=here.epoch, exit_code=None, duration_s=0.0, error=NOT_REPEATED))
     return fail(turn, node, Outcome(error=NOT_REPEATED), may_retry=False)
+
+
+def _ask_again(turn: Turn, address: str) -> Move | None:
+    turn.emit(ev.ConfirmationRequested(at=address))
+    return None
+
+
+def _has_time(turn: Turn, node: Node) -> bool:
+    """Let the rest of a sequence's time run on; whether there is any."""
+    here = turn.state.node(node.address)
+    left_s = max(0.0, here.left_s - elapsed_s(here.limit_since, turn.state.stood))
+    if left_s > 0:
+        turn.emit(ev.LimitStarted(at=node.address, attempt=here.attempt, left_s=left_s))
+    return left_s > 0
+
+
+def _expire(turn: Turn, node: Node) -> Move | None:
+    """The time of a sequence was over when the run stopped: nothing in it is repeated."""
+    turn.emit(ev.LimitReached(at=node.address, timeout_s=0.0))
+    end_expired(turn)
+    return None
 
 
 def _wait_on(turn: Turn, address: str) -> Move | None:

@@ -77,6 +77,13 @@ def remaining_s(now: str, *, due: str, delay_s: float) -> float:
     return min(max(left, 0.0), delay_s)
 
 
+def elapsed_s(start: str, end: str) -> float:
+    """Return the seconds from one moment to another, 0 where the clock went back or either is unknown."""
+    if not (start and end):
+        return 0.0
+    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
+
+
 def _matches(condition: int | str, outcome: Outcome) -> bool:
     if isinstance(condition, int):
         return outcome.exit_code == condition

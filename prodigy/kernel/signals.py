@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.kernel.snapshot import Snapshot
 from prodigy.plan.nodes import Plan
 
 
@@ -45,11 +46,39 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     dropped: tuple[str, ...] = ()
 
 
+class Rewind(msgspec.Struct, frozen=True, kw_only=True):
+    """Go on from an earlier moment, in a new generation. The state that the kernel is given is that moment's.
+
+    `target` names the node to begin with, where it was never entered: what stands before it is bypassed by `by`.
+    `restored` is the moment's snapshot where its log is lost.
+    """
+
+    generation: int
+    parent: int
+    from_seq: int
+    from_chain: str
+    version: int
+    reason: str
+    by: str
+    target: str = ""
+    restored: Snapshot | None = None
+
+
+class Fork(msgspec.Struct, frozen=True, kw_only=True):
+    """Go on as a new run that shares history until now, with changed variables."""
+
+    workflow_id: str
+    from_workflow_id: str
+    variables: dict[str, Any] = {}
+
+
 class ResumeRequested(_Signal, frozen=True):
     """Go on. `answers` holds the operator's yes or no for each in-flight step that asks; `notes` what was mended."""
 
     number: int
     max_retries: int | None = None
+    rewind: Rewind | None = None
+    fork: Fork | None = None
     answers: dict[str, bool] = {}
     revision: Revision | None = None
     notes: tuple[str, ...] = ()
@@ -84,10 +113,25 @@ class TimerFired(_Signal, frozen=True):
     attempt: int
 
 
+class LimitFired(_Signal, frozen=True):
+    """The time that this attempt of a sequence may take is over."""
+
+    at: str
+    attempt: int
+
+
+class Answered(_Signal, frozen=True):
+    """A person said yes or no to a node that awaits it; None where there is nobody to ask. `by` says who."""
+
+    at: str
+    is_confirmed: bool | None
+    by: str
+
+
 class StopRequested(_Signal, frozen=True):
     """Ctrl-C, a SIGTERM, or `prodigy stop`: `by` names it."""
 
     by: str
 
 
-Signal = CookRequested | ResumeRequested | Exited | TimerFired | StopRequested
+Signal = CookRequested | ResumeRequested | Exited | TimerFired | LimitFired | Answered | StopRequested

@@ -19,7 +19,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     """What one node has done. `attempt` is the latest (1-based), `epoch` its start, `since` its last transition.
 
     `first` is the attempt with which the present budget began, `repairs` the tries after handlers in it. The rest is
-    the result of the last attempt, and `delay_s` and `due` a wait that is on.
+    the result of the last attempt, `delay_s` and `due` a wait that is on, `left_s` what a sequence's timeout had left
+    at `limit_since`, `version` the checkpoint that its settling made, `reason` why it was skipped.
     """
 
     status: Status = Status.PENDING
@@ -37,6 +38,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     output_file: str = ""
     delay_s: float = 0.0
     due: str = ""
+    left_s: float = 0.0
+    limit_since: str = ""
     version: int = 0
     reason: str = ""
 
@@ -63,13 +66,16 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it stands after event `seq`; empty before its first.
 
-    `version` is the last checkpoint version, `in_flight` maps the address of each running command to its epoch,
-    `addresses` each id to its address, `captures` each captured name to its value, `outputs` each kind of command to
-    its last output. `cost_usd` adds up what is known; `costs_unknown` counts the claude attempts of which nothing is.
+    `stood` is when the run came to rest before the last resume, `version` the last checkpoint's. `in_flight` maps the
+    address of each running command to its epoch, `expired` names sequences that reached their timeout and still have
+    something in flight. `addresses` maps each id to its address, `captures` each captured name to its value,
+    `outputs` each kind of command to its last output. `cost_usd` adds up what is known; `costs_unknown` counts the
+    claude attempts of which nothing is.
     """
 
     seq: int = 0
     time: str = ""
+    stood: str = ""
     generation: int = 1
     version: int = 0
     status: RunStatus = "running"
@@ -81,6 +87,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     addresses: dict[str, str] = {}
     nodes: immutables.Map[str, NodeState] = immutables.Map()
     in_flight: immutables.Map[str, int] = immutables.Map()
+    expired: frozenset[str] = frozenset()
     captures: immutables.Map[str, Any] = immutables.Map()
     outputs: immutables.Map[str, str] = immutables.Map()
     cost_usd: float = 0.0

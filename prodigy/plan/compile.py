@@ -49,7 +49,15 @@ from prodigy.plan.reference import (
     suggestion,
 )
 from prodigy.plan.source import Fields, Scalar, Source
-from prodigy.plan.written import Document, HandlersAsWritten, RetryAsWritten, Step, is_template, seconds_of
+from prodigy.plan.written import (
+    Document,
+    HandlersAsWritten,
+    RetryAsWritten,
+    StageAsWritten,
+    Step,
+    is_template,
+    seconds_of,
+)
 
 GRACE_S = 5.0
 INITIAL_DELAY_S = 1.0
@@ -113,7 +121,7 @@ def _compiled(
     if document is None:
         source.raise_problems()
     assert document is not None, "a file that cannot be read has problems"
-    steps = list(every_step(document.commands))
+    steps = list(every_step(document))
     if len(steps) > STEPS_MAX:
         source.report(steps[STEPS_MAX], f"a workflow has at most {STEPS_MAX} steps")
         source.raise_problems()
@@ -136,6 +144,7 @@ class _Compilation:
         self.kept: set[str] = set()
         self.recent: dict[str, list[str]] = {"shell": [], "claude": []}
         self.owners: list[str] = []
+        self.is_sure = True  # the steps of a stage with a condition may not run
         self.addresses: dict[str, str] = {}
         self.known: Names = frozenset(declared.variables)
         self.env = self._environment(document.env)
@@ -144,7 +153,13 @@ class _Compilation:
         self.known |= frozenset(NAMESPACES)
 
     def compile_root(self) -> None:
-        self._sequence(self.document.commands, at=ROOT, parent="")
+        if not self.document.stages:
+            self._sequence(self.document.commands, at=ROOT, parent="")
+            return
+        children = tuple(stage.name.text for stage in self.document.stages)
+        self.nodes[ROOT] = Node(address=ROOT, body=Sequence(children=children))
+        for index, stage in enumerate(self.document.stages):
+            self._stage(stage, index)
 
     def plan(self, *, digest: str) -> Plan:
         name, grace = self.document.name, self.document.grace
@@ -178,6 +193,28 @@ class _Compilation:
         body = Sequence(children=tuple(children), answers={child: tuple(later) for child, later in answers.items()})
         self.nodes[at] = Node(address=at, body=body, parent=parent)
 
+    def _stage(self, stage: StageAsWritten, index: int) -> None:
+        """Make the nodes of a stage: a sequence with a name and with policy."""
+        at = stage.name.text
+        when = self._parsed(stage.when, expression.parse, self.known, expression.references) if stage.when else None
+        policy = Policy(
+            when=when,
+            retry=self._retry(stage.retry),
+            timeout=self._timeout(stage.timeout),
+            on_failure=self._handlers(stage.on_failure, at),
+            checkpoint=_is_true(stage.checkpoint),
+            requires_confirmation=_is_true(stage.requires_confirmation),
+        )
+        outer, self.is_sure = self.env, when is None
+        self.env = {**outer, **self._environment(stage.env)}
+        self._sequence(stage.commands, at=at, parent=ROOT)
+        self.nodes[at] = msgspec.structs.replace(self.nodes[at], index=index, name=at, line=stage.line, policy=policy)
+        if stage.on_failure is not None:
+            self.owners.append(at)
+            self._sequence(stage.on_failure.commands, at=address.of_handlers(at), parent=at)
+            self.owners.pop()
+        self.env, self.is_sure = outer, True
+
     def _step(self, step: Step, *, at: str, parent: str, index: int) -> expression.Expression | None:
         """Make the nodes of a step and its handlers; return its condition."""
         when = self._parsed(step.when, expression.parse, self.known, expression.references) if step.when else None
@@ -208,7 +245,7 @@ class _Compilation:
         if step.id is not None:
             self.known |= {step.id.text}
             self.addresses.setdefault(step.id.text, at)
-        if step.when is None and not self.owners:
+        if step.when is None and self.is_sure and not self.owners:
             self.recent[step.kind] = []
         self.recent[step.kind].append(at)
 
@@ -247,6 +284,9 @@ class _Compilation:
     def _policy(self, step: Step, at: str, when: expression.Expression | None) -> Policy:
         if step.checkpoint is not None and self.owners:
             self.source.report(step.checkpoint, "'checkpoint' cannot stand inside on_failure", hint="remove it")
+        if step.requires_confirmation is not None and self.owners:
+            message = "'requires_confirmation' cannot stand inside on_failure"
+            self.source.report(step.requires_confirmation, message, hint="remove it")
         if step.capture_format is not None and step.capture_output is None:
             self.source.report(step.capture_format, "'capture_format' needs capture_output", hint="add a name")
         return Policy(
@@ -256,6 +296,7 @@ class _Compilation:
             on_failure=self._handlers(step.on_failure, at),
             allow_failure=_is_true(step.allow_failure),
             checkpoint=_is_true(step.checkpoint),
+            requires_confirmation=_is_true(step.requires_confirmation),
             on_interrupt=_choice(step.on_interrupt, OnInterrupt, "rerun"),
             capture=_text(step.capture_output),
             capture_format=_choice(step.capture_format, CaptureFormat, "text"),

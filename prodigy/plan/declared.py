@@ -5,7 +5,7 @@ replace a variable; a few names belong to the language.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import msgspec
@@ -51,7 +51,9 @@ def declare(source: Source, document: Document, parameters: Mapping[str, Any]) -
     _check_parameters(parameters, document)
     variables = _variables(source, document.variables)
     ids, captures = _of_steps(source, document, frozenset(variables))
-    for fields in (document.env, *(step.env for step in every_step(document.commands))):
+    _check_stages(source, document, variables.keys() | ids.keys() | captures.keys())
+    of_stages = (stage.env for stage in document.stages)
+    for fields in (document.env, *of_stages, *(step.env for step in every_step(document))):
         _check_environment(source, fields)
     return Declared(
         variables={**variables, **parameters},
@@ -61,12 +63,21 @@ def declare(source: Source, document: Document, parameters: Mapping[str, Any]) -
     )
 
 
-def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
-    """Yield steps and their handlers in document order; handlers nest no deeper than the document does."""
+def every_step(document: Document) -> Iterator[Step]:
+    """Yield all steps of a workflow, handlers among them, in document order."""
+    yield from _with_handlers(document.commands)
+    for stage in document.stages:
+        yield from _with_handlers(stage.commands)
+        if stage.on_failure is not None:
+            yield from _with_handlers(stage.on_failure.commands)
+
+
+def _with_handlers(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Yield steps and their handlers, which nest no deeper than the document does."""
     for step in steps:
         yield step
         if step.on_failure is not None:
-            yield from every_step(step.on_failure.commands)
+            yield from _with_handlers(step.on_failure.commands)
 
 
 def _variables(source: Source, fields: Fields | None) -> dict[str, Any]:
@@ -82,7 +93,7 @@ def _of_steps(
     """Return the ids and the captures; of a name given twice the first place counts."""
     ids: dict[str, Scalar] = {}
     captures: dict[str, Scalar] = {}
-    steps = list(every_step(document.commands))
+    steps = list(every_step(document))
     for step in steps:
         if step.id is not None:
             _check_id(source, step.id, ids, variables)
@@ -112,6 +123,21 @@ def _check_capture(source: Source, step: Step, name: Scalar, ids: Mapping[str, S
         source.report(name, f"{name.text!r} is the id of another step", hint=hint)
 
 
+def _check_stages(source: Source, document: Document, taken: Set[str]) -> None:
+    """A stage's name means one thing everywhere, in addresses and after `--from-checkpoint`."""
+    first: dict[str, Scalar] = {}
+    for name in (stage.name for stage in document.stages):
+        _check_name(source, name, "a stage")
+        if _VERSION_LIKE.fullmatch(name.text):
+            source.report(name, f"{name.text!r} is no stage: it names a checkpoint", hint="choose another word")
+        elif name.text in first:
+            hint = f"the first is on line {first[name.text].line}"
+            source.report(name, f"the stage {name.text!r} is there twice", hint=hint)
+        elif name.text in taken:
+            source.report(name, f"{name.text!r} is the name of a value already", hint="give the stage another name")
+        first.setdefault(name.text, name)
+
+
 def _check_name(source: Source, name: Scalar, what: str) -> None:
     if not NAME.fullmatch(name.text):
         source.report(name, f"{excerpt(name.text)!r} cannot be the name of {what}", hint=_NAME_HINT)
@@ -129,7 +155,7 @@ def _check_environment(source: Source, fields: Fields | None) -> None:
 
 
 def _check_parameters(parameters: Mapping[str, Any], document: Document) -> None:
-    ids = {step.id.text for step in every_step(document.commands) if step.id}
+    ids = {step.id.text for step in every_step(document) if step.id}
     for name in parameters:
         if not NAME.fullmatch(name):
             raise UsageProblem(f"--param {excerpt(name)!r} is no name", hint=_NAME_HINT)

@@ -80,8 +80,8 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Handlers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What runs after the last failed attempt: the sequence at `address`.
 
-    After it succeeds the owner is tried again while fewer than `repairs` such tries were made; with none left
-    to make (or none asked for) the owner is handled, or failed all the same with `fail_workflow`.
+    After it succeeds the owner is handled, or failed all the same with `fail_workflow`. With `repairs` it is tried
+    again instead, that many times; when the last of these fails the owner has failed.
     """
 
     address: str
@@ -98,6 +98,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     on_failure: Handlers | None = None
     allow_failure: bool = False
     checkpoint: bool = False
+    requires_confirmation: bool = False
     on_interrupt: OnInterrupt = "rerun"
     capture: str | None = None
     capture_format: CaptureFormat = "text"
@@ -140,3 +141,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def leaves(self) -> list[Node]:
         """Return the steps in document order, handlers not among them; the order `total_steps` counts."""
         return [node for node in self.walk() if isinstance(node.body, Run)]
+
+
+def is_below(plan: Plan, address: str, ancestor: str) -> bool:
+    """Whether the node at `address` is `ancestor` or stands anywhere below it, in a handler of it among others."""
+    while address != ancestor:
+        if address == ROOT:
+            return False
+        address = plan.nodes[address].parent
+    return True

@@ -19,7 +19,7 @@ MISLEADING = frozenset({"env", "last", "step", "error", "validation"})
 
 def notices(source: Source, document: Document, declared: Declared, plan: Plan) -> list[Problem]:
     """Return what is to be said of a workflow without mistakes, in the file's order."""
-    nodes = {_place(step): step for step in every_step(document.commands)}
+    nodes = {_place(step): step for step in every_step(document)}
     found = [*_misleading(source, document, declared)]
     for node in plan.nodes.values():
         if isinstance(node.body, Sequence):

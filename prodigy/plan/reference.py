@@ -26,7 +26,7 @@ WHOLE_FLOAT_MAX = 1e16
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}(?![A-Za-z0-9_-])")
 _SEGMENT = re.compile(r"\.(?P<key>[\w-]+)|\[(?P<index>-?[0-9]{1,9})\]|\[\"(?P<quoted>[^\"\]]+)\"\]")
 _FILTER = re.compile(r"\|\s*(?P<name>[A-Za-z_]*)\s*")
-_ONLY_OURS = re.compile(r"(?:\[[^\]\s]*\])*[.|]")
+_ONLY_OURS = re.compile(r"(?:\[[^\]\s]{0,200}\]){0,20}[.|]")
 _SHELL_PREFIX = re.compile(r"[#!](?=[A-Za-z_])")
 _BRACE = re.compile(r"[{}]")
 
@@ -176,7 +176,8 @@ def _read(text: str, start: int, names: Names, *, strict: bool, depth: int) -> t
 def _refuse_foreign(text: str, start: int, names: Names, *, strict: bool) -> None:
     """Raise unless the `${` at `start`, whose first name is not ours, is plainly the shell's own."""
     match = NAME.match(text, start + 2)
-    if match and _ONLY_OURS.match(text, match.end()):
+    is_dashed = match is not None and "-" in match.group()  # `${x-a.b}` is the shell's `x` with a default
+    if match and not is_dashed and _ONLY_OURS.match(text, match.end()):
         raise _unknown(match.group(), start, names)
     prefix = _SHELL_PREFIX.match(text, start + 2)
     inner = NAME.match(text, prefix.end()) if prefix else match

@@ -14,7 +14,7 @@ import msgspec
 
 from prodigy.plan.reference import suggestion
 
-Where = Literal["workflow", "step", "retry", "on_failure"]
+Where = Literal["workflow", "stage", "step", "retry", "on_failure"]
 Shape = Literal[
     "text",
     "prose",
@@ -32,6 +32,7 @@ Shape = Literal[
     "variables",
     "environment",
     "steps",
+    "stages",
     "retry",
     "handlers",
 ]
@@ -53,12 +54,14 @@ SHAPES: dict[Shape, str] = {
     "variables": "a mapping of names to values",
     "environment": "a mapping of names to texts",
     "steps": "a list of steps",
+    "stages": "a list of stages, each with a name and commands",
     "retry": "a number of further attempts, a ${…}, or a mapping",
     "handlers": "a step, a list of steps, or a mapping with commands",
 }
 
 WHERE: dict[Where, str] = {
     "workflow": "a workflow",
+    "stage": "a stage",
     "step": "a step",
     "retry": "retry",
     "on_failure": "on_failure",
@@ -103,6 +106,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _workflow = partial(Key, where="workflow")
+_stage = partial(Key, where="stage")
 _step = partial(Key, where="step")
 _retry = partial(Key, where="retry")
 _on_failure = partial(Key, where="on_failure")
@@ -123,11 +127,33 @@ KEYS: tuple[Key, ...] = (
         minimum=0,
         maximum=GRACE_S_MAX,
     ),
-    _workflow(name="stages", shape="steps", about="Named groups of steps, in order.", is_available=False),
+    _workflow(name="stages", shape="stages", about="Named groups of steps, in order, instead of commands."),
     _workflow(name="mode", shape="text", about="How it runs.", is_available=False),
     _workflow(name="setup", shape="steps", about="Steps before a map.", is_available=False),
     _workflow(name="map", shape="variables", about="Items, and steps for each.", is_available=False),
     _workflow(name="reduce", shape="steps", about="Steps after a map.", is_available=False),
+    _stage(name="name", shape="word", about="What it is called; --from-checkpoint takes it."),
+    _stage(name="commands", shape="steps", about="Its steps, in order."),
+    _stage(name="steps", shape="steps", about="The same as commands.", alias_of="commands"),
+    _stage(name="when", shape="condition", about="The stage is skipped unless this is true."),
+    _stage(
+        name="retry",
+        shape="retry",
+        about="How often the whole stage is tried again.",
+        minimum=0,
+        maximum=RETRIES_MAX,
+    ),
+    _stage(
+        name="timeout",
+        shape="duration",
+        about="Longest time it may take, over all resumes.",
+        minimum=TIMEOUT_S_MIN,
+        maximum=TIMEOUT_S_MAX,
+    ),
+    _stage(name="on_failure", shape="handlers", about="What runs after its last failed attempt."),
+    _stage(name="checkpoint", shape="boolean", about="Its end is a version with its name."),
+    _stage(name="requires_confirmation", shape="boolean", about="A person is asked before it begins."),
+    _stage(name="env", shape="environment", about="Environment of its steps, over the workflow's."),
     _step(name="shell", shape="command", about="A command for the shell."),
     _step(name="claude", shape="command", about="A prompt for Claude Code."),
     _step(name="name", shape="text", about="What the step is called where people read."),
@@ -162,7 +188,7 @@ KEYS: tuple[Key, ...] = (
     _step(name="env", shape="environment", about="Environment of the step, over the workflow's."),
     _step(name="working_dir", shape="template", about="Folder in which it runs."),
     _step(name="interpreter", shape="text", about="What runs a shell step: bash, python3 …"),
-    _step(name="requires_confirmation", shape="boolean", about="A person is asked.", is_available=False),
+    _step(name="requires_confirmation", shape="boolean", about="A person is asked before it begins."),
     _retry(name="attempts", shape="count", about="All attempts.", minimum=1, maximum=RETRIES_MAX + 1),
     _retry(
         name="backoff",

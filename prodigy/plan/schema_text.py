@@ -11,6 +11,7 @@ _PLACES: dict[str, Where] = {
     "steps": "step",
     "commands": "step",
     "retry": "retry",
+    "stages": "stage",
     "on_failure": "on_failure",
 }
 _TEMPLATE = {"type": "string", "pattern": r"\$\{"}
@@ -22,7 +23,8 @@ _DURATION = {"type": "string", "pattern": r"^([0-9.]+h)?([0-9.]+m)?([0-9.]+s?)?$
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of workflow files."""
     step = _object("step") | {"oneOf": [{"required": ["shell"]}, {"required": ["claude"]}]}
-    workflow = _object("workflow") | {"anyOf": [{"required": ["commands"]}, {"required": ["steps"]}]}
+    bodies = [{"required": [name]} for name in ("commands", "steps", "stages")]
+    workflow = _object("workflow") | {"oneOf": bodies}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A prodigy workflow",
@@ -30,6 +32,8 @@ def json_schema() -> dict[str, Any]:
         "$defs": {
             "workflow": workflow,
             "steps": {"type": "array", "items": {"$ref": "#/$defs/step"}, "minItems": 1},
+            "stages": {"type": "array", "items": {"$ref": "#/$defs/stage"}, "minItems": 1},
+            "stage": _object("stage") | {"required": ["name"], "oneOf": bodies[:2]},
             "step": step,
             "retry": _object("retry") | {"required": ["attempts"]},
             "on_failure": _object("on_failure") | {"anyOf": [{"required": ["commands"]}, {"required": ["steps"]}]},
@@ -106,8 +110,8 @@ def _shape(key: Key) -> dict[str, Any]:
             return {"type": "object", "propertyNames": _WORD}
         case "environment":
             return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
-        case "steps":
-            return {"$ref": "#/$defs/steps"}
+        case "steps" | "stages":
+            return {"$ref": f"#/$defs/{key.shape}"}
         case "retry":
             return {"anyOf": [number, _TEMPLATE, {"$ref": "#/$defs/retry"}]}
         case "handlers":

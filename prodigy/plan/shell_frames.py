@@ -34,7 +34,7 @@ class Frame(msgspec.Struct, kw_only=True):
     """One open construct. `quoting` is that of a reference directly in it; `limit` is where its text ends.
 
     `slots` are the pieces of the word in progress, in a frame of text those of the word around it. `refuses` says
-    why no reference may stand here.
+    why no reference may stand here. `evaluates`: what follows is assigned to a variable with the integer attribute.
     """
 
     kind: str
@@ -54,6 +54,7 @@ class Frame(msgspec.Struct, kw_only=True):
     words: list[str] = []
     is_prefixed: bool = False
     is_naming: bool = False
+    evaluates: bool = False
     cases: int = 0
     previous: list[int] = []
     documents: list[Document] = []

@@ -93,6 +93,7 @@ _PRINTF_NUMBER = re.compile(r"%[^sbqc%A-Za-z]*[A-Za-rt-z*]")
 class Use(Enum):
     """What a place does with a value."""
 
+    WORDS = "words"  # a list may be several
     WORD = "word"
     INTEGER = "integer"
     NAME = "name"
@@ -117,20 +118,22 @@ def use(words: list[str], raw: str, at: int, *, evaluates: bool) -> Use:
     if command in ("unset", "mapfile", "readarray", "vared"):
         return Use.NAME
     if command in ("test", "["):
-        return Use.NAME if last in ("-v", "-R") or len(words) >= WORDS_MAX else Use.WORD
+        # The word before may become `-v` itself, and so may an element of a list.
+        is_name = last in ("-v", "-R") or "${" in last or len(words) >= WORDS_MAX
+        return Use.NAME if is_name else Use.WORD
     if command == "read":
         return _read(words, before)
     if command == "getopts":
         return Use.NAME if len(words) == 2 else Use.WORD
     if command in ("printf", "print"):
         return _printed(words, before, evaluates=evaluates)
-    if command == "wait" and last.startswith("-") and last.endswith("p"):
-        return Use.NAME
-    if command == "set" and last in ("-A", "+A"):
+    if command == "wait":
+        return Use.NAME if before == "" and "--" not in words else Use.WORD
+    if command == "set" and evaluates and "--" not in words:
         return Use.NAME
     if evaluates and command in ("shift", "return", "exit", "break", "continue", "ulimit"):
         return Use.INTEGER
-    return Use.WORD
+    return Use.WORDS
 
 
 def declares(words: list[str], attribute: str) -> bool:
@@ -193,7 +196,8 @@ def _printed(words: list[str], before: str, *, evaluates: bool) -> Use:
         return Use.NAME
     if evaluates and any(_PRINTF_NUMBER.search(word) for word in words[1:3]):
         return Use.INTEGER
-    return Use.WORD
+    # As the first argument it may be an option, and as a list the option and its name.
+    return Use.WORD if len(words) == 1 else Use.WORDS
 
 
 # Programs that take code as the argument of an option that ends in one of these letters.

@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from prodigy.plan import shell_rules as rules
-from prodigy.plan.reference import Names
+from prodigy.plan.reference import Names, Syntax
 from prodigy.plan.shell_frames import Document, Frame, Unclear
 from prodigy.plan.shell_text import PLAIN, TextScanner
 
@@ -20,7 +20,7 @@ _BLANKS = re.compile(r"(?:[ \t]|\\\n)*+")
 _PLAIN_WORDS = re.compile(r"(?:[A-Za-z0-9_./=:,+@%-]+[ \t]+)++")
 _BLANK_LINES = re.compile(r"(?:[ \t\n]|\\\n)*+")
 _END_OF_CONDITION = re.compile(r"\]\](?:[ \t\n;&|()<>`]|\Z)")
-_OPERATOR = re.compile(r";;&|;;|;&|;|&&|&(?!>)|\|\||\|&|\|")
+_OPERATOR = re.compile(r";;&|;;|;&|;\||;|&&|&(?!>)|\|\||\|&|\|")
 _REDIRECTION = re.compile(r"<<<|<<-|<<|<&|<>|<|&>>|&>|>>|>&|>\||>")
 _DELIMITER = re.compile(r"[ \t]*((?:[^\s'\"\\;&|()<>`$]|'[^'\n]*'|\"[^\"\n$`\\]*\"|\\[^\n])++)")
 _DESCRIPTOR = re.compile(r"[0-9]+|\{[A-Za-z_]\w*\}")
@@ -44,7 +44,6 @@ class Scanner(TextScanner):
         self.redirects_stdout = False
         # ksh and zsh evaluate wherever they expect a number.
         self._evaluates = interpreter in ("ksh", "zsh")
-        self._integers: set[str] = set()
         self._arrays: set[str] = set()
 
     def scan(self) -> None:
@@ -199,7 +198,8 @@ class Scanner(TextScanner):
                 self.pieces[index] = msgspec.structs.replace(slot, is_command=True)
         frame.words = ["" if frame.slots else name]
         frame.is_naming = name in rules.NAMING and not frame.slots
-        frame.is_prefixed = False
+        frame.is_prefixed = frame.evaluates = False
+        frame.previous = []
         frame.role = "arguments"
 
     def _assignment(self, frame: Frame, match: re.Match[str], raw: str, start: int) -> None:
@@ -228,6 +228,7 @@ class Scanner(TextScanner):
                 if frame.slots:
                     raise self._name_refused(self._slot(frame.slots[0]), "as the variable of a loop")
                 self.assigned.setdefault(raw, start)
+                frame.evaluates = self._is_integer(raw)
                 frame.role = "in"
             case "in":
                 frame.role = "arguments" if raw == "in" else "command"
@@ -265,15 +266,31 @@ class Scanner(TextScanner):
                     raise self._name_refused(slot, f"where {words[0]!r} takes the name of a variable")
                 if use is rules.Use.INTEGER:
                     self._evaluate([index])
+                if use is rules.Use.WORD:
+                    self.pieces[index] = slot = msgspec.structs.replace(slot, is_alone=False)
             if code := rules.code_argument(words, raw):
                 self.pieces[index] = msgspec.structs.replace(slot, code=code)
+        if frame.evaluates:
+            self._evaluate(frame.slots)
         if not frame.is_naming:
             return
         if words[0] in ("test", "["):
             if self._evaluates:
                 self._compare(frame, raw)
-        elif name := rules.named(words, raw):
+            return
+        if words[0] in ("printf", "print"):
+            self._check_format(frame)
+        if name := rules.named(words, raw):
             self._named(frame, name, start)
+
+    def _check_format(self, frame: Frame) -> None:
+        """A format that is a value may be `-va[$(reboot)]`, and the word behind it the format."""
+        first = frame.words[1] if len(frame.words) == 2 else ""
+        if frame.previous and rules.unquoted(first).startswith("${"):
+            slot = self._slot(frame.previous[0])
+            message = f"{slot.reference.text} as a format may be -v and a name, which the shell would evaluate"
+            raise Syntax(slot.offset, message, f"write {frame.words[0]} -- in front of it")
+        frame.previous = frame.slots
 
     def _named(self, frame: Frame, name: str, start: int) -> None:
         """The builtin assigns `name`, perhaps with an attribute that makes it evaluate values from now on."""
@@ -281,16 +298,13 @@ class Scanner(TextScanner):
         self.assigned.setdefault(name, start)
         if is_declaring and frame.slots and (name in self._arrays or name in rules.ARRAY_VARIABLES):
             raise self._name_refused(self._slot(frame.slots[0]), "where an array is declared")
-        if is_declaring and self._is_integer(name):
+        if self._is_integer(name):
             self._evaluate(frame.slots)
+            frame.evaluates = words[0] == "printf"
         if words[0] == "integer" or (is_declaring and rules.declares(words, "iEF")):
             self._integers.add(name)
         if words[0] in ("mapfile", "readarray") or rules.declares(words, "aA"):
             self._arrays.add(name)
-
-    def _is_integer(self, name: str) -> bool:
-        """Return whether an assignment to the variable evaluates the value."""
-        return name in self._integers or name in rules.INTEGER_VARIABLES
 
     def _operator(self, frame: Frame) -> None:
         match = _OPERATOR.match(self.text, self.position, frame.limit)
@@ -440,7 +454,7 @@ class Scanner(TextScanner):
             self._quoted_body(document, start, end, after, frame)
             self.position = after
             return
-        if _BODY_JOINS_END.search(self.text, max(start, end - 200), end):
+        if _BODY_JOINS_END.search(self.text, max(start - 1, end - 200), end):
             raise Unclear(end, "the line before the end of a here-document ends in a backslash")
         self._push(Frame(kind="document", start=start, limit=end, quoting="inside", in_document=True, resumes_at=after))
         self._frames[-1].slots = []

@@ -12,7 +12,7 @@ from prodigy.plan.shell_frames import WORD_KINDS, Frame, Unclear
 from prodigy.plan.shell_script import Piece, Quoting, Slot
 
 DEPTH_MAX = 50
-STEPS_MAX = 200_000
+STEPS_MAX = 150_000
 REFERENCES_MAX = 10_000
 
 # Where a list may stand for several words.
@@ -56,6 +56,7 @@ class TextScanner:
         self.pieces: list[Piece] = []
         self.assigned: dict[str, int] = {}
         self.foreign: dict[str, int] = {}
+        self._integers: set[str] = set()
         self._copied = 0
         self._nesting = 0
         self._steps_left = STEPS_MAX
@@ -76,9 +77,9 @@ class TextScanner:
             case _:
                 self._brace(frame)
 
-    def _spend(self, steps: int = 1) -> None:
+    def _spend(self) -> None:
         """Count what was read, so that no text at all can take long."""
-        self._steps_left -= steps
+        self._steps_left -= 1
         if self._steps_left < 0:
             raise Unclear(self.position, f"the script has more than {STEPS_MAX} pieces of syntax")
 
@@ -330,9 +331,11 @@ class TextScanner:
             self.position += 1
             self._push_arithmetic("]", position, opens_brace=True)
             return True
+        opens = self._open_brace_words(frame, position)
         if match["name"] and text.startswith(("=", ":="), match.end()):
             self.assigned.setdefault(match["name"], position)
-        return self._open_brace_words(frame, position)
+            self._frames[-1].is_integer |= self._is_integer(match["name"])
+        return opens
 
     def _open_brace_words(self, frame: Frame, start: int) -> bool:
         """Open the words behind the operator at the position, or close the braces; `start` is where they open."""
@@ -359,6 +362,10 @@ class TextScanner:
                 refuses = "a replacement in double quotes"
             self._push(Frame(kind="brace", start=start, limit=frame.limit, refuses=refuses))
         return True
+
+    def _is_integer(self, name: str) -> bool:
+        """Return whether an assignment to the variable evaluates the value."""
+        return name in self._integers or name in rules.INTEGER_VARIABLES
 
     def _note_foreign(self, position: int) -> None:
         match = _PARAMETER.match(self.text, position + 2)
@@ -410,7 +417,8 @@ class TextScanner:
             raise Unclear(start, f"the script has more than {REFERENCES_MAX} references")
         self._flush(start)
         self._copied = end
-        if "raw" in reference.filters:
+        # In a here-document whose delimiter was quoted there is no code to splice into.
+        if "raw" in reference.filters and quoting != "inside":
             self.pieces.append(Slot(reference=reference, quoting="raw", offset=start))
             return
         if frame.refuses:
@@ -450,4 +458,5 @@ class TextScanner:
     def _name_refused(self, slot: Slot, where: str) -> Syntax:
         """Return the refusal of a slot where a shell takes a name: given `a[$(reboot)]` it would run that."""
         message = f"{slot.reference.text} stands {where}, and the shell would evaluate it"
-        return Syntax(slot.offset, message, f"write the variable's name in the script: x={slot.reference.text}")
+        hint = f"write the variable's name in the script: x={slot.reference.text}"
+        return Syntax(slot.offset, message, hint)

@@ -14,6 +14,7 @@ from prodigy.plan.reference import suggestion
 from prodigy.plan.schema import SHAPES, WHERE, Key, Shape, Where
 from prodigy.plan.source import EXCERPT_CHARS_MAX, LINE_BREAK, Fields, Listing, Scalar, Source, Value, excerpt
 
+STAGE_EXAMPLE = "for example  - name: build, and below it  commands: [{shell: make}]"
 STEP_EXAMPLE = "for example  - shell: make  or  - claude: /review"
 EXAMPLE = "for example  commands: [{shell: make}, {claude: /review}]"
 _BOOLEAN_WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
@@ -64,10 +65,27 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     capture_output: Scalar | None = None
     capture_format: Scalar | None = None
     checkpoint: Scalar | None = None
+    requires_confirmation: Scalar | None = None
     on_interrupt: Scalar | None = None
     env: Fields | None = None
     working_dir: Scalar | None = None
     interpreter: Scalar | None = None
+
+
+class StageAsWritten(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the `stages`: steps with a name and with policy of their own."""
+
+    line: int
+    column: int
+    name: Scalar
+    commands: tuple[Step, ...] = ()
+    when: Scalar | None = None
+    retry: Scalar | RetryAsWritten | None = None
+    timeout: Scalar | None = None
+    on_failure: HandlersAsWritten | None = None
+    checkpoint: Scalar | None = None
+    requires_confirmation: Scalar | None = None
+    env: Fields | None = None
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +93,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
     file: str
     commands: tuple[Step, ...] = ()
+    stages: tuple[StageAsWritten, ...] = ()
     name: Scalar | None = None
     description: Scalar | None = None
     variables: Fields | None = None
@@ -91,7 +110,10 @@ def as_document(source: Source, root: Value) -> Document:
             return Document(file=source.file, commands=_steps(source, root))
         case Fields():
             words = _words(source, root, "workflow")
-            if "commands" not in words and not source.problems:
+            if "commands" in words and "stages" in words:
+                at = next(name for name, _ in root.entries if name.text == "stages")
+                source.report(at, "a workflow has commands or stages, not both", hint="make the commands a stage")
+            elif "commands" not in words and "stages" not in words and not source.problems:
                 source.report(root, "a workflow without commands", hint=EXAMPLE)
             return Document(file=source.file, **words)
         case Scalar():
@@ -259,6 +281,14 @@ def _read_steps(source: Source, key: Key, value: Value) -> Any:
     return _steps(source, value) if isinstance(value, Listing) else _WRONG
 
 
+def _read_stages(source: Source, key: Key, value: Value) -> Any:
+    if not isinstance(value, Listing):
+        return _WRONG
+    if not value.entries:
+        source.report(value, "a list of stages without a stage", hint=STAGE_EXAMPLE)
+    return tuple(stage for entry in value.entries for stage in _stage(source, entry))
+
+
 def _read_retry(source: Source, key: Key, value: Value) -> Any:
     if not isinstance(value, Fields):
         return _read_count(source, key, value)
@@ -301,6 +331,7 @@ _READERS: dict[Shape, Callable[[Source, Key, Value], Any]] = {
     "variables": _read_variables,
     "environment": _read_environment,
     "steps": _read_steps,
+    "stages": _read_stages,
     "retry": _read_retry,
     "handlers": _read_handlers,
 }
@@ -339,6 +370,22 @@ def _only(source: Source, value: Value) -> tuple[Step, ...]:
     hint = _step_written(value.text) if isinstance(value, Scalar) else STEP_EXAMPLE
     source.report(value, f"a step is a mapping, not {_described(value)}", hint=hint)
     return ()
+
+
+def _stage(source: Source, value: Value) -> tuple[StageAsWritten, ...]:
+    """Return the stage that a value is, alone in a tuple; nothing when it is none, or enough is wrong."""
+    if source.is_full:
+        return ()
+    if not isinstance(value, Fields):
+        source.report(value, f"a stage is a mapping, not {_described(value)}", hint=STAGE_EXAMPLE)
+        return ()
+    noted = len(source.problems)
+    words = _words(source, value, "stage")
+    if len(source.problems) == noted:
+        for missing in (name for name in ("name", "commands") if name not in words):
+            source.report(value, f"a stage needs {missing}", hint=STAGE_EXAMPLE)
+    nothing = Scalar(text="", value="", line=value.line, column=value.column)
+    return (StageAsWritten(line=value.line, column=value.column, **{"name": nothing, **words}),)
 
 
 def _step_written(text: str) -> str:

@@ -12,10 +12,12 @@ import immutables
 import msgspec
 
 from prodigy.kernel.decide import headline
-from prodigy.kernel.lifecycle import SETTLED, Status
+from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.retry import attempts_allowed
-from prodigy.kernel.state import NodeState, Origin, RunStatus, State
+from prodigy.kernel.snapshot import Snapshot, restored, snapshot_of
+from prodigy.kernel.state import RunStatus, State
 from prodigy.plan.nodes import Node, Plan
+from prodigy.projections.steps import Step, current_step, stage_of, steps_of
 
 SCHEMA_VERSION = 1
 INLINE_CHARS_MAX = 16 * 1024
@@ -52,29 +54,11 @@ class RetryState(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str | None
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The state, its plan by digest. `stored` maps a capture's or output's name to the digest of its value."""
-
-    plan: str
-    origin: Origin
-    number: int
-    time: str
-    status: RunStatus
-    stopping: str
-    max_retries: int | None
-    nodes: dict[str, NodeState]
-    in_flight: dict[str, int]
-    captures: dict[str, Any]
-    stored_captures: dict[str, str]
-    outputs: dict[str, str]
-    cost_usd: float
-    costs_unknown: int
-    failed_at: str
-    failure: str
-
-
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """The document in `checkpoints/<workflow-id>.json`."""
+    """The document in `checkpoints/<workflow-id>.json`.
+
+    `stored_captures` maps the name of each capture that is too large for it to the digest of its value.
+    """
 
     workflow_id: str
     workflow_path: str
@@ -91,7 +75,10 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     chain: str
     address: str
     failure: str
+    plan_digest: str
+    stored_captures: dict[str, str]
     snapshot: Snapshot
+    stage: str | None = None
 
 
 def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Checkpoint:
@@ -102,9 +89,9 @@ def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Check
         plan_digest: names the plan's JSON among the stored values.
         keep: given a capture's name and value, stores it where it is large and returns its digest, else None.
     """
-    leaves = state.plan.leaves()
-    current = current_step(state, leaves)
-    total = len(leaves)
+    steps = steps_of(state)
+    current = current_step(state, steps)
+    stage = stage_of(state, current)
     run = state.run
     small, stored = _split(state.captures, keep)
     return Checkpoint(
@@ -113,80 +100,50 @@ def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Check
         timestamp=state.time,
         execution_state=ExecutionState(
             status=state.status,
-            current_step_index=total if current is None else current[0],
-            total_steps=total,
+            current_step_index=len(steps) if current is None else current.index,
+            total_steps=len(steps),
         ),
         variables=_variables(state, small, stored),
-        completed_steps=completed_steps(state, leaves),
-        retry_state=retry_state(state, current[1]) if current else None,
+        completed_steps=[_completed(step) for step in steps if step.is_settled],
+        retry_state=retry_state(state, current.leaf) if current else None,
         schema_version=SCHEMA_VERSION,
         name=state.plan.name,
         version=state.version,
         generation=state.generation,
         last_seq=state.seq,
         chain=chain,
-        address=current[1].address if current else "",
+        address=current.leaf.address if current else "",
+        stage=str(stage) if stage else None,
         failure=state.failure,
-        snapshot=_snapshot(state, plan_digest, small, stored),
+        plan_digest=plan_digest,
+        stored_captures=stored,
+        snapshot=snapshot_of(state, small),
     )
 
 
 def restore(checkpoint: Checkpoint, plan: Plan, *, get: Get) -> State:
     """Return the state that a checkpoint holds; `get` yields a stored value's JSON by digest."""
-    kept = checkpoint.snapshot
-    captures = kept.captures | {name: msgspec.json.decode(get(digest)) for name, digest in kept.stored_captures.items()}
-    return State(
+    large = {name: msgspec.json.decode(get(digest)) for name, digest in checkpoint.stored_captures.items()}
+    captures = checkpoint.snapshot.captures | large
+    return restored(
+        msgspec.structs.replace(checkpoint.snapshot, captures=captures),
+        plan,
         seq=checkpoint.last_seq,
-        time=kept.time,
         generation=checkpoint.generation,
         version=checkpoint.version,
-        status=kept.status,
-        stopping=kept.stopping,
-        origin=kept.origin,
-        plan=plan,
-        number=kept.number,
-        max_retries=kept.max_retries,
-        addresses={node.id: node.address for node in plan.nodes.values() if node.id},
-        nodes=immutables.Map(kept.nodes),
-        in_flight=immutables.Map(kept.in_flight),
-        captures=immutables.Map(captures),
-        outputs=immutables.Map(kept.outputs),
-        cost_usd=kept.cost_usd,
-        costs_unknown=kept.costs_unknown,
-        failed_at=kept.failed_at,
-        failure=kept.failure,
     )
 
 
-def current_step(state: State, leaves: list[Node]) -> tuple[int, Node] | None:
-    """Return (index, leaf) of the first step that has not settled, or None when all have.
-
-    Of a failed run it is the step that failed it: resume goes on there.
-    """
-    for index, leaf in enumerate(leaves):
-        if state.node(leaf.address).status not in SETTLED or leaf.address == state.failed_at:
-            return index, leaf
-    return None
-
-
-def completed_steps(state: State, leaves: list[Node]) -> list[CompletedStep]:
-    """Return every settled leaf, in document order."""
-    rows = []
-    for index, leaf in enumerate(leaves):
-        node = state.nodes.get(leaf.address)
-        if node is not None and node.status in SETTLED:
-            rows.append(
-                CompletedStep(
-                    step_index=index,
-                    command=headline(leaf),
-                    success=node.status is Status.SUCCEEDED,
-                    timestamp=node.since,
-                    address=leaf.address,
-                    outcome=str(node.status),
-                    version=node.version,
-                )
-            )
-    return rows
+def _completed(step: Step) -> CompletedStep:
+    return CompletedStep(
+        step_index=step.index,
+        command=headline(step.leaf),
+        success=step.here.status is Status.SUCCEEDED,
+        timestamp=step.here.since,
+        address=step.leaf.address,
+        outcome=str(step.here.status),
+        version=step.here.version,
+    )
 
 
 def retry_state(state: State, leaf: Node) -> RetryState | None:
@@ -217,24 +174,3 @@ def _split(captures: immutables.Map[str, Any], keep: Keep) -> tuple[dict[str, An
         else:
             stored[name] = digest
     return small, stored
-
-
-def _snapshot(state: State, plan_digest: str, small: dict[str, Any], stored: dict[str, str]) -> Snapshot:
-    return Snapshot(
-        plan=plan_digest,
-        origin=state.run,
-        number=state.number,
-        time=state.time,
-        status=state.status,
-        stopping=state.stopping,
-        max_retries=state.max_retries,
-        nodes=dict(state.nodes.items()),
-        in_flight=dict(state.in_flight.items()),
-        captures=small,
-        stored_captures=stored,
-        outputs=dict(state.outputs.items()),
-        cost_usd=state.cost_usd,
-        costs_unknown=state.costs_unknown,
-        failed_at=state.failed_at,
-        failure=state.failure,
-    )

@@ -89,8 +89,10 @@ def mirrored_ids(mirror: Mirror | None) -> list[str]:
     return _ids(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
 
-def find_run(project: Project, reference: str) -> str:
+def find_run(project: Project, reference: str, mirror: Mirror | None = None) -> str:
     """Return the id of the run that `reference` means: an id, a workflow's name (its most recent run), a unique prefix.
+
+    Runs that only `mirror` knows count where it is given.
 
     Raises:
         RunNotFound: it is no reference, or means no run or several; the candidates are listed.
@@ -99,7 +101,7 @@ def find_run(project: Project, reference: str) -> str:
     ids = run_ids(project)
     if reference in ids:
         return reference
-    runs = list_runs(project)
+    runs = list_runs(project, mirror)
     named = [run for run in runs if run.name == reference]
     if named:
         return named[0].workflow_id

@@ -79,5 +79,5 @@ def restored(checkpoint: Checkpoint, values: Values) -> State:
         DamagedState: a value that it names is missing or altered.
         msgspec.DecodeError: a value is not what its name says.
     """
-    plan = msgspec.json.decode(values.get(checkpoint.snapshot.plan), type=Plan)
+    plan = msgspec.json.decode(values.get(checkpoint.plan_digest), type=Plan)
     return restore(checkpoint, plan, get=values.get)

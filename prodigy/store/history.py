@@ -12,16 +12,17 @@ import msgspec
 
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.kernel.events import Event, GenerationStarted
-from prodigy.kernel.evolve import evolve
+from prodigy.kernel.evolve import evolve, fold
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.store.checkpoints import restored
-from prodigy.store.journal import Journal, decode
+from prodigy.store.journal import Journal, decode, decode_turn
 from prodigy.store.layout import RunFolder
-from prodigy.store.log import START, Log, Position, Scan, read_chunks, records, scan
+from prodigy.store.log import START, Log, Position, Scan, chain_of, read_chunks, scan
 from prodigy.store.values import Values
 
 FIRST_LINE_BYTES_MAX = 128 * 1024
+SEQ_MAX = 2**62
 
 
 class History(NamedTuple):
@@ -77,16 +78,60 @@ def events_of(folder: RunFolder, generation: int) -> Iterator[tuple[int, str, Ev
         yield record.seq, record.time, decode(record, values, name=str(path))
 
 
+class Moment(NamedTuple):
+    """One event of a history: its place and chain, in which generation's file it stands, when it happened."""
+
+    generation: int
+    seq: int
+    chain: str
+    time: str
+    event: Event
+
+
+def moments(folder: RunFolder, parts: list[tuple[int, int]]) -> Iterator[Moment]:
+    """Yield the events of a history, oldest first, checked; `parts` are what `lineage` returns.
+
+    Raises:
+        DamagedState: when the damage is reached, not before.
+    """
+    values = Values(folder.values)
+    for generation, last_seq in parts:
+        path = folder.events(generation)
+        for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
+            if record.seq > last_seq:
+                break
+            event = decode(record, values, name=str(path))
+            yield Moment(generation, record.seq, chain_of(record.line), record.time, event)
+
+
 def start_of(folder: RunFolder, generation: int) -> Position:
     """Return the position that a generation's log continues from; what cannot be read is left to the check."""
+    first = _first(folder, generation)
+    return START if first is None else Position(first.from_seq, first.from_chain)
+
+
+def lineage(folder: RunFolder, generation: int) -> list[tuple[int, int]]:
+    """Return (generation, last seq of it that counts) of the files that a history is made of, oldest first.
+
+    The last seq of the present generation is `SEQ_MAX`: all of it counts.
+    """
+    parts = [(generation, SEQ_MAX)]
+    while (first := _first(folder, parts[0][0])) and first.from_seq > 0 and not first.is_parent_lost:
+        if not 0 < first.parent < parts[0][0]:
+            raise DamagedState(f"{folder.events(parts[0][0])} does not say which log it continues")
+        parts.insert(0, (first.parent, first.from_seq))
+    return parts
+
+
+def _first(folder: RunFolder, generation: int) -> GenerationStarted | None:
+    """Return the record that a log after the first begins with, unchecked."""
     if generation == 1:
-        return START
+        return None
     head = next(read_chunks(folder.events(generation)), b"")[:FIRST_LINE_BYTES_MAX].partition(b"\n")[0]
     try:
-        first = msgspec.json.decode(head, type=GenerationStarted)
+        return msgspec.json.decode(head, type=GenerationStarted)
     except msgspec.DecodeError:
-        return START
-    return Position(first.from_seq, first.from_chain)
+        return None
 
 
 class _Foreign(Exception):
@@ -94,19 +139,31 @@ class _Foreign(Exception):
 
 
 def _read(folder: RunFolder, generation: int, checkpoint: Checkpoint | None) -> History:
-    path = folder.events(generation)
+    path, name = folder.events(generation), str(folder.events(generation))
     values = Values(folder.values)
-    state = State() if checkpoint is None else _restored(checkpoint, values)
+    state = _base(folder, generation) if checkpoint is None else _restored(checkpoint, values)
     start = start_of(folder, generation)
     witness_seq = 0 if checkpoint is None else checkpoint.last_seq
-    checked = scan(read_chunks(path), start, witness_seq=witness_seq, name=str(path))
+    checked = scan(read_chunks(path), start, witness_seq=witness_seq, name=name)
     for first, lines in checked.turns():
         if first <= witness_seq:
             _compare(checkpoint, first, lines)
-            continue
-        for record in records(first, lines):
-            state = evolve(state, decode(record, values, name=str(path)), record.time)
+        else:
+            state = fold(state, decode_turn(first, lines, values, name=name))
     return History(state, generation, checked, ())
+
+
+def _base(folder: RunFolder, generation: int) -> State:
+    """Return the state that a generation's log begins with: what its parents came to."""
+    first = _first(folder, generation)
+    if first is None or first.from_seq == 0:
+        return State()
+    if first.is_parent_lost:
+        return State(seq=first.from_seq)
+    state = State()
+    for moment in moments(folder, lineage(folder, generation)[:-1]):
+        state = evolve(state, moment.event, moment.time)
+    return state
 
 
 def _compare(checkpoint: Checkpoint | None, first: int, lines: list[bytes]) -> None:

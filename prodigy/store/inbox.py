@@ -35,9 +35,16 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, tag="stop"):
     by: str
 
 
-Order = Stop
+class Approve(msgspec.Struct, frozen=True, kw_only=True, tag="approve"):
+    """Say yes to the node at `at`, which awaits it; `by` says who does, for the log."""
 
-_decoder = msgspec.json.Decoder(Order)
+    at: str
+    by: str
+
+
+Order = Stop | Approve
+
+_decoder: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 
 
 class Taken(NamedTuple):

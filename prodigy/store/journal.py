@@ -5,14 +5,15 @@ them back, so the kernel sees whole values. An event of a kind that this prodigy
 one: it is refused, never guessed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from prodigy.errors import DamagedState
 from prodigy.kernel.events import FORMAT, TYPES, Event, RunStarted
-from prodigy.store.log import EVENT_BYTES_MAX, Log, Position, Record
+from prodigy.store.log import EVENT_BYTES_MAX, Log, Position, Record, records
 from prodigy.store.values import Values
 
 STORED_BYTES_MIN = 16 * 1024
@@ -22,6 +23,8 @@ _DECODER = msgspec.json.Decoder(Event)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STORED = msgspec.json.Decoder(dict[str, str])
 _NAMES_STORED = b',"stored":{"'
+_TIME = b'"time":"'
+_STARTS_RUN = b'"type":"run_started"'
 
 
 class _Kind(msgspec.Struct):
@@ -76,10 +79,22 @@ def decode(record: Record, values: Values, *, name: str) -> Event:
         raise _unreadable(record, name, error) from error
 
 
-def decode_all(records: Iterable[Record], values: Values, *, name: str) -> Iterator[tuple[str, Event]]:
-    """Yield (time, event) of every record."""
-    for record in records:
-        yield record.time, decode(record, values, name=name)
+def decode_turn(first: int, lines: list[bytes], values: Values, *, name: str) -> Iterable[tuple[str, Event]]:
+    """Return (time, event) of each line of a checked turn; `first` is the seq of its first line.
+
+    Raises:
+        DamagedState: as for `decode`.
+    """
+    turn = b"\n".join(lines)
+    if _NAMES_STORED not in turn and _STARTS_RUN not in turn:
+        with suppress(msgspec.DecodeError):  # which is said better line by line
+            return zip(map(_time_of, lines), _DECODER.decode_lines(turn), strict=True)
+    return ((record.time, decode(record, values, name=name)) for record in records(first, lines))
+
+
+def _time_of(line: bytes) -> str:
+    start = line.index(_TIME) + len(_TIME)
+    return line[start : line.index(b'"', start)].decode()
 
 
 def _stow(body: bytes, values: Values) -> bytes:

@@ -179,6 +179,11 @@ class Scan:
         )
 
 
+def chain_of(line: bytes) -> str:
+    """Return the chain that a checked line carries."""
+    return line[-18:-2].decode()
+
+
 def records(first: int, lines: list[bytes]) -> Iterator[Record]:
     """Yield the records of one turn; `first` is the seq of its first line."""
     for seq, line in enumerate(lines, start=first):
@@ -282,6 +287,11 @@ class Log:
             raise refused(path, error) from error
         descriptor = _open_log(path, os.O_RDWR | os.O_APPEND)
         return cls(path, descriptor, checked.end), torn and torn._replace(kept=kept)
+
+    @classmethod
+    def continued(cls, path: Path, position: Position) -> Self:
+        """Open a log whose whole contents this process has just written, in other ways, up to `position`."""
+        return cls(path, _open_log(path, os.O_RDWR | os.O_APPEND), position)
 
     def append(self, turn: Sequence[tuple[str, bytes]], *, sync: bool) -> Position:
         """Write one turn, durable on return if `sync`, and return the position after it.

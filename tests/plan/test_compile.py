@@ -564,3 +564,67 @@ def test_every_result_of_values_md_may_be_referred_to() -> None:
     """All results of a step compile, so none is forgotten in the check."""
     prompt = " ".join(f"${{a.{result}}}" for result in RESULTS)
     assert refusals(f"- shell: x\n  id: a\n- claude: {prompt}\n") == []
+
+
+# Stages -----------------------------------------------------------------------------------------------------
+
+STAGES = """
+env: {A: '1', B: '2'}
+stages:
+- name: build
+  commands: [{shell: make, id: make}, {shell: test}]
+- name: deploy
+  when: ${make.success}
+  retry: 2
+  timeout: 1h
+  checkpoint: true
+  requires_confirmation: true
+  env: {B: '3'}
+  on_failure: {shell: undo}
+  commands: [{shell: ship, env: {C: '4'}}]
+"""
+
+
+def test_stages_are_named_sequences_with_policy() -> None:
+    """A stage is a node like any other: its steps stand below it, its handlers under its address."""
+    plan = compiled(STAGES)
+    deploy = plan.nodes["deploy"]
+    policy = msgspec.structs.replace(deploy.policy, when=None)
+    assert list(plan.nodes) == [
+        ROOT, "build", "build.make", "build[1]", "deploy", "deploy[0]", "deploy.on_failure", "deploy.on_failure[0]",
+    ]  # fmt: skip
+    assert plan.nodes[ROOT].body == Sequence(children=("build", "deploy"))
+    assert deploy.body == Sequence(children=("deploy[0]",))
+    assert (deploy.parent, deploy.index, deploy.name) == (ROOT, 1, "deploy")
+    assert policy == Policy(
+        retry=Retry(attempts=3),
+        timeout=3600,
+        checkpoint=True,
+        requires_confirmation=True,
+        on_failure=Handlers(address="deploy.on_failure"),
+    )
+    step = plan.nodes["deploy[0]"].body
+    assert isinstance(step, Run)
+    assert step.command.env == {"A": ("1",), "B": ("3",), "C": ("4",)}
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ("build", "the stage 'build' is there twice"),
+        ("make", "'make' is the name of a value already"),
+        ("v3", "'v3' is no stage: it names a checkpoint"),
+        ("map", "'map' is a word of the language"),
+        ("two words", "'two words' cannot be the name of a stage"),
+    ],
+)
+def test_the_name_of_a_stage_means_one_thing(second: str, message: str) -> None:
+    """Stage names are unique, no values' names, and none that names a checkpoint."""
+    text = f"stages:\n- {{name: build, commands: [{{shell: x, id: make}}]}}\n- {{name: {second}, commands: [{{shell: x}}]}}\n"
+    assert [refusal.partition(" ")[2].partition(" (")[0] for refusal in refusals(text)] == [message]
+
+
+def test_a_confirmation_in_a_handler_is_refused() -> None:
+    """A handler runs when nobody may be there to ask."""
+    text = "- shell: a\n  on_failure:\n  - shell: b\n    requires_confirmation: true\n"
+    assert refusals(text) == ["4:28 'requires_confirmation' cannot stand inside on_failure (remove it)"]

@@ -355,6 +355,7 @@ ACCEPTED: dict[Shape, set[str]] = {
     "variables": {"mapping"},
     "environment": {"mapping"},
     "steps": set(),
+    "stages": set(),
     "retry": set(),
     "handlers": set(),
 }
@@ -365,8 +366,12 @@ def workflow_with(key: Key, value: str) -> str:
     """Return a workflow in which only the value of `key` can be wrong."""
     match key.where:
         case "workflow":
-            rest = "" if key.field == "commands" else "commands: [{shell: make}]\n"
+            rest = "" if key.field in ("commands", "stages") else "commands: [{shell: make}]\n"
             return f"{key.name}: {value}\n{rest}"
+        case "stage":
+            rest = "" if key.name == "name" else "  name: build\n"
+            rest += "" if key.field == "commands" else "  commands: [{shell: make}]\n"
+            return f"stages:\n- {key.name}: {value}\n{rest}"
         case "step":
             rest = "" if key.name in ("shell", "claude") else "  shell: make\n"
             return f"- {key.name}: {value}\n{rest}"
@@ -428,3 +433,21 @@ def test_every_key_stands_once_in_its_place() -> None:
 def test_durations(text: str, expected: float | None) -> None:
     """Seconds may be written with units, and nothing else is a duration."""
     assert schema.seconds(text) == expected
+
+
+# Stages -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("stages:\n- name: a\n", 2, "a stage needs commands"),
+        ("stages:\n- commands: [{shell: x}]\n", 2, "a stage needs name"),
+        ("stages:\n- build\n", 2, "a stage is a mapping, not the text 'build'"),
+        ("stages: []\n", 1, "a list of stages without a stage"),
+        ("stages: [{name: a, commands: [{shell: x}]}]\ncommands: [{shell: x}]\n", 1, "a workflow has commands or stages, not both"),
+    ],
+)  # fmt: skip
+def test_a_stage_that_is_none_is_refused(text: str, line: int, message: str) -> None:
+    """A stage is a mapping with a name and commands, and stages stand instead of commands."""
+    assert [(problem.line, problem.message) for problem in problems(text)] == [(line, message)]

@@ -230,8 +230,7 @@ def test_any_values_are_answered(left: Any, right: Any) -> None:
     """Every operator answers every pair of values, and what excludes each other is never both true."""
     values = {"a": left, "b": right}
     answers = {
-        sign: holds(f"${{a}} {sign} ${{b}}", values)
-        for sign in (*SIGNS, "not contains", "matches", "not matches")
+        sign: holds(f"${{a}} {sign} ${{b}}", values) for sign in (*SIGNS, "not contains", "matches", "not matches")
     }
     exclusive = [("==", "!="), ("<", ">="), (">", "<="), ("in", "not in"), ("contains", "not contains")]
     assert [pair for pair in exclusive if answers[pair[0]] and answers[pair[1]]] == []

@@ -266,9 +266,7 @@ def test_as_text(value: Any, expected: str) -> None:
     assert as_text(value) == expected
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"), [(None, None), ("é!", 2), ([1], 1), ({}, 0), (True, 4), (10.0, 2)]
-)
+@pytest.mark.parametrize(("value", "expected"), [(None, None), ("é!", 2), ([1], 1), ({}, 0), (True, 4), (10.0, 2)])
 def test_count(value: Any, expected: int | None) -> None:
     """Lists and mappings count their elements, all else the characters of its text; null has no length."""
     assert count(value) == expected

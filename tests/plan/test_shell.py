@@ -1,5 +1,6 @@
 """Shell scripts with values: what is rendered, what is refused, what is noticed."""
 
+import contextlib
 import subprocess
 import time
 from pathlib import Path
@@ -46,13 +47,6 @@ def render(text: str, values: dict[str, Any] = VALUES, *, interpreter: str = "ba
 def script_of(text: str, *, interpreter: str = "bash") -> str:
     """Return the rendered script, with the variables' common prefix cut to `V`."""
     return render(text, interpreter=interpreter).script.replace("PRODIGY_VALUE_", "V")
-
-
-def refusal(text: str, *, interpreter: str = "bash") -> tuple[str, str, str]:
-    """Return where `text` is refused, as the text from there on, why, and the hint."""
-    with pytest.raises(Syntax) as raised:
-        parse_script(text, NAMES, interpreter=interpreter)
-    return text[raised.value.offset :], raised.value.message, raised.value.hint or ""
 
 
 def run(rendered: Rendered, folder: Path, *, shell: str = "sh") -> bytes:
@@ -149,10 +143,20 @@ def test_a_list_unquoted_and_alone_is_one_word_for_each_element() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["> ${list}", "x=${list}", "case ${list} in ${list}) ;; esac", "[[ ${list} ]]", "echo '${list}'", "${list}.x"],
+    [
+        "> ${list}",
+        "x=${list}",
+        "case ${list} in ${list}) ;; esac",
+        "[[ ${list} ]]",
+        "echo '${list}'",
+        "${list}.x",
+        "[ ${list} ]",
+        "read -p ${list} x",
+        "printf ${list}",
+    ],
 )
 def test_a_list_is_json_where_it_cannot_be_words(text: str) -> None:
-    """Redirections, assignments, `case` and `[[` take one word."""
+    """Redirections, assignments, `case` and `[[` take one word; in `[` two could be `-v` and a name."""
     assert {"PRODIGY_VALUE_1": '["a b",2,null]'} == render(text).variables
 
 
@@ -173,9 +177,16 @@ def test_raw_splices_text() -> None:
     assert Rendered(script="echo it's $x | sh") == render("echo ${item|raw} | sh")
 
 
+def test_a_quoted_here_document_has_no_code_to_splice_into(tmp_path: Path) -> None:
+    """There `raw` is text like any other."""
+    rendered = render("cat <<'E'\n${item|raw} ${n}\nE", {"item": "$(echo RUN) `x`", "n": 1})
+    assert b"$(echo RUN) `x` 1\n" == run(rendered, tmp_path)
+
+
 def test_two_dollars_write_a_literal_reference(tmp_path: Path) -> None:
     """In every kind of quoting the script's world sees `${item}`."""
-    text = "printf '%s,' $${item} \"$${item}\" '$${item}' \"$(echo $${item})\"; cat <<E; cat <<'E'\n$${item}\nE\n$${item}\nE\n"
+    words = "printf '%s,' $${item} \"$${item}\" '$${item}' \"$(echo $${item})\""
+    text = words + "; cat <<E; cat <<'E'\n$${item}\nE\n$${item}\nE\n"
     assert b"${item}," * 4 + b"${item}\n" * 2 == run(render(text), tmp_path)
 
 
@@ -279,11 +290,16 @@ EVALUATED = [
     "typeset -ri x=${item}",
     "declare -ai x=(${item})",
     "RANDOM=${item}",
+    "declare -i x; x[0]=${item}",
+    "declare -i x; for x in ${item}; do :; done",
+    "declare -i x; : ${x:=${item}}",
+    "declare -i x; export x=${item}",
+    "printf -v RANDOM %s ${item}",
 ]
 
 
 @pytest.mark.parametrize("text", EVALUATED)
-@pytest.mark.parametrize("value", ["a[$(reboot)]", "", "1+1", "08", "9" * 30, " 1", "x", "1\n", "١"])
+@pytest.mark.parametrize("value", ["a[$(reboot)]", "", "1+1", "08", "9223372036854775808", " 1", "x", "1\n", "١"])
 def test_what_the_shell_evaluates_must_be_an_integer(text: str, value: str) -> None:
     """bash runs `a[$(reboot)]` in all of these places."""
     script = parse_script(text, NAMES, interpreter="bash")
@@ -301,186 +317,6 @@ def test_integers_are_passed_where_the_shell_evaluates(text: str, value: object)
 def test_a_negative_integer_does_not_decrement(tmp_path: Path) -> None:
     """`x-${n}` with -3 is no `x--3`."""
     assert b"13\n" == run(render("x=10; echo $((x-${n}))", {"n": -3}), tmp_path, shell="bash")
-
-
-# Refused at load.
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "test -v ${item}",
-        "[ ! -v '${item}' ]",
-        "printf -v ${item} x",
-        "printf -v${item} x",
-        "read ${item}",
-        "read -r -a ${item}",
-        "read -p x ${item}",
-        "unset ${item}",
-        "unset -v 'a[${item}]'",
-        "declare ${item}",
-        "declare ${item}=1",
-        "declare -n x=${item}",
-        "declare -a x=${item}",
-        "x=(1); declare x=${item}",
-        "local -x ${item}",
-        "export ${item}",
-        'readonly "${item}"',
-        "typeset ${item}",
-        "mapfile ${item}",
-        "readarray -t ${item}",
-        "getopts ab ${item}",
-        "wait -p ${item}",
-        "for ${item} in a; do :; done",
-        "${item}=1",
-        "a${item}+=1",
-        "\\read ${item}",
-        "command read ${item}",
-        "! builtin unset ${item}",
-        "x=1 >f read ${item}",
-        "if true; then read ${item}; fi",
-        "case x in (x) read ${item};; esac",
-        "(read ${item})",
-        "echo $(read ${item})",
-        "echo `read ${item}`",
-        "f() { read ${item}; }",
-        "function f { read ${item}; }",
-        "ls | while read ${item}; do :; done",
-        "2>x read ${item}",
-    ],
-)
-def test_a_value_is_never_the_name_of_a_variable(text: str) -> None:
-    """bash would run `a[$(…)]`."""
-    place, message, hint = refusal(text)
-    assert place.startswith("${item}")
-    assert "the shell would evaluate it" in message
-    assert "write the variable's name in the script: x=${item}" == hint
-
-
-@pytest.mark.parametrize(
-    ("text", "interpreter"),
-    [
-        ("echo $[${item}]", "bash"),
-        ("echo $'${item}'", "sh"),
-        ("cat <<${item}", "sh"),
-        ("cat <<E\n${x#${item}}\nE", "sh"),
-        ("cat <<E\na\\\nE\n${item}", "sh"),
-        ('echo "${x/a/${item}}"', "bash"),
-        ("echo `echo \\$x ${item}`", "sh"),
-        ("echo $((echo ${item}) | cat)", "sh"),
-        ("coproc cat ${item}", "bash"),
-        ("[[ a =~ ${item} ]]", "zsh"),
-        ("echo ${item} 'unclosed", "sh"),
-        ('echo ${item} "unclosed', "sh"),
-        ("echo ${item} $(unclosed", "sh"),
-        ("echo ${item} ${x:-unclosed", "sh"),
-        ("cat <<E\n${item}\n", "sh"),
-        ("case x in a) echo ${item}", "sh"),
-        ("echo ${item} )", "sh"),
-        ("'${item:-it's}'", "sh"),
-    ],
-)
-def test_what_the_scanner_cannot_tell_is_refused_with_the_way_out(text: str, interpreter: str) -> None:
-    """The environment always works."""
-    _, _, hint = refusal(text, interpreter=interpreter)
-    assert hint.endswith('give the value by the environment: env: {FILE: "${item}"} and "$FILE" in the script')
-
-
-def test_a_shell_form_of_a_name_of_ours_is_refused_with_the_mend() -> None:
-    """`${item%.js}` would be empty."""
-    expected = (
-        "${item%.js}",
-        "${item%.js} is a shell form, but 'item' is no shell variable",
-        'f=${item}; echo "${f%.js}"',
-    )
-    assert expected == refusal("echo ${item%.js}")
-
-
-@pytest.mark.parametrize("name", ["outptu_dir", "output_di", "output_dirs", "output_dur", "Output_dir"])
-def test_an_unknown_name_one_letter_off_is_refused(name: str) -> None:
-    """`rm -rf ${outptu_dir}/x` must never become `/x`."""
-    place, message, hint = refusal(f'rm -rf "${{{name}}}"/x')
-    assert f'${{{name}}}"/x' == place
-    assert f"${{{name}}} is neither ours nor assigned in the script nor in the environment" == message
-    assert f"did you mean ${{output_dir}}? a variable of the shell's own is ${name}" == hint
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "outptu_dir=x; echo ${outptu_dir}",
-        "read outptu_dir; echo ${outptu_dir}",
-        "for outptu_dir in a; do echo ${outptu_dir}; done",
-        "export outptu_dir=1; echo ${outptu_dir}",
-        "echo ${outptu_dir:=x} ${outptu_dir}",
-        "((outptu_dir = 1)); echo ${outptu_dir}",
-        "printf -v outptu_dir x; echo ${outptu_dir}",
-        "echo ${OUTPUT_DIR} ${other_dir} ${in}",
-    ],
-)
-def test_a_name_that_the_script_assigns_or_that_is_not_near_is_the_shells(text: str) -> None:
-    """However it is assigned."""
-    assert Rendered(script=text) == render(text)
-
-
-def test_a_name_in_the_environment_is_the_shells() -> None:
-    """Even one letter from a name of ours."""
-    script = parse_script("echo ${output_dirs}", NAMES, environment=frozenset({"output_dirs"}))
-    assert Script(pieces=("echo ${output_dirs}",)) == script
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "item=x; echo ${item}",
-        "for item in a; do echo ${item}; done",
-        "while read -r item; do echo ${item}; done",
-        "echo ${item}; local item=1",
-        "let item=1; echo ${item}",
-        "echo $((item += 1)) ${item}",
-        "x=$(item=1); echo '${item}'",
-        "getopts a item; echo ${item}",
-    ],
-)
-def test_a_script_that_assigns_a_name_of_ours_and_uses_it_is_refused(text: str) -> None:
-    """Which of the two it means cannot be known."""
-    place, message, hint = refusal(text)
-    assert place.startswith("${item}")
-    assert "the script assigns item, and ${item} is the workflow's value" == message
-    assert "give the variable of the shell another name, or write $item" == hint
-
-
-def test_a_script_may_assign_a_name_of_ours_that_it_does_not_use() -> None:
-    """`$item` is the shell's."""
-    assert Rendered(script="item=1; echo $item") == render("item=1; echo $item")
-
-
-def test_nesting_over_50_levels_is_refused() -> None:
-    """And never a RecursionError."""
-    deep = ["$(" * 100_000, "${x:-" * 100_000, "$((" * 100_000, "( " * 100_000, "case x in x) " * 100_000]
-    messages = {refusal(text + "${item}")[1] for text in deep}
-    assert {"the script nests deeper than 50 levels"} == messages
-
-
-def test_forty_levels_are_fine(tmp_path: Path) -> None:
-    """Nesting that somebody could read."""
-    text = "echo x" + '"$(echo ' * 20 + "${n}" + ')"' * 20
-    assert b"x3\n" == run(render(text), tmp_path)
-
-
-# Other interpreters.
-
-
-def test_other_interpreters_get_values_by_the_environment() -> None:
-    """Their quoting is not known here."""
-    hint = 'env: {NAME: "${item}"}, and read NAME from the environment; ${item|raw} splices'
-    assert ("${item})", "${item} in text that no shell reads", hint) == refusal("print(${item})", interpreter="python3")
-
-
-def test_other_interpreters_get_raw_text_and_keep_their_own_forms() -> None:
-    """`${x.y}` is JavaScript's."""
-    text = "`${x.y} ${item + 1} $${cost} $${item}`; ${item|raw} > 1"
-    assert Rendered(script="`${x.y} ${item + 1} $${cost} ${item}`; it's $x > 1") == render(text, interpreter="node")
 
 
 # What zsh and ksh evaluate besides.
@@ -590,8 +426,6 @@ def test_text_of_the_workflow_with_blanks_that_stands_unquoted_is_noticed() -> N
 def test_a_large_hostile_script_is_read_in_linear_time(unit: str) -> None:
     """256 KiB of one construct; the time allowed is many times what it takes."""
     started = time.process_time()
-    try:
+    with contextlib.suppress(Syntax):
         parse_script("${item} " + unit * (256 * 1024 // len(unit)), NAMES, interpreter="bash")
-    except Syntax:
-        pass
     assert time.process_time() - started < 1

@@ -20,10 +20,10 @@ from prodigy.plan.shell import parse_script, references, render_script
 NAMES = frozenset(f"item_{number}" for number in range(8))
 
 HOSTILE = [
-    "'", '"', "`", "$", "\\", "\n", "\n\n", " ", "\t", "*", "?", "[a]", "-rf", "--", "é", "日本", "\x01", "\x7f", "\x81",
-    "\u0300", "\U0001f600", "$(touch $CANARY)", "`touch $CANARY`", "; touch $CANARY;", "${item_0}", "$HOME", "}", "{",
-    ")", "(", "EOF", "\nEOF\n", "a", "b", "&", "|", "<", ">", "#", "!", "~", "=", "%", "\r", "\x1b[31m", ",", "^", "/",
-]  # fmt: skip
+    *"'\"`$\\*?~!#&|<>()={}%^,/ab \t\n\r\x01\x07\x7f\x81é日\u0300\U0001f600",
+    *("\n\n", "[a]", "-rf", "--", "$(touch $CANARY)", "`touch $CANARY`", "; touch $CANARY;", "${item_0}", "$HOME"),
+    *("EOF", "\nEOF\n", "\x1b[31m"),
+]
 
 Expected = Callable[[str], str]
 
@@ -156,9 +156,48 @@ def test_a_random_script_passes_every_value_byte_for_byte(shell: str, data: st.D
     assert [] == list(tmp_path.iterdir())
 
 
-SYNTAX = ["${item_0}", "${x", "$(", ")", "((", "))", "`", "'", '"', "\\", "\n", " ", "<<E", "<<'E'", "\nE\n", "case x in", ";;",
-          "esac", "[[", "]]", "${x:-", "}", "${x#", "{", "#", "$'", "a=(", "a[", "]=", ">", "&", "|", "$((", "for i in", "x=",
-          "declare -i", "read", "$${", "${item_0|raw}", "$[", "<(", "@(", "function f", "()", "let", "-eq"]  # fmt: skip
+SYNTAX = [
+    *(
+        "${item_0}",
+        "${x",
+        "$(",
+        ")",
+        "((",
+        "))",
+        "`",
+        "'",
+        '"',
+        "\\",
+        "\n",
+        " ",
+        "<<E",
+        "<<'E'",
+        "\nE\n",
+        "case x in",
+        ";;",
+    ),
+    *(
+        "esac",
+        "[[",
+        "]]",
+        "${x:-",
+        "}",
+        "${x#",
+        "{",
+        "#",
+        "$'",
+        "a=(",
+        "a[",
+        "]=",
+        ">",
+        "&",
+        "|",
+        "$((",
+        "for i in",
+        "x=",
+    ),
+    *("declare -i", "read", "$${", "${item_0|raw}", "$[", "<(", "@(", "function f", "()", "let", "-eq"),
+]
 
 
 @settings(max_examples=400, deadline=None)

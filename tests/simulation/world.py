@@ -159,10 +159,16 @@ class World:
         )
 
     def resume(self, **changes: Any) -> State:
-        """Recover from the disk alone, and play until the run rests; a run whose first turn was lost is cooked."""
+        """Recover from the disk alone, and play until the run rests; a run whose first turn was lost is cooked.
+
+        What was running when the coordinator died ends late, and badly: those exits are nobody's any more.
+        """
+        self.orders = [
+            sig.Exited(time=self.time(), at=spawn.at, epoch=spawn.epoch, exit_code=99, stderr="a late exit")
+            for spawn in self._running.values()
+        ]
         self._running.clear()
         self._waiting.clear()
-        self.orders.clear()
         self.disk.recover()
         state = fold(State(), history(self.disk))
         if state.origin is None:
@@ -270,3 +276,16 @@ def meaning(state: State) -> dict[str, Any]:
         "failed_at": state.failed_at,
         "failure": state.failure,
     }
+
+
+def stopped_at(at: str, attempt: int | None = None) -> Callable[[World, fx.Effect], None]:
+    """Return a watcher that stops the run once, when the command at `at` starts (for its `attempt`-th try)."""
+    is_due = True
+
+    def watch(world: World, effect: fx.Effect) -> None:
+        nonlocal is_due
+        if is_due and isinstance(effect, fx.Spawn) and effect.at == at and attempt in (None, effect.attempt):
+            is_due = False
+            world.orders.append(sig.StopRequested(time=world.time(), by="SIGINT"))
+
+    return watch

@@ -1,0 +1,65 @@
+"""Go back to an earlier moment, or begin with a node that was never entered.
+
+Going back needs no rule: the state that the kernel is given is that moment's, and resume goes on from it. Only where
+the operator jumps ahead is there something to decide: what has not settled before the target is bypassed, and the log
+says so.
+"""
+
+from prodigy.kernel import events as ev
+from prodigy.kernel import signals as sig
+from prodigy.kernel.decide import Turn, failures
+from prodigy.kernel.lifecycle import Status
+from prodigy.plan.nodes import ROOT, Node, Sequence
+
+
+def go_back(turn: Turn, rewind: sig.Rewind) -> None:
+    """Begin a new generation at the moment that the state is of, and bypass what stands before the target."""
+    turn.emit(
+        ev.GenerationStarted(
+            generation=rewind.generation,
+            parent=rewind.parent,
+            from_seq=rewind.from_seq,
+            from_chain=rewind.from_chain,
+            version=rewind.version,
+            reason=rewind.reason,
+            is_parent_lost=rewind.restored is not None,
+        )
+    )
+    if rewind.restored is not None:
+        turn.emit(ev.RunRestored(plan=turn.state.plan, snapshot=rewind.restored))
+    if rewind.target:
+        for owner, child in _path(turn, rewind.target):
+            _open(turn, owner)
+            _bypass_before(turn, owner, child, rewind.by)
+
+
+def _path(turn: Turn, target: str) -> list[tuple[Node, str]]:
+    """Return (sequence, child) from the root down to the target."""
+    path: list[tuple[Node, str]] = []
+    while target != ROOT:
+        owner = turn.node(turn.node(target).parent)
+        path.append((owner, target))
+        target = owner.address
+    return path[::-1]
+
+
+def _open(turn: Turn, owner: Node) -> None:
+    """Bring a sequence on the way to the target to work, whatever became of it."""
+    at = owner.address
+    if turn.state.node(at).status is Status.HANDLING:
+        turn.emit(ev.NodeFailed(at=at, error=turn.state.node(at).error or ""))
+    if turn.state.node(at).status is Status.FAILED:
+        turn.emit(ev.NodeContinued(at=at))
+    if turn.state.node(at).status is Status.SKIPPED:
+        turn.emit(ev.NodeReopened(at=at))
+    if turn.state.node(at).status in (Status.PENDING, Status.AWAITING, Status.WAITING):
+        turn.emit(ev.NodeStarted(at=at, attempt=turn.state.node(at).attempt + 1))
+
+
+def _bypass_before(turn: Turn, owner: Node, target: str, by: str) -> None:
+    """Bypass the children before the target that have not settled, or that failed and nobody answered."""
+    assert isinstance(owner.body, Sequence), "only a sequence has children"
+    failed = set(failures(turn.state, owner))
+    for child in owner.body.children[: turn.node(target).index]:
+        if not turn.state.node(child).is_settled or child in failed:
+            turn.emit(ev.NodeBypassed(at=child, by=by))

@@ -1,0 +1,100 @@
+"""The steps of a run as people count them: the plan's leaves in document order, and where each stands."""
+
+import msgspec
+
+from prodigy.kernel.decide import headline
+from prodigy.kernel.lifecycle import SETTLED, Status
+from prodigy.kernel.state import NodeState, State
+from prodigy.plan.nodes import ROOT, Node, Run
+
+CONFIRMED_STEPS_SHOWN = 10
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A leaf, its 0-based place in document order, and what it has done. Under a skipped stage all is skipped."""
+
+    index: int
+    leaf: Node
+    here: NodeState
+
+    @property
+    def is_settled(self) -> bool:
+        return self.here.status in SETTLED
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """A named part of a staged run: its 1-based `number` of `total`, and how it stands in words."""
+
+    number: int
+    total: int
+    name: str
+    standing: str
+
+    def __str__(self) -> str:
+        return f"Stage {self.number}/{self.total} - {self.name} ({self.standing})"
+
+
+def steps_of(state: State) -> list[Step]:
+    """Return every leaf in document order; handlers are not among them."""
+    found: list[Step] = []
+    stack: list[tuple[str, NodeState | None]] = [(ROOT, None)]
+    while stack:
+        address, inherited = stack.pop()
+        node = state.plan.nodes[address]
+        here = inherited or state.node(address)
+        if isinstance(node.body, Run):
+            found.append(Step(len(found), node, here))
+        else:
+            below = here if here.status is Status.SKIPPED else None
+            stack += [(child, below) for child in reversed(node.body.children)]
+    return found
+
+
+def current_step(state: State, steps: list[Step]) -> Step | None:
+    """Return the first step that has not settled, or None when all have.
+
+    Of a failed run it is the step that failed it: resume goes on there.
+    """
+    return next((s for s in steps if not s.is_settled or s.leaf.address == state.failed_at), None)
+
+
+def stage_of(state: State, current: Step | None) -> Stage | None:
+    """Return the stage that a staged run stands in: the current step's, or the last one when all have settled."""
+    root = state.plan.nodes[ROOT]
+    if isinstance(root.body, Run) or (current is None and state.status != "completed"):
+        return None
+    stages = [at for at in root.body.children if not isinstance(state.plan.nodes[at].body, Run)]
+    if not stages:
+        return None
+    address = current.leaf.address if current else stages[-1]
+    while address not in stages:
+        if address == ROOT:
+            return None
+        address = state.plan.nodes[address].parent
+    name = state.plan.nodes[address].name or address
+    return Stage(stages.index(address) + 1, len(stages), name, _standing(state, address))
+
+
+def confirmation(state: State, address: str) -> str:
+    """Return the question before a node that requires confirmation: what is about to happen."""
+    leaves = [node for node in state.plan.walk(address) if isinstance(node.body, Run)]
+    shown = [f"  {headline(leaf)}" for leaf in leaves[:CONFIRMED_STEPS_SHOWN]]
+    if len(leaves) > CONFIRMED_STEPS_SHOWN:
+        shown.append(f"  and {len(leaves) - CONFIRMED_STEPS_SHOWN} more steps")
+    return "\n".join([f"{address} is about to run", *shown, "Go on?"])
+
+
+def _standing(state: State, address: str) -> str:
+    match state.node(address).status:
+        case Status.AWAITING:
+            return "waiting for confirmation"
+        case Status.FAILED:
+            return "failed"
+        case Status.SUCCEEDED | Status.HANDLED:
+            return "completed"
+        case Status.SKIPPED:
+            return "skipped"
+        case Status.PENDING:
+            return "not begun"
+        case _:
+            return "in progress"

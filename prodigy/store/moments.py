@@ -1,0 +1,126 @@
+"""Find a moment of a run: a checkpoint version, the beginning of a step or stage, an event.
+
+A run's history may lie in several generations, and versions and names of all of them can be gone back to. The state
+at a moment is folded from the log up to it, so a log that is damaged later on can still be used.
+"""
+
+from typing import NamedTuple
+
+from prodigy.errors import RunNotFound
+from prodigy.kernel import events as ev
+from prodigy.kernel.evolve import evolve
+from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.state import State
+from prodigy.plan.reference import suggestion
+from prodigy.store.history import Moment, lineage, moments
+from prodigy.store.layout import RunFolder
+
+_ENTERS = (ev.NodeStarted, ev.CommandStarted, ev.ConfirmationRequested, ev.NodeSkipped, ev.NodeBypassed)
+SHOWN_MAX = 20
+
+
+class Found(NamedTuple):
+    """A moment: the state at it, and where it is. `target` is a node to begin with that was never entered."""
+
+    state: State
+    generation: int
+    seq: int
+    chain: str
+    target: str = ""
+
+
+def version_number(text: str) -> int | None:
+    """Return N of `vN` or `N`, or None when the text names no version."""
+    digits = text[1:] if text[:1] == "v" else text
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else None
+
+
+def find_version(folder: RunFolder, version: int) -> Found:
+    """Return the moment of a checkpoint version, in whichever generation it was made.
+
+    Raises:
+        RunNotFound: there is no such version; those that there are are listed.
+    """
+    known: set[int] = set()
+    for generation in reversed(folder.generations()):
+        state = State()
+        for moment in moments(folder, lineage(folder, generation)):
+            state = evolve(state, moment.event, moment.time)
+            if isinstance(moment.event, ev.CheckpointMarked):
+                known.add(moment.event.version)
+                if moment.event.version == version:
+                    return Found(state, moment.generation, moment.seq, moment.chain)
+    raise RunNotFound(
+        f"{folder.path.name} has no version v{version}",
+        hint=f"It has {_versions(known)}. All: `prodigy checkpoints list --workflow-id {folder.path.name}`.",
+    )
+
+
+def find_seq(folder: RunFolder, seq: int) -> Found:
+    """Return the moment right after event `seq` of the run's present history.
+
+    Raises:
+        RunNotFound: there is no such event.
+    """
+    state = State()
+    for moment in moments(folder, lineage(folder, folder.generations()[-1])):
+        state = evolve(state, moment.event, moment.time)
+        if moment.seq == seq:
+            return Found(state, moment.generation, moment.seq, moment.chain)
+    raise RunNotFound(f"{folder.path.name} has no event {seq}; its last is {state.seq}", hint=_EVENTS)
+
+
+def find_node(folder: RunFolder, name: str) -> Found:
+    """Return the moment right before a step or stage was last entered; the latest one where it never was.
+
+    Args:
+        name: the id, the address or the stage's name.
+
+    Raises:
+        RunNotFound: the run has no such step.
+    """
+    state, before = State(), None
+    last: Moment | None = None
+    for moment in moments(folder, lineage(folder, folder.generations()[-1])):
+        at = getattr(moment.event, "at", "")
+        if at and isinstance(moment.event, _ENTERS) and last is not None and _is_entered(state, at, name):
+            before = Found(state, last.generation, last.seq, last.chain)
+        state, last = evolve(state, moment.event, moment.time), moment
+    if before is not None:
+        return before
+    address = state.addresses.get(name, name)
+    if last is None or address not in state.plan.nodes:
+        raise _no_such_step(folder, state, name)
+    return Found(state, last.generation, last.seq, last.chain, target=address)
+
+
+def find_moment(folder: RunFolder, reference: str) -> Found:
+    """Return the moment that `v3`, `3`, a step or a stage means.
+
+    Raises:
+        RunNotFound: there is none; what there is is listed.
+    """
+    version = version_number(reference)
+    return find_node(folder, reference) if version is None else find_version(folder, version)
+
+
+def _is_entered(state: State, at: str, name: str) -> bool:
+    is_it = at == state.addresses.get(name, name)
+    return is_it and state.node(at).status is Status.PENDING
+
+
+def _no_such_step(folder: RunFolder, state: State, name: str) -> RunNotFound:
+    known = [*state.addresses, *(at for at in state.plan.nodes if at not in state.addresses.values())][:SHOWN_MAX]
+    near = suggestion(name, tuple(known), form="{}")
+    versions = f"versions v1 to v{state.version}" if state.version else "no versions yet"
+    return RunNotFound(
+        f"{folder.path.name} has neither a version nor a step or stage {name[:100]!a}",
+        hint=f"{near or 'There are ' + ', '.join(known)}; {versions}.",
+    )
+
+
+def _versions(known: set[int]) -> str:
+    return f"v{min(known)} to v{max(known)}" if known else "none yet"
+
+
+_EVENTS = "List them: `prodigy events ls`."

@@ -1,0 +1,186 @@
+"""Orders to the world, and the two laws: no effect without an event, no event without a signal."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+import prodigy
+from prodigy.kernel import effects as fx
+from prodigy.kernel import events as ev
+from prodigy.plan.nodes import Plan
+from tests.kernel.story import ends, given, starts, stops, succeeds, waits
+from tests.simulation.plans import compiled, step
+
+PURE = ("plan", "kernel", "projections")
+
+
+def order(plan: Plan, at: str = "a") -> fx.Effect:
+    """Return what the start of the first step orders."""
+    event = starts(at)
+    (effect,) = fx.effects(given(plan, event).state, event, 3)
+    return effect
+
+
+def rejected(plan: Plan) -> str:
+    effect = order(plan)
+    assert isinstance(effect, fx.Reject)
+    return effect.reason
+
+
+def with_a_nul(command: dict[str, Any]) -> Plan:
+    """Return a plan in which `${x}` holds a NUL, as a capture may."""
+    return replace(compiled(command, variables={"x": ""}), variables={"x": "a\0b"})
+
+
+def test_a_start_spawns_its_command() -> None:
+    """With its epoch, and nothing that it was not given."""
+    expected = fx.Spawn(
+        at="a",
+        epoch=3,
+        attempt=1,
+        command=fx.RenderedShell(script="do a"),
+        output_bytes_max=fx.OUTPUT_BYTES_MAX,
+    )
+    assert order(compiled(step("a"))) == expected
+
+
+def test_a_spawn_has_all_that_its_step_says() -> None:
+    """Environment, folder, time, grace, how much output is wanted, and whether the checkpoint comes first."""
+    plan = compiled(
+        step("a", env={"WHO": "${who}"}, working_dir="${who}/x", timeout="5m", capture="c", checkpoint=True),
+        variables={"who": "me"},
+        grace="7s",
+    )
+    expected = fx.Spawn(
+        at="a",
+        epoch=3,
+        attempt=1,
+        command=fx.RenderedShell(script="do a"),
+        environment={"WHO": "me"},
+        working_dir="me/x",
+        timeout_s=300.0,
+        grace_s=7.0,
+        output_bytes_max=fx.CAPTURE_BYTES_MAX,
+        whole_output=True,
+        after_checkpoint=True,
+    )
+    assert order(plan) == expected
+
+
+def test_a_step_whose_output_is_referred_to_keeps_more_of_it() -> None:
+    """1 MiB instead of 16 KiB."""
+    effect = order(compiled(step("a"), {"shell": "echo ${a.output}"}))
+    assert isinstance(effect, fx.Spawn)
+    assert effect.output_bytes_max == fx.KEPT_OUTPUT_BYTES_MAX
+
+
+def test_a_claude_step_gets_its_prompt() -> None:
+    """As text, with the values in it."""
+    plan = compiled({"id": "a", "claude": "/fix ${files}"}, variables={"files": ["x", "y"]})
+    effect = order(plan)
+    assert isinstance(effect, fx.Spawn)
+    assert effect.command == fx.RenderedClaude(prompt='/fix ["x","y"]')
+
+
+def test_a_value_never_becomes_part_of_the_script() -> None:
+    """It travels beside it."""
+    effect = order(compiled({"id": "a", "shell": "echo ${x}"}, variables={"x": "; rm -rf ~"}))
+    assert isinstance(effect, fx.Spawn)
+    assert isinstance(effect.command, fx.RenderedShell)
+    assert "rm" not in effect.command.script
+    assert list(effect.command.variables.values()) == ["; rm -rf ~"]
+
+
+TIMEOUTS: dict[str, float] = {"90": 90.0, "90s": 90.0, "1.5m": 90.0, "1h": 3600.0}
+
+
+@pytest.mark.parametrize("text", TIMEOUTS)
+def test_a_timeout_from_a_variable_is_seconds_or_has_a_unit(text: str) -> None:
+    """Read when the command starts."""
+    effect = order(compiled(step("a", timeout="${limit}"), variables={"limit": text}))
+    assert isinstance(effect, fx.Spawn)
+    assert effect.timeout_s == TIMEOUTS[text]
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0", "-1", "nan", "1e400", "2d", "99999999999"])
+def test_a_timeout_that_is_no_time_is_rejected(text: str) -> None:
+    """Nothing starts, and the step fails with the reason."""
+    reason = rejected(compiled(step("a", timeout="${limit}"), variables={"limit": text}))
+    assert reason == f"timeout is {text!r}, not a time such as 90, 90s, 5m or 1h"
+
+
+def test_a_nul_is_rejected_in_a_script() -> None:
+    """No program can be given one."""
+    assert "NUL" in rejected(with_a_nul({"id": "a", "shell": "echo ${x}"}))
+
+
+@pytest.mark.parametrize("place", [{"env": {"X": "${x}"}}, {"working_dir": "${x}"}])
+def test_a_nul_is_rejected_beside_a_script(place: dict[str, Any]) -> None:
+    """Neither in its environment nor as its folder."""
+    assert "NUL" in rejected(with_a_nul(step("a", **place)))
+
+
+def test_a_retry_that_is_no_count_is_rejected_before_the_first_attempt() -> None:
+    """Not after the command has failed."""
+    assert rejected(compiled(step("a", retry="${n}"), variables={"n": "many"})).startswith(
+        "retry is 'many', not a number"
+    )
+
+
+def test_a_wait_sleeps() -> None:
+    """For the delay that was decided, not for a clock's."""
+    event = waits("a", 2, 4.0)
+    state = given(compiled(step("a", retry=1))).state
+    assert list(fx.effects(state, event, 9)) == [fx.Sleep(at="a", attempt=2, delay_s=4.0)]
+
+
+def test_a_stop_terminates_what_is_in_flight() -> None:
+    """And only that."""
+    state = given(compiled(step("a"), step("b")), starts("a"), ends("a", 3), succeeds("a", 1), starts("b")).state
+    assert list(fx.effects(state, stops(), 8)) == [fx.Terminate(at="b", epoch=7)]
+
+
+def test_an_end_finishes() -> None:
+    """With the status in which the run rests."""
+    event = ev.RunInterrupted()
+    state = given(compiled(step("a")), event).state
+    assert list(fx.effects(state, event, 3)) == [fx.Finish(status="interrupted")]
+
+
+def test_first_law_only_these_events_have_effects() -> None:
+    """Whatever else is in a log, reading it starts nothing."""
+    plan = compiled(step("a"))
+    others: list[ev.Event] = [
+        ends("a", 3),
+        ev.CommandInterrupted(at="a", epoch=3, duration_s=1.0),
+        ev.ValueCaptured(at="a", name="x", value=1),
+        ev.NodeStarted(at="a", attempt=1),
+        ev.HandlingStarted(at="a"),
+        ev.NodeSkipped(at="a", reason=""),
+        ev.NodeSucceeded(at="a"),
+        ev.NodeHandled(at="a"),
+        ev.NodeFailed(at="a", error=""),
+        ev.NodeReopened(at="a"),
+        ev.NodeContinued(at="a"),
+        ev.CheckpointMarked(version=1, at="a"),
+        ev.PlanChanged(plan=plan, workflow_text=""),
+        ev.RunResumed(number=2),
+        ev.GenerationStarted(generation=2, parent=1, from_seq=0, from_chain="", version=0, reason=""),
+    ]
+    state = given(plan, starts("a")).state
+    assert [effect for event in others for effect in fx.effects(state, event, 4)] == []
+
+
+def test_second_law_the_kernel_never_asks_for_the_time() -> None:
+    """Nor for anything else of the world: times arrive inside signals."""
+    asked = {
+        f"{path.name}:{node.lineno}"
+        for layer in PURE
+        for path in (Path(prodigy.__file__).parent / layer).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today", "environ", "getenv"}
+    }
+    assert asked == set()

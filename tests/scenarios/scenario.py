@@ -1,0 +1,232 @@
+"""Read a scenario, play it, and tell what happened in words that a person can check.
+
+A scenario is one text file. It begins with what to check, in prose; the rest are parts, each below a line `--- part`:
+
+    workflow    the YAML
+    world       ADDRESS: END, END, …   how attempts 1, 2, … end; the last END holds for all later ones
+                END is  ok [TEXT] | exit N [TEXT] | killed SIGNAL | timeout SECONDS;  TEXT is what it prints
+    edited      the YAML after `edit`
+    actions     cook | resume [--max-retries N] [--yes ADDRESS] [--accept-changes] | edit | wait SECONDS
+                cook and resume may end in  when ADDRESS[#ATTEMPT] starts|waits stop|kill
+    transcript  `>` is the operator, `$` a command that starts; everything else is an event
+
+A workflow without a world succeeds throughout.
+"""
+
+import shlex
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from prodigy.kernel import effects as fx
+from prodigy.kernel import events as ev
+from prodigy.kernel import signals as sig
+from prodigy.kernel.align import align
+from prodigy.kernel.evolve import fold
+from prodigy.kernel.state import State
+from prodigy.plan.compile import compile_workflow
+from prodigy.plan.nodes import Plan
+from tests.simulation.world import Crash, Ending, Start, World, history
+
+SILENT = (ev.RunStarted, ev.NodeStarted, ev.CommandStarted, ev.NodeContinued)
+
+
+class Scenario(NamedTuple):
+    """A parsed file; parts are texts without their headings."""
+
+    check: str
+    workflow: str
+    world: str
+    actions: str
+    edited: str
+    transcript: str
+
+
+def read(path: Path) -> Scenario:
+    """Return the parts of a scenario file."""
+    return parse(path.read_text())
+
+
+def parse(text: str) -> Scenario:
+    """Return the parts of a scenario."""
+    check, *rest = ("\n" + text).split("\n--- ")
+    parts = dict(part.partition("\n")[::2] for part in rest)
+    names = ("workflow", "world", "actions", "edited", "transcript")
+    assert parts.keys() <= set(names), f"unknown part in {sorted(parts)}"
+    return Scenario(check.strip(), *(parts.get(name, "") for name in names))
+
+
+def write(path: Path, scenario: Scenario, transcript: str) -> None:
+    """Put a new transcript into a scenario's file."""
+    head = path.read_text().partition("--- transcript\n")[0].rstrip("\n")
+    path.write_text(f"{head}\n\n--- transcript\n{transcript}")
+
+
+def play(scenario: Scenario) -> str:
+    """Return the transcript of a scenario."""
+    return Play(scenario).transcript()
+
+
+class Play:
+    """One scenario being played."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.plan = compiled(scenario.workflow)
+        self.world = World(self.plan, endings(scenario.world))
+        self.file: Plan | None = None
+        self.told = 0
+        self.lines: list[str] = []
+
+    def transcript(self) -> str:
+        """Do what the operator does, and return what happened."""
+        for action in self.scenario.actions.strip().splitlines():
+            self.lines.append(f"> {action}")
+            words, _, moment = action.partition(" when ")
+            self._act(shlex.split(words), moment.split())
+        return "".join(f"{line}\n" for line in self.lines)
+
+    def _act(self, words: list[str], moment: list[str]) -> None:
+        if words == ["edit"]:
+            self.file = compiled(self.scenario.edited)
+            return
+        if words[0] == "wait":
+            self.world.now += timedelta(seconds=int(words[1]))
+            return
+        self.world.watch = self._watch(moment)
+        try:
+            if words[0] == "cook":
+                self.world.cook()
+            else:
+                self._resume(words[1:])
+        except Crash:
+            self.world.disk.recover()
+            self._tell()
+            self.lines.append("killed")
+            return
+        self._tell()
+
+    def _resume(self, options: list[str]) -> None:
+        retries = int(options[options.index("--max-retries") + 1]) if "--max-retries" in options else None
+        answers = {options[options.index("--yes") + 1]: True} if "--yes" in options else {}
+        state = fold(State(), history(self.world.disk))
+        revision = None
+        if self.file is not None and self.file.digest != state.plan.digest:
+            alignment = align(state, self.file)
+            if alignment.conflicts and "--accept-changes" not in options:
+                self.lines += [f"refused: {sentence}" for sentence in alignment.conflicts]
+                return
+            revision = sig.Revision(plan=self.file, workflow_text="", moved=alignment.moved, dropped=alignment.dropped)
+        self.world.resume(max_retries=retries, answers=answers, revision=revision)
+
+    def _watch(self, moment: list[str]) -> Callable[[World, fx.Effect], None]:
+        due = list(moment)
+
+        def watch(world: World, effect: fx.Effect) -> None:
+            if not due or not isinstance(effect, fx.Spawn if due[1] == "starts" else fx.Sleep):
+                return
+            at, _, attempt = due[0].partition("#")
+            assert isinstance(effect, fx.Spawn | fx.Sleep)
+            if effect.at != at or (attempt and effect.attempt != int(attempt)):
+                return
+            what = due[-1]
+            due.clear()
+            if what == "kill":
+                raise Crash
+            world.orders.append(sig.StopRequested(time=world.time(), by="SIGINT"))
+
+        return watch
+
+    def _tell(self) -> None:
+        """Add a line for every event since the last time; a command's line has what it was given."""
+        given = {start.epoch: start for start in self.world.starts}
+        for seq, (_, event) in enumerate(history(self.world.disk), start=1):
+            if seq <= self.told:
+                continue
+            self.told = seq
+            if isinstance(event, ev.CommandStarted):
+                self.lines.append(command_line(event, given.get(seq)))
+            elif line := sentence(event):
+                self.lines.append(line)
+
+
+def compiled(text: str) -> Plan:
+    return compile_workflow(text.encode(), file="workflow.yml")
+
+
+def endings(text: str) -> dict[str, list[Ending]]:
+    """Return how the commands of a world end."""
+    lines = [line.partition(": ") for line in text.strip().splitlines()]
+    return {at: [ending(word.strip()) for word in words.split(", ")] for at, _, words in lines}
+
+
+def ending(words: str) -> Ending:
+    kind, _, rest = words.partition(" ")
+    match kind:
+        case "ok":
+            return Ending(output=unescaped(rest))
+        case "exit":
+            code, _, said = rest.partition(" ")
+            return Ending(exit_code=int(code), stderr=unescaped(said))
+        case "killed":
+            return Ending(signal=rest)
+        case "timeout":
+            return Ending(timed_out_s=float(rest))
+        case _:
+            raise ValueError(f"no end of a command: {words}")
+
+
+def unescaped(text: str) -> str:
+    return text.replace("\\n", "\n")
+
+
+def command_line(event: ev.CommandStarted, start: Start | None) -> str:
+    """`$ address #attempt  text  {values}`: what starts, with the values beside its script."""
+    head = f"$ {event.at} #{event.attempt}"
+    if start is None:
+        return head
+    values = " ".join(f"[{value}]" for value in start.variables.values())
+    return f"{head}  {start.text.splitlines()[-1]}" + (f"  {values}" if values else "")
+
+
+def sentence(event: ev.Event) -> str:
+    """Return an event in words; nothing for one that says nothing about the meaning of the run."""
+    match event:
+        case ev.CommandFinished():
+            return f"  {event.at} ended: {_end(event)}"
+        case ev.ValueCaptured():
+            return f"  {event.name} = {event.value!r}"
+        case ev.RetryScheduled():
+            return f"  {event.at} waits {event.delay_s:g} s for attempt {event.attempt}"
+        case ev.NodeSkipped():
+            return f"  {event.at} skipped: {event.reason}"
+        case ev.NodeFailed():
+            return f"  {event.at} failed: {_line(event.error)}"
+        case ev.RunFailed() | ev.RunPaused():
+            what = "failed" if isinstance(event, ev.RunFailed) else "paused"
+            return f"{what} at {event.at}: {_line(event.error if isinstance(event, ev.RunFailed) else event.reason)}"
+        case ev.HandlingStarted():
+            return f"  {event.at} is being handled"
+        case ev.CheckpointMarked():
+            return f"  v{event.version}" + (f" {event.label!r}" if event.label else "")
+        case ev.StopRequested():
+            return "stop"
+        case ev.RunResumed():
+            return f"  resumed; again: {', '.join(event.again) or 'nothing'}"
+        case ev.PlanChanged():
+            return "  the edited workflow is used"
+    if isinstance(event, SILENT):
+        return ""
+    words = ev.type_of(event).split("_")
+    return f"  {event.at} {words[-1]}" if hasattr(event, "at") else " ".join(words[1:])
+
+
+def _end(event: ev.CommandFinished) -> str:
+    if event.error:
+        return _line(event.error)
+    return f"ok {event.output!r}" if event.output else "ok"
+
+
+def _line(text: str) -> str:
+    return text.replace("\n", " | ")

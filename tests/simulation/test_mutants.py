@@ -1,0 +1,153 @@
+"""Do the tests bite? Each known bug is planted into the living code, and the scenarios and the simulation must notice.
+
+A bug is a replacement in a module's source. The edited source is compiled apart, and the function in question takes the
+code of its edited twin for one test, so that whoever imported it by name has the bug too.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+import pytest
+
+from prodigy.kernel import align, decide, durability, evolve, outcome, recover, retry
+from prodigy.store import log
+from tests.kernel import test_steps as steps
+from tests.scenarios import test_scenarios as scenarios
+from tests.simulation import test_crash_everywhere as crashing
+from tests.simulation.world import CRASH_MODES
+
+
+class Mutant(NamedTuple):
+    """A bug: in a module, `right` becomes `wrong`."""
+
+    module: ModuleType
+    right: str
+    wrong: str
+
+
+MUTANTS = {
+    "a crash costs an attempt": Mutant(
+        recover, "return start(turn, node, here.attempt)", "return start(turn, node, here.attempt + 1)"
+    ),
+    "one retry too many": Mutant(
+        decide,
+        "_tries(here) < attempts_allowed(turn.state, node)",
+        "_tries(here) <= attempts_allowed(turn.state, node)",
+    ),
+    "resume gives no new budget": Mutant(evolve, "first=before.attempt + 1,", "first=before.first,"),
+    "every attempt begins a budget": Mutant(evolve, "        first=before.first,", "        first=event.attempt,"),
+    "--max-retries retries the workflow": Mutant(evolve, "attempt, repairs=0)", "attempt, repairs=0, reopened=True)"),
+    "a wait is not shortened": Mutant(
+        recover, "left_s = remaining_s(turn.time, due=here.due, delay_s=here.delay_s)", "left_s = here.delay_s"
+    ),
+    "a wait is forgotten": Mutant(retry, "return min(max(left, 0.0), delay_s)", "return 0.0"),
+    "the owner runs again inside its handler": Mutant(
+        recover, "stack.append(handlers.address)", "yield partial(start, turn, node, here.attempt)"
+    ),
+    "handlers do not begin anew": Mutant(evolve, "if _known(state, handlers.address) else None", "if False else None"),
+    "repairs without end": Mutant(decide, "here.repairs >= handlers.repairs", "here.repairs >= 9"),
+    "fail_workflow is ignored": Mutant(decide, "if policy.fail_workflow:", "if False:"),
+    "a late exit is accepted": Mutant(
+        decide, "if turn.state.in_flight.get(signal.at) != signal.epoch:", "if signal.at not in turn.state.in_flight:"
+    ),
+    "an attempt that was stopped has failed": Mutant(decide, "if signal.stopped:", "if False:"),
+    "a tolerated failure is forgotten": Mutant(
+        decide, "failed = next(failures(turn.state, node), None)", "failed = None"
+    ),
+    "a failure is not tolerated": Mutant(
+        decide,
+        "child.policy.allow_failure or (child.address in owner.body.answers and not fails_workflow)",
+        "child.policy.allow_failure",
+    ),
+    "an answer to come counts as none": Mutant(decide, "all(answer.is_settled and answer", "all(answer"),
+    "a skip is not decided again": Mutant(
+        recover, "if turn.state.node(sibling).status is Status.SKIPPED:", "if False:"
+    ),
+    "a version is used twice": Mutant(decide, "version=turn.state.version + 1", "version=turn.state.version or 1"),
+    "a stage tried again keeps its children": Mutant(evolve, "if event.attempt > 1:", "if False:"),
+    "a captured value is lost": Mutant(
+        evolve, "captures = state.captures.set(event.name, event.value)", "captures = state.captures"
+    ),
+    "a capture that cannot be read is no failure": Mutant(
+        outcome, 'error=f"capture_format {node.policy.capture_format}: {problem}"', 'error=""'
+    ),
+    "on_interrupt: fail repeats": Mutant(recover, 'if node.policy.on_interrupt != "fail":', "if True:"),
+    "on_interrupt: ask does not ask": Mutant(recover, '.policy.on_interrupt == "ask"]', '.policy.on_interrupt == ""]'),
+    "results are not synced": Mutant(durability, "return not isinstance(event, _CHEAP_TO_LOSE)", "return False"),
+    "half a turn is recovered": Mutant(log, "if head.endswith(_COMMIT):", "if True:"),
+    "an edited step that finished is no conflict": Mutant(
+        align, "if node.definition != news[now].definition:", "if False:"
+    ),
+    "accepted changes run again": Mutant(align, "zip(finished[:spare] + pending, nows", "zip(pending, nows"),
+}
+
+
+def test_without_a_bug_nothing_is_noticed() -> None:
+    """Or the rest would prove nothing."""
+    assert noticed_by() is None
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_bug_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a scenario or by the simulation."""
+    plant(monkeypatch, MUTANTS[name])
+    assert noticed_by() is not None
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> None:
+    """Give the functions of the mutant's module the code of its edited source."""
+    source = inspect.getsource(mutant.module)
+    assert source.count(mutant.right) == 1, "the code has changed: write this bug anew"
+    twin: dict[str, Any] = {"__name__": mutant.module.__name__}
+    edited = source.replace(mutant.right, mutant.wrong)
+    exec(compile(edited, inspect.getfile(mutant.module), "exec"), twin)
+    changed = 0
+    for name, function in functions(vars(mutant.module), mutant.module):
+        wrong = dict(functions(twin, mutant.module))[name].__code__
+        if not same_code(function.__code__, wrong):
+            monkeypatch.setattr(function, "__code__", wrong)
+            changed += 1
+    assert changed == 1, "a bug is in one function"
+
+
+def functions(names: dict[str, Any], module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
+    """Yield the functions and methods that a module defines, by name."""
+    for name, value in names.items():
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__:
+            yield name, value
+        elif isinstance(value, type) and value.__module__ == module.__name__:
+            for method, code in vars(value).items():
+                if isinstance(code, FunctionType):
+                    yield f"{name}.{method}", code
+
+
+def same_code(one: CodeType, other: CodeType) -> bool:
+    return one.co_code == other.co_code and one.co_consts == other.co_consts and one.co_names == other.co_names
+
+
+def noticed_by() -> str | None:
+    """Return the first check that fails, in whatever way."""
+    for name, check in checks():
+        try:
+            check()
+        except Exception:
+            return name
+    return None
+
+
+def checks() -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield the scenarios, then the simulation, cheapest first.
+
+    No workflow file has stages yet, so what they mean is checked by a rule of the kernel instead of a scenario.
+    """
+    for path in scenarios.SCENARIOS:
+        yield path.stem, partial(scenarios.test_scenario, path, rewrites=False)
+    yield "a stage tried again", steps.test_a_retried_sequence_enters_its_children_anew
+    for name in crashing.CASES:
+        yield f"stops: {name}", partial(crashing.test_a_stop_at_any_effect_changes_nothing, name)
+    for name, mode in product(crashing.CASES, CRASH_MODES):
+        yield f"crashes: {name}, {mode}", partial(crashing.test_a_crash_at_any_append_changes_nothing, name, mode)

@@ -1,0 +1,105 @@
+"""Imports point downward only, and the pure layers know nothing of the world."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import prodigy
+
+HOME = Path(prodigy.__file__).parent
+LAYERS = ("errors", "plan", "kernel", "projections", "store", "runtime", "cli")
+PURE = ("errors", "plan", "kernel", "projections")
+WORLD = frozenset(
+    [
+        "os",
+        "time",
+        "random",
+        "uuid",
+        "subprocess",
+        "asyncio",
+        "anyio",
+        "aiofiles",
+        "structlog",
+        "typer",
+        "rich",
+        "socket",
+        "secrets",
+        "threading",
+        "signal",
+        "shutil",
+        "tempfile",
+    ]
+)
+FILES = sorted(HOME.rglob("*.py"))
+
+
+def layer_of(path: Path) -> str:
+    """Return the layer a file is in; `prodigy/errors.py` is one by itself."""
+    return path.relative_to(HOME).with_suffix("").parts[0]
+
+
+def imported(source: str) -> Iterator[str]:
+    """Yield the full name of every module that a source imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def foreign(source: str, names: frozenset[str]) -> set[str]:
+    return {name.partition(".")[0] for name in imported(source)} & names
+
+
+def upward(source: str, layer: str) -> set[str]:
+    """Return the layers above `layer` that a source of it imports."""
+    used = {name.split(".")[1] for name in imported(source) if name.startswith("prodigy.")}
+    return {other for other in used & set(LAYERS) if LAYERS.index(other) > LAYERS.index(layer)}
+
+
+def in_layers(*layers: str) -> list[Path]:
+    return [path for path in FILES if layer_of(path) in layers]
+
+
+@pytest.mark.parametrize("path", in_layers(*PURE), ids=lambda path: str(path.relative_to(HOME)))
+def test_a_pure_layer_knows_nothing_of_the_world(path: Path) -> None:
+    """No clock, disk, process, randomness, event loop or terminal."""
+    assert foreign(path.read_text(), WORLD) == set()
+
+
+@pytest.mark.parametrize("path", in_layers(*LAYERS), ids=lambda path: str(path.relative_to(HOME)))
+def test_imports_point_downward(path: Path) -> None:
+    """errors < plan < kernel < projections < store < runtime < cli."""
+    assert upward(path.read_text(), layer_of(path)) == set()
+
+
+def test_yaml_is_read_in_one_place() -> None:
+    """Its safe loader serves everybody."""
+    readers = [str(path.relative_to(HOME)) for path in FILES if foreign(path.read_text(), frozenset({"yaml"}))]
+    assert readers == ["plan/document.py"]
+
+
+def test_every_file_is_in_a_layer() -> None:
+    """Beside the layers there is only the package itself and its entry."""
+    assert {layer_of(path) for path in FILES} - set(LAYERS) == {"__init__", "__main__"}
+
+
+def test_every_layer_has_files() -> None:
+    """A layer that was renamed would be checked no more."""
+    assert {layer_of(path) for path in FILES} >= set(LAYERS)
+
+
+def test_an_import_of_the_world_is_found_wherever_it_hides() -> None:
+    """Inside a function, and by `from`."""
+    source = "def f() -> None:\n    from time import time\n    import os.path\n"
+    assert foreign(source, WORLD) == {"time", "os"}
+
+
+def test_an_import_that_points_upward_is_found() -> None:
+    """In either form."""
+    source = "from prodigy.runtime.clock import now\nfrom prodigy import store\nimport prodigy.plan.nodes\n"
+    assert upward(source, "kernel") == {"runtime", "store"}
