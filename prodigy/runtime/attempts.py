@@ -1,0 +1,158 @@
+"""One attempt at a command: what is known of it while it runs, and what its end is called.
+
+The attempt only holds facts and signals its own group; `processes` decides what happens to it.
+"""
+
+import asyncio
+import errno
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+
+import msgspec
+
+from prodigy.kernel.effects import RenderedClaude, Spawn
+from prodigy.kernel.signals import Exited
+from prodigy.runtime import claude
+from prodigy.runtime.commands import VALUE_TOO_LONG
+from prodigy.runtime.outputs import OutputFile, Tail, end_of
+
+STDERR_BYTES_MAX = 16 * 1024
+CANNOT_EXECUTE = 126  # what shells exit with when `exec` refused
+
+_ARGUMENTS_TOO_LONG = os.strerror(errno.E2BIG)
+
+
+class Attempt:
+    """One `Spawn` until its `Exited`. `process` is None while the start waits for better weather.
+
+    `files` are the outputs: stdout, stderr, and for claude, whose stdout is a transcript, the answer.
+    """
+
+    __slots__ = (
+        "asked_at", "begun", "duration_s", "effect", "files", "kill_at", "ladder", "limit", "limit_at", "pidfd",
+        "process", "stopped", "task", "timed_out", "weather_delay_s", "weather_timer",
+    )  # fmt: skip
+
+    def __init__(self, effect: Spawn) -> None:
+        self.effect = effect
+        self.process: subprocess.Popen[bytes] | None = None
+        self.files: list[OutputFile] = []
+        self.pidfd = -1
+        self.begun = self.asked_at = time.monotonic()
+        self.duration_s = 0.0
+        self.limit: asyncio.TimerHandle | None = None
+        self.limit_at: float | None = None
+        self.ladder: asyncio.TimerHandle | None = None
+        self.kill_at: float | None = None  # when a ladder has begun to end it: the moment of its SIGKILL
+        self.weather_timer: asyncio.TimerHandle | None = None
+        self.weather_delay_s = 0.0
+        self.stopped = False
+        self.timed_out = False
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def is_claude(self) -> bool:
+        """Whether its stdout is a transcript."""
+        return isinstance(self.effect.command, RenderedClaude)
+
+    def has_ended(self) -> bool:
+        """Say whether the command has ended, without collecting its status."""
+        if self.process is None or self.process.returncode is not None:
+            return True
+        if self.pidfd < 0:
+            return False
+        return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Signal the whole group, as long as its number is surely still the command's."""
+        if self.process and self.process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, number)
+
+    def discard_files(self) -> None:
+        """Nothing was written: the next start begins with new files."""
+        for file in self.files:
+            file.close(is_kept=False)
+        self.files = []
+
+
+def exit_of(attempt: Attempt, *, now: str, ended: tuple[str, ...] = ()) -> Exited:
+    """Return the exit of a command that has ended, with the ends of its outputs.
+
+    Args:
+        ended: warnings about what it left behind.
+
+    Raises:
+        OSError: an output cannot be read.
+    """
+    assert attempt.process, "what has ended was started"
+    effect, code = attempt.effect, attempt.process.returncode
+    out, err = attempt.files[0].tail(effect.output_bytes_max), attempt.files[1].tail(STDERR_BYTES_MAX)
+    was_ended = attempt.stopped or attempt.timed_out
+    return Exited(
+        time=now,
+        at=effect.at,
+        epoch=effect.epoch,
+        exit_code=code if code >= 0 else None,
+        signal=_signal_name(-code) if code < 0 else None,
+        timed_out_s=effect.timeout_s if attempt.timed_out else None,
+        stopped=attempt.stopped,
+        error=None if was_ended else _reason(effect, code, out, err),
+        output=out.text,
+        stderr=err.text,
+        output_file=attempt.files[0].path,
+        duration_s=attempt.duration_s,
+        warnings=(*_encoding_warnings(out, err), *ended),
+    )
+
+
+def with_answer(exited: Exited, attempt: Attempt, reading: claude.Reading) -> Exited:
+    """Return the exit of claude: the answer in place of the transcript, stored in a file of its own.
+
+    Raises:
+        OSError: it cannot be stored.
+    """
+    answer, effect = attempt.files[2], attempt.effect
+    size_bytes = answer.write(reading.result)
+    was_ended = attempt.stopped or attempt.timed_out
+    return msgspec.structs.replace(
+        exited,
+        output=end_of(reading.result, effect.output_bytes_max),
+        output_file=answer.path,
+        error=None if was_ended else reading.error or _too_much(effect, size_bytes),
+        cost_usd=reading.cost_usd,
+        warnings=exited.warnings + reading.warnings,
+    )
+
+
+def _reason(effect: Spawn, code: int, out: Tail, err: Tail) -> str | None:
+    """Return a reason that the exit status does not tell."""
+    if code == CANNOT_EXECUTE and _ARGUMENTS_TOO_LONG in err.text:
+        return VALUE_TOO_LONG
+    return _too_much(effect, out.size_bytes)
+
+
+def _too_much(effect: Spawn, size_bytes: int) -> str | None:
+    if not effect.whole_output or size_bytes <= effect.output_bytes_max:
+        return None
+    return f"captured output is {size_bytes} bytes, more than the limit of {effect.output_bytes_max}"
+
+
+def _encoding_warnings(out: Tail, err: Tail) -> tuple[str, ...]:
+    if out.is_valid and err.is_valid:
+        return ()
+    return tuple(
+        f"{name} is not all UTF-8; invalid bytes became U+FFFD"
+        for name, tail in (("stdout", out), ("stderr", err))
+        if not tail.is_valid
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"

@@ -1,0 +1,389 @@
+"""Start a run, or take one up again: everything between a command line and the reactor's first signal.
+
+The order is what keeps promises. The reaper is forked first, before threads and before the lock; the lock is taken
+before the log is looked at; what a dead coordinator left running is ended before anything runs again; and nothing
+is written into the log before the workflow file, the log and the operator's answers are known to be in order.
+"""
+
+import os
+import secrets
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+import prodigy
+from prodigy.errors import (
+    DamagedState,
+    Problem,
+    ProdigyError,
+    RunNotFound,
+    StorageFailure,
+    WorkflowProblem,
+)
+from prodigy.kernel import signals as sig
+from prodigy.kernel.align import Alignment, align
+from prodigy.kernel.events import PlanChanged
+from prodigy.kernel.evolve import evolve
+from prodigy.kernel.recover import questions
+from prodigy.kernel.state import Origin, State
+from prodigy.plan.nodes import Plan
+from prodigy.runtime.checkpointer import Checkpointer
+from prodigy.runtime.clock import now
+from prodigy.runtime.host import Display, Host
+from prodigy.runtime.processes import Processes
+from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.waiting import acquire
+from prodigy.store.catalog import last_number
+from prodigy.store.checkpoints import read_own_checkpoint
+from prodigy.store.history import open_journal, read_history
+from prodigy.store.journal import Journal
+from prodigy.store.layout import Mirror, Project, RunFolder, new_id, prepare_mirror, prepare_run
+from prodigy.store.lock import RunLock, next_number
+from prodigy.store.log import Log
+from prodigy.store.values import Values
+
+WORKFLOW_BYTES_MAX = 4 * 1024 * 1024
+SWEEP_GRACE_S = 2.0
+SUFFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+class CookOrder(NamedTuple):
+    """A new run, as the command line asks for it."""
+
+    path: Path
+    parameters: dict[str, Any]
+    max_retries: int | None = None
+    synced: bool = True
+
+
+class ResumeOrder(NamedTuple):
+    """A run to go on with.
+
+    `force` starts it over, `from_checkpoint` goes back to a version, a step or a stage, or takes the mirror;
+    `trusted` takes a run that this machine does not know, `approved` is a node that a person has said yes to.
+    """
+
+    workflow_id: str
+    max_retries: int | None = None
+    force: bool = False
+    from_checkpoint: str | None = None
+    approved: str | None = None
+    accepts_changes: bool = False
+    trusted: bool = False
+
+
+class Ground(NamedTuple):
+    """What every run stands on: its project and folder, its mirror where there is one, its reaper, its display."""
+
+    project: Project
+    folder: RunFolder
+    mirror: Mirror | None
+    reaper: Reaper
+    display: Display
+
+
+def cook(project: Project, order: CookOrder, display: Display) -> State:
+    """Run a workflow from its beginning, and return the state in which the run rests.
+
+    Raises:
+        WorkflowProblem: the file cannot be run; nothing was written.
+        StorageFailure: the disk refused; the run, if it began, can be resumed.
+    """
+    text = read_workflow(order.path)
+    plan = compiled(text, order.path, order.parameters)
+    workflow_id = new_id(plan.name, "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6)))
+    folder = prepare_run(project, workflow_id)
+    mirror = mirror_for(project, workflow_id, display)
+    reaper = Reaper.start(folder.path)
+    try:
+        with RunLock.acquire(folder.lock, command="cook"):
+            first = sig.CookRequested(
+                time=now(),
+                workflow_id=workflow_id,
+                workflow_path=_remembered(project, order.path),
+                workflow_text=text.decode(),
+                directory=_remembered(project, Path.cwd()),
+                number=next_number(project, lambda: last_number(project)),
+                plan=plan,
+                prodigy_version=prodigy.__version__,
+                parameters=order.parameters,
+                max_retries=order.max_retries,
+                synced=order.synced,
+            )
+            journal = Journal(Log.create(folder.events(1)), Values(folder.values))
+            return play(Ground(project, folder, mirror, reaper, display), State(), journal, first)
+    finally:
+        reaper.close()
+
+
+def resume(project: Project, order: ResumeOrder, display: Display) -> State:
+    """Go on with a run, or start it over, and return the state in which it rests.
+
+    Raises:
+        RunNotFound: another process owns it, or this machine does not know it and it is not trusted.
+        DamagedState: its log cannot be trusted; nothing was run.
+        WorkflowProblem: its file is invalid now, or an edit changed what has finished.
+        StorageFailure: the disk refused; resume again when the cause is gone.
+    """
+    folder = _folder_of(project, order)
+    mirror = _trusted(project, order, display)
+    reaper = Reaper.start(folder.path)
+    try:
+        with acquire(folder, command="resume", note=display.note):
+            return _take_up(Ground(project, folder, mirror, reaper, display), order)
+    finally:
+        reaper.close()
+
+
+def _folder_of(project: Project, order: ResumeOrder) -> RunFolder:
+    folder = project.run(order.workflow_id)
+    if folder.generations() or order.from_checkpoint == "mirror":
+        return prepare_run(project, order.workflow_id)
+    raise RunNotFound(
+        f"the folder of {order.workflow_id} is gone; its mirror is left",
+        hint=f"Go on from that: `prodigy resume {order.workflow_id} --from-checkpoint mirror`.",
+    )
+
+
+def read_workflow(path: Path) -> bytes:
+    """Return the bytes of a workflow file.
+
+    Raises:
+        WorkflowProblem: it is missing, no plain file, or too large.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    with os.fdopen(descriptor, "rb") as file:
+        if not path.is_file():
+            raise _unreadable(path, "it is not a file")
+        data = file.read(WORKFLOW_BYTES_MAX + 1)
+    if len(data) > WORKFLOW_BYTES_MAX:
+        raise _unreadable(path, f"it is larger than {WORKFLOW_BYTES_MAX >> 20} MiB")
+    return data
+
+
+def compiled(text: bytes, path: Path, parameters: dict[str, Any]) -> Plan:
+    """Return the plan of a workflow file. YAML is only imported here: an unchanged file is never parsed again."""
+    from prodigy.plan.compile import compile_workflow
+
+    return compile_workflow(text, file=str(path), parameters=parameters, environment=frozenset(os.environ))
+
+
+def _take_up(ground: Ground, order: ResumeOrder) -> State:
+    project, folder, display = ground.project, ground.folder, ground.display
+    found = read_own_checkpoint(project.checkpoint(order.workflow_id), order.workflow_id)
+    notes: tuple[str, ...] = ()
+    if found.checkpoint is None:
+        notes = (f"the checkpoint was rebuilt from the log: {found.problem or 'there was none'}",)
+    if order.force:
+        return _start_over(ground, order)
+    if order.from_checkpoint is not None:
+        from prodigy.runtime.travel import go_back
+
+        return go_back(ground, order)
+    history = read_history(folder, found.checkpoint)
+    state = history.state
+    if state.origin is None:
+        raise DamagedState(
+            f"{order.workflow_id} was never started: its log is empty",
+            hint="Cook its workflow again: `prodigy cook FILE`.",
+        )
+    if state.status == "completed":
+        display.note(f"nothing to do: {order.workflow_id} is completed (--force starts it over)")
+        return state
+    revision, more = revision_of(project, order, state)
+    answers = answers_to(state, revision, display)
+    journal, mended = open_journal(folder, history)
+    notes += history.notes + more + mended
+    for note in notes:
+        display.note(note)
+    for line in swept(folder):
+        display.note(line)
+    first = sig.ResumeRequested(
+        time=now(),
+        number=next_number(project, lambda: last_number(project)),
+        max_retries=order.max_retries,
+        answers=answers,
+        revision=revision,
+        notes=notes,
+    )
+    return play(ground, state, journal, first, approved=order.approved)
+
+
+def _start_over(ground: Ground, order: ResumeOrder) -> State:
+    """Begin a new generation with today's file and the original parameters."""
+    project, folder, display = ground.project, ground.folder, ground.display
+    origin, plan, version = _beginning(project, order, folder)
+    path = project.root / origin.workflow_path
+    text = b""
+    if path.exists():
+        text = read_workflow(path)
+        plan = compiled(text, path, origin.parameters)
+    else:
+        display.note(f"{path} is gone: the stored workflow is used")
+    for line in swept(folder):
+        display.note(line)
+    generation = max(folder.generations(), default=0) + 1
+    log = Log.create(folder.events(generation))
+    first = sig.CookRequested(
+        time=now(),
+        workflow_id=order.workflow_id,
+        workflow_path=origin.workflow_path,
+        workflow_text=text.decode(),
+        directory=origin.directory,
+        number=next_number(project, lambda: last_number(project)),
+        plan=plan,
+        prodigy_version=prodigy.__version__,
+        parameters=origin.parameters,
+        max_retries=order.max_retries,
+        synced=origin.synced,
+        generation=generation,
+        version=version,
+        from_chain=log.position.chain,
+        reason="resume --force",
+    )
+    return play(ground, State(), Journal(log, Values(folder.values)), first)
+
+
+def _beginning(project: Project, order: ResumeOrder, folder: RunFolder) -> tuple[Origin, Plan, int]:
+    """Return what a run was started with, its plan and its last version: from the log, else from a checkpoint."""
+    found = read_own_checkpoint(project.checkpoint(order.workflow_id), order.workflow_id).checkpoint
+    try:
+        state = read_history(folder, found).state
+        if state.origin is not None:
+            return state.run, state.plan, state.version
+    except DamagedState:
+        if found is None:
+            raise
+    if found is None:
+        raise DamagedState(
+            f"nothing is left of how {order.workflow_id} was started",
+            hint="Cook its workflow again: `prodigy cook FILE`.",
+        )
+    plan = msgspec.json.decode(Values(folder.values).get(found.plan_digest), type=Plan)
+    return found.snapshot.origin, plan, found.version
+
+
+def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, approved: str | None = None) -> State:
+    """Play the run until it rests; its last checkpoint is on disk when this returns.
+
+    `approved` is a node that a person has already said yes to.
+    """
+    origin = _origin_of(state, first)
+    project, folder, display = ground.project, ground.folder, ground.display
+    checkpointer = Checkpointer(
+        project.checkpoint(folder.path.name), Values(folder.values), ground.mirror, display.note
+    )
+    host = Host(state, journal, checkpointer=checkpointer, inbox=folder.inbox, display=display, approved=approved)
+
+    def make_processes(emit: Callable[[sig.Exited], None]) -> Processes:
+        return Processes(
+            run_id=folder.path.name,
+            run_folder=folder.path,
+            directory=project.root / origin,
+            emit=emit,
+            now=now,
+            show=display.show,
+            reaper=ground.reaper,
+        )
+
+    try:
+        return host.run(first, make_processes)
+    finally:
+        checkpointer.close()
+        journal.close()
+
+
+def _origin_of(state: State, first: sig.Signal) -> str:
+    """Return the directory in which the run's steps begin, relative to its project."""
+    return first.directory if isinstance(first, sig.CookRequested) else state.run.directory
+
+
+def answers_to(state: State, revision: sig.Revision | None, display: Display) -> dict[str, bool]:
+    """Return the operator's word about each in-flight step that asks, by its address in the edited workflow."""
+    if revision is not None:
+        change = PlanChanged(plan=revision.plan, workflow_text="", moved=revision.moved, dropped=revision.dropped)
+        state = evolve(state, change, state.time)
+    return {at: bool(display.ask(f"{at} was in flight; may it run again?")) for at in questions(state)}
+
+
+def revision_of(project: Project, order: ResumeOrder, state: State) -> tuple[sig.Revision | None, tuple[str, ...]]:
+    """Return the edited workflow, or None where the file is as it was or gone."""
+    path = project.root / state.run.workflow_path
+    if not path.exists():
+        return None, (f"{path} is gone: the stored workflow is used",)
+    text = read_workflow(path)
+    if sha256(text).hexdigest() == state.plan.digest:
+        return None, ()
+    plan = compiled(text, path, state.run.parameters)
+    alignment = align(state, plan)
+    if alignment.conflicts and not order.accepts_changes:
+        raise _conflict(order.workflow_id, path, alignment)
+    revision = sig.Revision(plan=plan, workflow_text=text.decode(), moved=alignment.moved, dropped=alignment.dropped)
+    return revision, (f"{path.name} was edited: what has not finished follows the new text",)
+
+
+def _conflict(workflow_id: str, path: Path, alignment: Alignment) -> WorkflowProblem:
+    problems = [Problem(message=f"{path.name} was edited: {sentence}") for sentence in alignment.conflicts]
+    return WorkflowProblem(
+        problems,
+        hint=f"Let the results stand: `prodigy resume {workflow_id} --accept-changes`. "
+        f"Start over: `prodigy resume {workflow_id} --force`.",
+    )
+
+
+def _trusted(project: Project, order: ResumeOrder, display: Display) -> Mirror | None:
+    """Return the mirror of a run that this machine knows, or that the operator trusts."""
+    if not order.trusted and not is_known(project, order.workflow_id):
+        raise RunNotFound(
+            f"{order.workflow_id} was not started on this machine by this user; "
+            f"it lies in {project.run(order.workflow_id).path}",
+            hint="A log can hold commands of whoever wrote it. If you trust it: "
+            f"`prodigy resume {order.workflow_id} --trust`.",
+        )
+    return mirror_for(project, order.workflow_id, display)
+
+
+def is_known(project: Project, workflow_id: str) -> bool:
+    """Whether this machine's global folder has seen the run."""
+    from prodigy.store.layout import find_mirror
+
+    try:
+        mirror = find_mirror(project)
+        return mirror is not None and mirror.knows(workflow_id)
+    except (ProdigyError, OSError):
+        return False
+
+
+def mirror_for(project: Project, workflow_id: str, display: Display) -> Mirror | None:
+    """Return the project's mirror, which knows the run from now on; one that cannot be written is a warning."""
+    try:
+        mirror = prepare_mirror(project)
+        mirror.learn(workflow_id)
+    except (StorageFailure, DamagedState) as problem:
+        display.note(f"{problem.message}; resume will need --trust")
+        return None
+    return mirror
+
+
+def swept(folder: RunFolder) -> list[str]:
+    """End what an earlier coordinator left running, and say what it was."""
+    from prodigy.runtime.sweep import end_marked
+
+    return [f"left running and ended: {process}" for process in end_marked(folder.path, grace_s=SWEEP_GRACE_S)]
+
+
+def _remembered(project: Project, path: Path) -> str:
+    """Return a path as runs remember it: relative to the project where it is inside, for projects move."""
+    path = Path(os.path.realpath(path))
+    return str(path.relative_to(project.root)) if path.is_relative_to(project.root) else str(path)
+
+
+def _unreadable(path: Path, why: str) -> WorkflowProblem:
+    problem = Problem(message=f"cannot read the workflow {path}: {why}")
+    return WorkflowProblem([problem], hint="Name a workflow file: `prodigy cook FILE`.")

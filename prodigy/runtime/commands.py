@@ -1,0 +1,201 @@
+"""Turn a rendered command into what `exec` needs: arguments, environment, standard input, private files.
+
+Values never become program text here: they travel in the environment or in private files under the run's
+`values-in-use/<epoch>`, which are gone when the attempt is. A command that cannot be started for a reason its
+author can mend is `CannotStart`, whose message says what and what to do.
+"""
+
+import errno
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, assert_never
+
+from prodigy.kernel.effects import RenderedClaude, RenderedShell, Spawn
+from prodigy.runtime import claude
+from prodigy.store.files import FOLDER_MODE, open_private, private_folder, write_all
+
+SCRIPT_ARGUMENT_BYTES_MAX = 100 * 1024  # an argument holds 128 KiB on Linux, its terminating NUL included
+SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
+SCRIPT_NAME = "script"
+WEATHER = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # too much of something just now
+WEATHER_S_MAX = 300.0
+VALUE_TOO_LONG = (
+    "a value is too long for one argument of a program (128 KiB on Linux); "
+    "pass the path of a file that holds it: ${name|file}"
+)
+_TEXT_ERRORS = "surrogateescape"  # what came from file names and the environment goes back byte for byte
+
+Environment = dict[bytes, bytes]
+
+
+class CannotStart(Exception):
+    """The command cannot be started; the message is a sentence for the author of the workflow."""
+
+
+class Prepared(NamedTuple):
+    """What `exec` needs. `stdin` is a descriptor to be closed after the start; None means nothing to read."""
+
+    arguments: list[str]
+    program: str
+    environment: Environment
+    stdin: int | None = None
+
+
+def encode(environment: Mapping[str, str]) -> Environment:
+    """Return environment entries as the bytes that `exec` takes."""
+    return {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
+
+
+def prepare(effect: Spawn, folder: str, *, inherited: Environment, marks: Environment) -> Prepared:
+    """Return how to start `effect`, its private files written into `folder`, which is made if it is needed.
+
+    Args:
+        inherited: the environment below everything the effect sets.
+        marks: the environment above it.
+
+    Raises:
+        CannotStart: no such program, or a prompt that is too long.
+        OSError: the disk or the system refused a file.
+        ProdigyError: something that is not ours stands where a private file should.
+        ValueError: text that no argument or environment can hold.
+    """
+    match effect.command:
+        case RenderedShell():
+            return _shell(effect, effect.command, folder, inherited, marks)
+        case RenderedClaude():
+            return _claude(effect, effect.command, folder, inherited, marks)
+        case never:
+            assert_never(never)
+
+
+def why_not(error: OSError, directory: str) -> str:
+    """Return why a command could not start in `directory`, as a sentence that also says what to do."""
+    if error.errno == errno.E2BIG:
+        return f"cannot start, its script and values are too long for the system: {VALUE_TOO_LONG}"
+    if error.errno in WEATHER:
+        return (
+            f"cannot start for {WEATHER_S_MAX:g} s now: {error.strerror}; run fewer things at once, "
+            "or raise the limit (`ulimit -a`), then `prodigy resume`"
+        )
+    if not os.path.isdir(directory):
+        return f"the working directory {directory} is not there; create it first, or mend `working_dir`"
+    return f"cannot start: {error}"
+
+
+def give_children_default_signals() -> None:
+    """See to it that commands start with every signal at its default and none blocked, whatever we inherited.
+
+    A signal that we ignore stays ignored across `exec`, one that we handle does not: so an ignored one gets a
+    handler that does nothing. (With SIGCHLD ignored the system would collect our children before we can.)
+    Python's own (SIGPIPE, SIGXFSZ) are restored by `Popen`. Main thread only; elsewhere nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, _ignore)
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """Stand in for SIG_IGN."""
+
+
+def find_program(name: str, environment: Environment) -> str | None:
+    """Return the path of an executable as `exec` would find it with this environment, or None.
+
+    Looked for anew each time: an earlier step may just have installed it.
+    """
+    if "/" in name:
+        return name
+    for folder in os.fsdecode(environment.get(b"PATH", os.defpath.encode())).split(os.pathsep):
+        program = f"{folder}/{name}"
+        if os.access(program, os.X_OK) and os.path.isfile(program):
+            return program
+    return None
+
+
+def _shell(effect: Spawn, command: RenderedShell, folder: str, inherited: Environment, marks: Environment) -> Prepared:
+    files = {name: str(_private_file(folder, name, content)) for name, content in command.files.items()}
+    environment = {**inherited, **encode({**effect.environment, **command.variables, **files}), **marks}
+    words = _words(command.interpreter)
+    program = find_program(words[0], environment)
+    if program is None:
+        raise CannotStart(f"the interpreter {words[0]!r} was not found on PATH; check it with `command -v {words[0]}`")
+    if os.path.basename(words[0]) in SHELLS and _fits(command.script):
+        return Prepared([*words, "-c", command.script], program, environment)
+    return Prepared([*words, str(_private_file(folder, SCRIPT_NAME, command.script))], program, environment)
+
+
+def _fits(script: str) -> bool:
+    """Say whether a script can be an argument; most are so short that nobody need count their bytes."""
+    most = SCRIPT_ARGUMENT_BYTES_MAX
+    return len(script) <= most // 4 or len(script.encode(errors=_TEXT_ERRORS)) <= most
+
+
+def _words(interpreter: str) -> list[str]:
+    if interpreter.isalnum():
+        return [interpreter]
+    import shlex  # an interpreter with arguments of its own is rare
+
+    try:
+        words = shlex.split(interpreter)
+    except ValueError as error:
+        raise CannotStart(f"the interpreter {interpreter!r} cannot be read: {error}") from error
+    if not words:
+        raise CannotStart("the interpreter is empty; leave `interpreter:` away for sh")
+    return words
+
+
+def _claude(
+    effect: Spawn, command: RenderedClaude, folder: str, inherited: Environment, marks: Environment
+) -> Prepared:
+    environment = {**claude.inheritable(inherited), **encode(effect.environment), **marks}
+    prompt = command.prompt.encode(errors=_TEXT_ERRORS)
+    if len(prompt) > claude.PROMPT_BYTES_MAX:
+        raise CannotStart(
+            f"the prompt is {len(prompt)} bytes, Claude Code reads at most {claude.PROMPT_BYTES_MAX}; "
+            "put the data in a file and name the file in the prompt"
+        )
+    program = find_program(claude.PROGRAM, environment)
+    if program is None:
+        raise CannotStart(claude.NOT_FOUND)
+    arguments = [claude.PROGRAM, *claude.ARGUMENTS]
+    return Prepared(arguments, program, environment, _nameless_file(folder, "prompt", prompt))
+
+
+def _private_file(folder: str, name: str, content: str) -> Path:
+    path = _private_folder(folder) / name
+    descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        write_all(descriptor, content.encode(errors=_TEXT_ERRORS))
+    finally:
+        os.close(descriptor)
+    return path
+
+
+def _nameless_file(folder: str, name: str, content: bytes) -> int:
+    """Return a descriptor that reads `content`: of a file, for a pipe blocks when nobody reads it."""
+    path = _private_folder(folder) / name
+    descriptor = open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    try:
+        os.unlink(path)
+        write_all(descriptor, content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _private_folder(folder: str) -> Path:
+    """Make a folder that need not outlive us: unlike the store's, its name is not synced to the disk."""
+    path = Path(folder)
+    private_folder(path.parent)
+    with suppress(FileExistsError):
+        path.mkdir(FOLDER_MODE)
+    return private_folder(path)

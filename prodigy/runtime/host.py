@@ -1,0 +1,238 @@
+"""Give the reactor a world: an event loop, processes, timers, the operator's signals, the inbox.
+
+Whatever happens becomes a signal in one queue. A callback drains it into one turn, and performs the effects that
+the turn returned. Nothing awaits anything: between two callbacks the run is at rest, so Ctrl-C finds it in order.
+
+    exits, timers, Ctrl-C, orders ─▶ queue ─▶ reactor.handle ─▶ effects ─▶ processes, timers, the end
+"""
+
+import asyncio
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from prodigy.errors import ProdigyError
+from prodigy.kernel import effects as fx
+from prodigy.kernel import signals as sig
+from prodigy.kernel.events import CheckpointMarked
+from prodigy.kernel.state import State
+from prodigy.projections.steps import confirmation
+from prodigy.runtime.checkpointer import Checkpointer
+from prodigy.runtime.clock import now
+from prodigy.runtime.processes import Processes
+from prodigy.runtime.reactor import Reactor, Record
+from prodigy.store.inbox import Approve, Stop, take
+from prodigy.store.journal import Journal
+
+INBOX_INTERVAL_S = 0.25
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+_Timer = sig.TimerFired | sig.LimitFired
+
+
+class Display(Protocol):
+    """What a person sees of a run, and is asked. `user` is who they are, `operator` says how they answer too."""
+
+    user: str
+    operator: str
+
+    def note(self, message: str) -> None:
+        """Say something that is not an event."""
+
+    def observe(self, state: State, turn: Sequence[Record]) -> None:
+        """Show what happened; `state` is the state after it."""
+
+    def show(self, at: str, chunk: bytes) -> None:
+        """Show what a step printed."""
+
+    def ask(self, question: str) -> bool | None:
+        """Return the operator's yes or no, or None where there is nobody to ask."""
+
+
+class Host:
+    """One run, from its first signal until it rests."""
+
+    def __init__(
+        self,
+        state: State,
+        journal: Journal,
+        *,
+        checkpointer: Checkpointer,
+        inbox: Path,
+        display: Display,
+        approved: str | None = None,
+    ) -> None:
+        self._reactor = Reactor(state, journal, self._publish)
+        self._journal = journal
+        self._checkpointer = checkpointer
+        self._inbox = inbox
+        self._display = display
+        self._approved = approved
+        self._queue: deque[sig.Signal] = deque()
+        self._is_turning = False
+        self._holds = False
+        self._held: dict[int, fx.Spawn] = {}
+        self._timers: list[asyncio.TimerHandle] = []
+        self._stops = 0
+
+    @property
+    def state(self) -> State:
+        """Where the run stands, as its log has it."""
+        return self._reactor.state
+
+    def run(self, first: sig.Signal, make_processes: Callable[[Callable[[sig.Exited], None]], Processes]) -> State:
+        """Play the run until it rests and return its state.
+
+        Raises:
+            StorageFailure: the log refused a turn; everything was ended at once.
+        """
+        self._loop = asyncio.new_event_loop()
+        self._end: asyncio.Future[None] = self._loop.create_future()
+        self._processes = make_processes(self.send)
+        try:
+            self._listen()
+            self.send(first)
+            self._loop.run_until_complete(self._end)
+        finally:
+            self._close()
+        return self.state
+
+    def send(self, signal_: sig.Signal) -> None:
+        """Queue a signal; it is answered in the next turn."""
+        self._queue.append(signal_)
+        if not self._is_turning:
+            self._is_turning = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._is_turning = False
+        signals = list(self._queue)
+        self._queue.clear()
+        try:
+            effects = self._reactor.handle(signals)
+            for effect in effects:
+                self._perform(effect)
+        except BaseException as failure:
+            self._processes.kill_all()
+            if not self._end.done():
+                self._end.set_exception(failure)
+
+    def _publish(self, state: State, turn: Sequence[Record]) -> None:
+        self._holds = any(isinstance(event, CheckpointMarked) and event.label for _, event in turn)
+        self._checkpointer.publish(state, self._journal.position.chain)
+        self._display.observe(state, turn)
+
+    def _perform(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.Spawn():
+                self._spawn(effect)
+            case fx.Reject():
+                self.send(sig.Exited(time=now(), at=effect.at, epoch=effect.epoch, error=effect.reason))
+            case fx.Terminate():
+                self._terminate(effect)
+            case fx.Sleep():
+                due: _Timer = sig.TimerFired(time="", at=effect.at, attempt=effect.attempt)
+                self._timers.append(self._loop.call_later(effect.delay_s, self._fire, due))
+            case fx.Limit():
+                late = sig.LimitFired(time="", at=effect.at, attempt=effect.attempt)
+                self._timers.append(self._loop.call_later(effect.delay_s, self._fire, late))
+            case fx.Ask() if self._approved in (effect.at, self.state.plan.nodes[effect.at].id):
+                self._answer(effect.at, True, f"{self._display.user} with prodigy approve")
+            case fx.Ask():
+                question = confirmation(self.state, effect.at)
+                threading.Thread(target=self._ask, args=(effect.at, question), daemon=True).start()
+            case fx.Finish():
+                if not self._end.done():
+                    self._end.set_result(None)
+
+    def _spawn(self, effect: fx.Spawn) -> None:
+        """Start a command, once the checkpoint file is current where the workflow asks for that."""
+        if not (self._holds or effect.after_checkpoint):
+            self._processes.spawn(effect)
+            return
+        self._held[effect.epoch] = effect
+        self._checkpointer.when_written(self.state.seq, partial(self._release_soon, effect.epoch))
+
+    def _release_soon(self, epoch: int) -> None:
+        """Called by the checkpoint writer's thread."""
+        self._loop.call_soon_threadsafe(self._release, epoch)
+
+    def _release(self, epoch: int) -> None:
+        if effect := self._held.pop(epoch, None):
+            self._processes.spawn(effect)
+
+    def _terminate(self, effect: fx.Terminate) -> None:
+        if self._held.pop(effect.epoch, None):
+            self.send(sig.Exited(time=now(), at=effect.at, epoch=effect.epoch, stopped=True))
+        else:
+            self._processes.terminate(effect.epoch)
+
+    def _fire(self, timer: _Timer) -> None:
+        self.send(msgspec.structs.replace(timer, time=now()))
+
+    def _ask(self, at: str, question: str) -> None:
+        """Ask from a thread of its own, for a person may take all night and the run must hear Ctrl-C."""
+        answer = self._display.ask(question)
+        with suppress(RuntimeError):  # the run is over, nobody waits for the answer
+            self._loop.call_soon_threadsafe(self._answer, at, answer, self._display.operator)
+
+    def _answer(self, at: str, is_confirmed: bool | None, by: str) -> None:
+        self.send(sig.Answered(time=now(), at=at, is_confirmed=is_confirmed, by=by))
+
+    def _listen(self) -> None:
+        """Hear the operator: signals, even where they were inherited as ignored (but for nohup's), and the inbox."""
+        for number in STOP_SIGNALS:
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, lambda *_: None)  # as good as ignored, and children get the default
+            else:
+                self._loop.add_signal_handler(number, self._stop, signal.Signals(number).name)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        self._loop.call_later(INBOX_INTERVAL_S, self._look_into_inbox)
+
+    def _stop(self, by: str) -> None:
+        self._stops += 1
+        if self._stops == 1:
+            self.send(sig.StopRequested(time=now(), by=by))
+        else:
+            self._display.note("ending everything at once")
+            self._processes.kill_all()
+
+    def _suspend(self) -> None:
+        """Ctrl-Z: the running groups stop with us, and go on with us."""
+        self._processes.suspend()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._processes.resume_all()
+
+    def _look_into_inbox(self) -> None:
+        try:
+            taken = take(self._inbox)
+        except ProdigyError as problem:
+            self._display.note(f"the inbox cannot be read any more: {problem.message}")
+            return
+        for sentence in taken.refused:
+            self._display.note(sentence)
+        for order in taken.orders:
+            match order:
+                case Stop(by=by):
+                    self.send(sig.StopRequested(time=now(), by=by))
+                case Approve(at=at, by=by):
+                    self._answer(at, True, by)
+        self._loop.call_later(INBOX_INTERVAL_S, self._look_into_inbox)
+
+    def _close(self) -> None:
+        """Leave nothing behind: no timer, no process, no handler."""
+        for timer in self._timers:
+            timer.cancel()
+        with suppress(Exception):
+            self._loop.run_until_complete(self._processes.close())
+        for number in (*STOP_SIGNALS, signal.SIGTSTP):
+            self._loop.remove_signal_handler(number)
+        self._loop.close()

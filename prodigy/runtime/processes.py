@@ -1,0 +1,456 @@
+"""Start commands, watch them, end them, and report each end once.
+
+Each attempt runs in a session of its own with its mark in its environment; its output goes into two files. On
+Linux its end arrives on a pidfd in the event loop; elsewhere a thread waits for it. After the command has
+ended, whatever else it started is ended too, and only then is its `Exited` sent.
+
+One short step costs little more than the spawn itself, so everything that only some attempts need (a ladder
+of signals, the search among leftovers, a transcript) is off the straight path `spawn`, `_start`, `_ended`,
+`_report`.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from prodigy.errors import ProdigyError
+from prodigy.kernel.effects import RenderedClaude, Spawn
+from prodigy.kernel.signals import Exited
+from prodigy.runtime import claude, sweep
+from prodigy.runtime.attempts import STDERR_BYTES_MAX, Attempt, exit_of, with_answer
+from prodigy.runtime.commands import (
+    WEATHER,
+    WEATHER_S_MAX,
+    CannotStart,
+    Prepared,
+    encode,
+    give_children_default_signals,
+    prepare,
+    why_not,
+)
+from prodigy.runtime.outputs import Outputs
+from prodigy.runtime.reaper import Reaper
+
+VALUES_FOLDER = "values-in-use"
+SHOW_EVERY_S = 0.1
+WEATHER_FIRST_DELAY_S = 0.1
+WEATHER_DELAY_S_MAX = 10.0
+REAP_EVERY_TICKS = 10
+LINGER_S = 0.2
+LOOK_EVERY_S = 0.02
+LEFT_GRACE_S_MIN = 0.5
+FILES = ("out", "err")
+CLAUDE_FILES = ("jsonl", "err", "out")
+RUNGS = (signal.SIGTERM, signal.SIGKILL)
+CLAUDE_RUNGS = (signal.SIGINT, *RUNGS)  # it answers SIGINT by ending its own tools; it may also miss it
+
+Show = Callable[[str, bytes], None]
+
+
+class Processes:
+    """The running commands of one run.
+
+    Everything is called on the thread of the running event loop, which should be the main thread. Create it
+    after `sweep.end_marked`: it removes the private files that an earlier coordinator's commands may still
+    have used.
+
+    Args:
+        run_id: told to commands as `PRODIGY_RUN_ID`.
+        run_folder: where `outputs/` and `values-in-use/` are; its real path is the mark that sweeps look for.
+        directory: what a relative `working_dir` starts from.
+        emit: takes each `Exited`, never from within `spawn`.
+        now: the reactor's clock.
+        show: takes (address, new output) while commands run and at their end, and never raises; None where
+            nobody looks.
+        reaper: told which groups run.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        run_folder: Path,
+        directory: Path,
+        emit: Callable[[Exited], None],
+        now: Callable[[], str],
+        show: Show | None,
+        reaper: Reaper | None,
+    ) -> None:
+        self._run_folder = Path(os.path.realpath(run_folder))
+        self._directory = directory
+        self._emit = emit
+        self._now = now
+        self._show = show
+        self._reaper = reaper
+        self._marks = encode({"PRODIGY_RUN_ID": run_id, "PRODIGY_RUN_DIR": str(self._run_folder)})
+        if reaper:
+            self._marks |= encode({"PRODIGY_OWNER": reaper.owner})
+        self._run_mark = sweep.run_mark(run_folder)
+        self._inherited = encode(os.environ)
+        self._attempts: dict[int, Attempt] = {}
+        self._known = {reaper.pid} if reaper else set()
+        self._outputs = Outputs(self._run_folder)
+        self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        self._ticker: asyncio.TimerHandle | None = None
+        self._ticks = 0
+        self._suspended_at: float | None = None
+        self._is_hurried = False
+        self._idle = asyncio.Event()
+        self._is_ready = False
+        _clear(self._run_folder / VALUES_FOLDER)
+
+    @property
+    def running(self) -> int:
+        """Return how many attempts have not been reported yet."""
+        return len(self._attempts)
+
+    def spawn(self, effect: Spawn) -> None:
+        """Start a command; whatever becomes of it, also when it cannot start, is told by its `Exited`."""
+        if not self._is_ready:
+            self._be_ready()
+        attempt = self._attempts[effect.epoch] = Attempt(effect)
+        self._start(attempt)
+        if self._ticker is None:
+            self._ticker = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._tick)
+
+    def terminate(self, epoch: int) -> None:
+        """End a command because the run is stopping; `Exited.stopped` is set unless it had ended by itself.
+
+        SIGTERM, `grace_s`, SIGKILL; for claude SIGINT first and each rung half as long. Unknown epochs are
+        ignored.
+        """
+        attempt = self._attempts.get(epoch)
+        if attempt is None:
+            return
+        if attempt.process is None and attempt.weather_timer:
+            attempt.weather_timer.cancel()
+            attempt.weather_timer, attempt.stopped = None, True
+            asyncio.get_running_loop().call_soon(self._report_unstarted, attempt, None)
+        elif attempt.kill_at is None and not attempt.has_ended():
+            attempt.stopped = True
+            self._begin_ladder(attempt, CLAUDE_RUNGS if attempt.is_claude else RUNGS)
+
+    def kill_all(self) -> None:
+        """End everything now, with SIGKILL, and everything that is found left behind as well."""
+        self._is_hurried = True
+        for attempt in list(self._attempts.values()):
+            if attempt.process is None:
+                self.terminate(attempt.effect.epoch)
+            elif not attempt.has_ended():
+                attempt.stopped = attempt.stopped or not attempt.timed_out
+                attempt.kill_at = time.monotonic()
+                attempt.signal_group(signal.SIGKILL)
+
+    def suspend(self) -> None:
+        """Stop all groups, as Ctrl-Z does; the time until `resume_all` counts for no timeout."""
+        self._suspended_at = self._suspended_at or time.monotonic()
+        for attempt in self._attempts.values():
+            attempt.signal_group(signal.SIGSTOP)
+            if attempt.limit:
+                attempt.limit.cancel()
+                attempt.limit = None
+
+    def resume_all(self) -> None:
+        """Let suspended groups go on."""
+        if self._suspended_at is None:
+            return
+        pause_s, self._suspended_at = time.monotonic() - self._suspended_at, None
+        for attempt in self._attempts.values():
+            attempt.signal_group(signal.SIGCONT)
+            if attempt.limit_at is not None and attempt.limit is None and not attempt.timed_out:
+                self._set_limit(attempt, attempt.limit_at + pause_s)
+
+    async def close(self) -> None:
+        """End what is left, wait until all of it is reported, and let the files go. A second time is nothing."""
+        if self._null < 0:
+            return
+        for epoch in list(self._attempts):
+            self.terminate(epoch)
+        while self._attempts:
+            self._idle.clear()
+            await self._idle.wait()
+        if self._ticker:
+            self._ticker.cancel()
+            self._ticker = None
+        self._outputs.close()
+        os.close(self._null)
+        self._null = -1
+
+    def _be_ready(self) -> None:
+        """Done at the first start, when whoever asks which signals were inherited as ignored has asked."""
+        give_children_default_signals()
+        sweep.become_subreaper()
+        self._is_ready = True
+
+    # The straight path: started, ended, reported.
+
+    def _start(self, attempt: Attempt) -> None:
+        effect = attempt.effect
+        try:
+            prepared = self._prepare(effect)
+            try:
+                self._execute(attempt, prepared)
+            finally:
+                if prepared.stdin is not None:
+                    os.close(prepared.stdin)
+        except OSError as error:
+            if error.errno not in WEATHER or not self._wait_for_weather(attempt):
+                self._fail(attempt, why_not(error, self._working_dir(effect)))
+        except ValueError as error:
+            self._fail(attempt, f"cannot start, its script or a value holds what no program can take: {error}")
+        except (CannotStart, ProdigyError) as error:
+            self._fail(attempt, f"cannot start: {error}")
+
+    def _prepare(self, effect: Spawn) -> Prepared:
+        marks = self._marks | {
+            b"PRODIGY_STEP": os.fsencode(effect.at),
+            b"PRODIGY_ATTEMPT": b"%d" % effect.attempt,
+            b"PRODIGY_EPOCH": b"%d" % effect.epoch,
+        }
+        return prepare(effect, self._values_of(effect), inherited=self._inherited, marks=marks)
+
+    def _values_of(self, effect: Spawn) -> str:
+        return f"{self._run_folder}/{VALUES_FOLDER}/{effect.epoch}"
+
+    def _execute(self, attempt: Attempt, prepared: Prepared) -> None:
+        extensions = CLAUDE_FILES if attempt.is_claude else FILES
+        attempt.files = self._outputs.open(attempt.effect.epoch, extensions)
+        attempt.begun = time.monotonic()
+        attempt.process = process = subprocess.Popen(
+            prepared.arguments,
+            executable=prepared.program,
+            env=prepared.environment,
+            cwd=self._working_dir(attempt.effect),
+            stdin=self._null if prepared.stdin is None else prepared.stdin,
+            stdout=attempt.files[0].descriptor,
+            stderr=attempt.files[1].descriptor,
+            start_new_session=True,
+        )
+        self._known.add(process.pid)
+        if self._reaper:
+            self._reaper.add(process.pid)
+        self._watch(attempt, process)
+        if attempt.effect.timeout_s is not None:
+            self._set_limit(attempt, attempt.begun + attempt.effect.timeout_s)
+
+    def _watch(self, attempt: Attempt, process: subprocess.Popen[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            attempt.pidfd = os.pidfd_open(process.pid)
+        except (AttributeError, OSError):
+            waiter = threading.Thread(target=self._wait, args=(attempt, process, loop), daemon=True)
+            waiter.start()
+        else:
+            loop.add_reader(attempt.pidfd, self._ended, attempt, process)
+
+    def _wait(self, attempt: Attempt, process: subprocess.Popen[bytes], loop: asyncio.AbstractEventLoop) -> None:
+        """Where there is no pidfd: wait in a thread."""
+        process.wait()
+        with suppress(RuntimeError):  # the loop is closed, and so are we
+            loop.call_soon_threadsafe(self._ended, attempt, process)
+
+    def _ended(self, attempt: Attempt, process: subprocess.Popen[bytes]) -> None:
+        """The command itself has ended; collect it, and look whether anything of it is left."""
+        attempt.duration_s = time.monotonic() - attempt.begun
+        if attempt.pidfd >= 0:
+            asyncio.get_running_loop().remove_reader(attempt.pidfd)
+            os.close(attempt.pidfd)
+            attempt.pidfd = -1
+        process.wait()
+        self._known.discard(process.pid)
+        for timer in (attempt.limit, attempt.ladder):
+            if timer:
+                timer.cancel()
+        attempt.limit_at = None
+        if attempt.is_claude or self._left_by(attempt):
+            attempt.task = asyncio.get_running_loop().create_task(self._end_slowly(attempt))
+        else:
+            self._report(attempt)
+
+    def _report(self, attempt: Attempt, reading: claude.Reading | None = None, ended: tuple[str, ...] = ()) -> None:
+        """Everything of the attempt is gone: read its output, put its files away, and say so."""
+        assert attempt.process, "what never started is reported elsewhere"
+        if self._reaper:
+            self._reaper.discard(attempt.process.pid)
+        keeps_stderr = True
+        try:
+            if self._show:
+                self._show_new(attempt, self._show, is_over=True)
+            exited = exit_of(attempt, now=self._now(), ended=ended)
+            keeps_stderr = exited.stderr != ""
+            if reading:
+                exited = with_answer(exited, attempt, reading)
+        except OSError as error:
+            exited = self._unknown(attempt, f"its output cannot be read or stored: {error}")
+        attempt.files[0].close(is_kept=True)
+        attempt.files[1].close(is_kept=keeps_stderr)
+        for file in attempt.files[2:]:
+            file.close(is_kept=True)
+        self._forget(attempt)
+        self._emit(exited)
+
+    def _unknown(self, attempt: Attempt, error: str | None) -> Exited:
+        """Return the exit of an attempt of which nothing is known but `error`."""
+        effect = attempt.effect
+        return Exited(time=self._now(), at=effect.at, epoch=effect.epoch, stopped=attempt.stopped, error=error)
+
+    def _forget(self, attempt: Attempt) -> None:
+        _remove_folder(self._values_of(attempt.effect))
+        del self._attempts[attempt.effect.epoch]
+        if not self._attempts:
+            self._idle.set()
+
+    # Starts that fail, and those that wait for better weather.
+
+    def _wait_for_weather(self, attempt: Attempt) -> bool:
+        """Try again later, at longer and longer intervals; False when it has lasted too long."""
+        delay_s = attempt.weather_delay_s or WEATHER_FIRST_DELAY_S
+        if time.monotonic() + delay_s > attempt.asked_at + WEATHER_S_MAX:
+            return False
+        attempt.discard_files()
+        attempt.weather_timer = asyncio.get_running_loop().call_later(delay_s, self._start, attempt)
+        attempt.weather_delay_s = min(2 * delay_s, WEATHER_DELAY_S_MAX)
+        return True
+
+    def _fail(self, attempt: Attempt, error: str) -> None:
+        attempt.discard_files()
+        attempt.weather_timer = None
+        # Later, because the caller of `spawn` may not be ready for a signal yet.
+        asyncio.get_running_loop().call_soon(self._report_unstarted, attempt, error)
+
+    def _report_unstarted(self, attempt: Attempt, error: str | None) -> None:
+        self._forget(attempt)
+        self._emit(self._unknown(attempt, error))
+
+    def _working_dir(self, effect: Spawn) -> str:
+        return os.path.join(self._directory, effect.working_dir)
+
+    # Ending commands before their time, and what they leave behind.
+
+    def _set_limit(self, attempt: Attempt, at: float) -> None:
+        attempt.limit_at = at
+        delay_s = max(0.0, at - time.monotonic())
+        attempt.limit = asyncio.get_running_loop().call_later(delay_s, self._time_out, attempt)
+
+    def _time_out(self, attempt: Attempt) -> None:
+        attempt.limit = None
+        if attempt.kill_at is None and not attempt.has_ended():
+            attempt.timed_out = True
+            self._begin_ladder(attempt, RUNGS)
+
+    def _begin_ladder(self, attempt: Attempt, rungs: Sequence[signal.Signals]) -> None:
+        """Climb `rungs`, the last of them `grace_s` from now."""
+        attempt.kill_at = time.monotonic() + attempt.effect.grace_s
+        self._climb(attempt, rungs, attempt.effect.grace_s / (len(rungs) - 1))
+
+    def _climb(self, attempt: Attempt, rungs: Sequence[signal.Signals], pause_s: float) -> None:
+        attempt.signal_group(rungs[0])
+        attempt.signal_group(signal.SIGCONT)  # a stopped process hears a signal only when it goes on
+        if rungs[1:]:
+            loop = asyncio.get_running_loop()
+            attempt.ladder = loop.call_later(pause_s, self._climb, attempt, rungs[1:], pause_s)
+
+    def _left_by(self, attempt: Attempt) -> list[sweep.Found]:
+        assert attempt.process, "what never started leaves nothing"
+        return sweep.find_orphans(
+            group=attempt.process.pid,
+            marks=(b"PRODIGY_EPOCH=%d" % attempt.effect.epoch, self._run_mark),
+            known=self._known,
+        )
+
+    async def _end_slowly(self, attempt: Attempt) -> None:
+        """End what the command left behind, read the transcript of claude, then report."""
+        ended = await self._end_left(attempt)
+        reading = await self._read_answer(attempt) if attempt.is_claude else None
+        self._report(attempt, reading, ended)
+
+    async def _end_left(self, attempt: Attempt) -> tuple[str, ...]:
+        """End what is left, and return the warnings that name it."""
+        await self._linger(attempt)
+        grace_s = attempt.effect.grace_s if attempt.kill_at is None else attempt.kill_at - time.monotonic()
+        ladder = sweep.Ladder(max(LEFT_GRACE_S_MIN, grace_s))
+        while True:
+            if self._is_hurried:
+                ladder.hurry()
+            if ladder.is_over(left := self._left_by(attempt)):
+                break
+            await asyncio.sleep(LOOK_EVERY_S)
+        ended = [str(found) for found in ladder.seen.values() if found not in left]
+        warnings = [f"left running and ended: {', '.join(ended)}"] if ended else []
+        if left:
+            warnings.append(f"left running and not to be killed: {', '.join(map(str, left))}")
+        return tuple(warnings)
+
+    async def _linger(self, attempt: Attempt) -> None:
+        """Give what is just finishing a moment.
+
+        The `tee` of a `>(tee log)` has lines left to write, and what we have killed needs a moment to be
+        gone.
+        """
+        until = time.monotonic() + LINGER_S
+        while time.monotonic() < until and self._left_by(attempt):
+            await asyncio.sleep(LINGER_S / 20)
+
+    # The answer of claude.
+
+    async def _read_answer(self, attempt: Attempt) -> claude.Reading:
+        """Read the transcript off the loop's thread: it may be long."""
+        assert isinstance(attempt.effect.command, RenderedClaude), "only claude has a transcript"
+        assert attempt.process, "it ran"
+        code = attempt.process.returncode
+        try:
+            return await asyncio.to_thread(
+                claude.read_transcript,
+                attempt.files[0].chunks(),
+                prompt=attempt.effect.command.prompt,
+                exit_code=code if code >= 0 else None,
+                stderr=attempt.files[1].tail(STDERR_BYTES_MAX).text,
+            )
+        except OSError as error:
+            return claude.Reading(error=f"its transcript cannot be read: {error}")
+
+    # While commands run.
+
+    def _tick(self) -> None:
+        """Show what is new, and now and then collect the dead that running commands have left to us."""
+        self._ticker, self._ticks = None, self._ticks + 1
+        if not self._attempts:
+            return
+        if self._ticks % REAP_EVERY_TICKS == 0:
+            sweep.reap_dead(self._known)
+        for attempt in self._attempts.values():
+            if self._show and attempt.process:
+                self._show_new(attempt, self._show, is_over=False)
+        self._ticker = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._tick)
+
+    def _show_new(self, attempt: Attempt, show: Show, *, is_over: bool) -> None:
+        for index, file in enumerate(attempt.files[:2]):
+            skipped, data = file.unseen(is_over=is_over)
+            if attempt.is_claude and index == 0:
+                skipped, data = 0, claude.narrate(data)
+            if skipped:
+                data = f"… {skipped} bytes not shown; all of it is in {file.path}\n".encode() + data
+            if data:
+                show(attempt.effect.at, data)
+
+
+def _clear(values: Path) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for name in os.listdir(values):
+            _remove_folder(f"{values}/{name}")
+
+
+def _remove_folder(path: str) -> None:
+    """Remove a folder of private files; most attempts have none."""
+    if not os.path.lexists(path):
+        return
+    with suppress(OSError):  # the next coordinator tries again
+        for name in os.listdir(path):
+            os.unlink(f"{path}/{name}")
+        os.rmdir(path)

@@ -1,0 +1,224 @@
+"""Go on from another moment: back to a version or step, ahead to a stage, from the mirror, or as a new run.
+
+Nothing is ever cut: going back begins a new generation, a new log file that continues from an earlier place of the
+history. A fork copies its history into a run of its own and stands alone.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from prodigy.errors import DamagedState, RunNotFound, UsageProblem
+from prodigy.kernel import signals as sig
+from prodigy.kernel.snapshot import snapshot_of
+from prodigy.kernel.state import State
+from prodigy.plan.reference import suggestion
+from prodigy.runtime.bootstrap import (
+    SUFFIX_ALPHABET,
+    Ground,
+    ResumeOrder,
+    answers_to,
+    mirror_for,
+    play,
+    revision_of,
+    swept,
+)
+from prodigy.runtime.clock import now
+from prodigy.runtime.host import Display
+from prodigy.runtime.reaper import Reaper
+from prodigy.store.catalog import last_number
+from prodigy.store.checkpoints import read_own_checkpoint, restored
+from prodigy.store.files import write_all
+from prodigy.store.history import lineage, start_of
+from prodigy.store.journal import Journal
+from prodigy.store.layout import Project, RunFolder, new_id, prepare_run
+from prodigy.store.lock import RunLock, next_number
+from prodigy.store.log import Log, Position, read_chunks, scan
+from prodigy.store.moments import Found, find_moment, find_node, find_seq, find_version, version_number
+from prodigy.store.values import Values
+
+MIRROR = "mirror"
+
+
+class ForkOrder(NamedTuple):
+    """A new run that shares the history of another up to `at`: `v3`, an event's seq, a step or a stage."""
+
+    workflow_id: str
+    at: str
+    variables: dict[str, Any]
+
+
+def go_back(ground: Ground, order: ResumeOrder) -> State:
+    """Go on from the moment that the order names, in a new generation.
+
+    Raises:
+        RunNotFound: there is no such moment; those that there are are listed.
+        DamagedState: the log is damaged before it.
+    """
+    assert order.from_checkpoint is not None, "the caller has looked"
+    if order.from_checkpoint == MIRROR:
+        return _from_mirror(ground, order)
+    found = find_moment(ground.folder, order.from_checkpoint)
+    return _go_on(ground, order, found, snapshot=False)
+
+
+def fork(project: Project, order: ForkOrder, display: Display) -> State:
+    """Make a new run that shares another's history until a moment, and go on with it; the other is untouched.
+
+    Raises:
+        RunNotFound: there is no such moment.
+        UsageProblem: a variable that the workflow does not have.
+    """
+    source = project.run(order.workflow_id)
+    found = _moment_of(source, order.at)
+    _check_variables(found.state, order.variables)
+    suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6))
+    workflow_id = new_id(found.state.plan.name, suffix)
+    folder = prepare_run(project, workflow_id)
+    mirror = mirror_for(project, workflow_id, display)
+    reaper = Reaper.start(folder.path)
+    try:
+        with RunLock.acquire(folder.lock, command="fork"):
+            journal = Journal(_copied(source, folder, found), Values(folder.values))
+            first = sig.ResumeRequested(
+                time=now(),
+                number=next_number(project, lambda: last_number(project)),
+                fork=sig.Fork(workflow_id=workflow_id, from_workflow_id=order.workflow_id, variables=order.variables),
+            )
+            return play(Ground(project, folder, mirror, reaper, display), found.state, journal, first)
+    finally:
+        reaper.close()
+
+
+def _go_on(ground: Ground, order: ResumeOrder, found: Found, *, snapshot: bool) -> State:
+    """Begin a generation that continues from a moment, and play it."""
+    project, folder, display = ground.project, ground.folder, ground.display
+    revision, notes = revision_of(project, order, found.state)
+    answers = {} if found.target else answers_to(found.state, revision, display)
+    for note in (*notes, *swept(folder)):
+        display.note(note)
+    generation = max(folder.generations(), default=found.generation) + 1
+    first = sig.ResumeRequested(
+        time=now(),
+        number=next_number(project, lambda: last_number(project)),
+        max_retries=order.max_retries,
+        answers=answers,
+        revision=revision,
+        notes=notes,
+        rewind=sig.Rewind(
+            generation=generation,
+            parent=found.generation,
+            from_seq=found.seq,
+            from_chain=found.chain,
+            version=_last_version(project, order, folder, found.state),
+            reason=f"resume --from-checkpoint {order.from_checkpoint}",
+            by=display.operator,
+            target=found.target,
+            restored=snapshot_of(found.state, dict(found.state.captures)) if snapshot else None,
+        ),
+    )
+    log = Log.create(folder.events(generation), Position(found.seq, found.chain))
+    return play(ground, found.state, Journal(log, Values(folder.values)), first)
+
+
+def _from_mirror(ground: Ground, order: ResumeOrder) -> State:
+    """Take the run up from the copy of its checkpoint in the global folder, whatever is left of its log."""
+    if ground.mirror is None:
+        raise RunNotFound("there is no mirror of this project", hint="List what there is: `prodigy checkpoints list`.")
+    found = read_own_checkpoint(ground.mirror.checkpoint(order.workflow_id), order.workflow_id)
+    if found.checkpoint is None:
+        raise DamagedState(
+            f"the mirror of {order.workflow_id} cannot be used: {found.problem or 'there is none'}",
+            hint="List what there is: `prodigy checkpoints list`.",
+        )
+    try:
+        state = restored(found.checkpoint, Values(ground.mirror.values))
+    except msgspec.DecodeError as error:
+        raise DamagedState(f"the mirror of {order.workflow_id} cannot be read: {error}") from error
+    in_flight = ", ".join(state.in_flight) or "nothing"
+    ground.display.note(
+        f"going on from the mirror, version v{state.version} of {state.time}; what came after it may run again "
+        f"(then in flight: {in_flight})"
+    )
+    moment = Found(state, found.checkpoint.generation, state.seq, found.checkpoint.chain)
+    return _go_on(ground, order, moment, snapshot=True)
+
+
+def _last_version(project: Project, order: ResumeOrder, folder: RunFolder, state: State) -> int:
+    """Return the last version that any generation has used: numbers are never used twice."""
+    checkpoint = read_own_checkpoint(project.checkpoint(order.workflow_id), order.workflow_id).checkpoint
+    versions = [state.version, checkpoint.version if checkpoint else 0]
+    for generation in folder.generations():
+        versions += _versions_in(folder, generation)
+    return max(versions)
+
+
+def _versions_in(folder: RunFolder, generation: int) -> Iterator[int]:
+    """Yield the versions that a log marks, as far as it can be read."""
+    marks = msgspec.json.Decoder(_Mark)
+    try:
+        for chunk in read_chunks(folder.events(generation)):
+            for line in chunk.split(b"\n"):
+                if b'"checkpoint_marked"' in line and line.endswith(b"}"):
+                    yield marks.decode(line).version
+    except (DamagedState, msgspec.DecodeError):
+        return
+
+
+class _Mark(msgspec.Struct):
+    version: int = 0
+
+
+def _moment_of(folder: RunFolder, at: str) -> Found:
+    """Return the moment that `vN`, a bare event seq, a step or a stage means."""
+    number = version_number(at)
+    if number is None:
+        return find_node(folder, at)
+    return find_version(folder, number) if at.startswith("v") else find_seq(folder, number)
+
+
+def _check_variables(state: State, variables: dict[str, Any]) -> None:
+    known = (*state.plan.variables, *state.captures)
+    for name in variables:
+        if name not in known:
+            near = suggestion(name, known, form="{}")
+            raise UsageProblem(f"the run has no variable {name!r}", hint=near or f"It has {', '.join(known)}.")
+
+
+def _copied(source: RunFolder, folder: RunFolder, found: Found) -> Log:
+    """Copy the history until a moment, with the values and outputs that it names, into a log of its own."""
+    for name in ("values", "outputs"):
+        _link_all(source.path / name, folder.path / name)
+    log = Log.create(folder.events(1))
+    log.close()
+    descriptor = os.open(folder.events(1), os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        for line in _lines(source, found):
+            write_all(descriptor, line + b"\n")
+    finally:
+        os.close(descriptor)
+    return Log.continued(folder.events(1), Position(found.seq, found.chain))
+
+
+def _lines(source: RunFolder, found: Found) -> Iterator[bytes]:
+    parts = lineage(source, found.generation)
+    parts[-1] = (found.generation, found.seq)
+    for generation, last_seq in parts:
+        path = source.events(generation)
+        for record in scan(read_chunks(path), start_of(source, generation), name=str(path)):
+            if record.seq > last_seq:
+                break
+            yield record.line
+
+
+def _link_all(source: Path, target: Path) -> None:
+    """Give the files of a folder a second name; what is in them never changes."""
+    if not source.is_dir():
+        return
+    for entry in os.scandir(source):
+        if entry.is_file(follow_symlinks=False) and not (target / entry.name).exists():
+            os.link(entry.path, target / entry.name, follow_symlinks=False)

@@ -1,0 +1,314 @@
+"""Real commands: how they are ended, what they leave behind, and how claude ends."""
+
+import asyncio
+import errno
+import json
+import os
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from prodigy.kernel.effects import RenderedClaude
+from prodigy.runtime import processes as module
+from prodigy.runtime import sweep
+from prodigy.runtime.outputs import OutputFile
+from prodigy.runtime.processes import Processes
+from tests.runtime.world import World, exited, is_alive, playing, until
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A run whose commands are all ended afterwards."""
+    async for world in playing(tmp_path):
+        yield world
+
+
+def left_behind(prefix: str) -> str:
+    """Return a script that leaves a process behind which has told its pid before the script ends."""
+    return f"{prefix} sh -c 'echo $$ > pid; exec sleep 60' & until [ -s pid ]; do sleep 0.01; done"
+
+
+# Commands that are ended.
+
+
+async def test_a_timeout_ends_the_command(world: World) -> None:
+    """It is asked to end first."""
+    assert await world.run("exec sleep 60", timeout_s=0.1) == exited(signal="SIGTERM", timed_out_s=0.1)
+
+
+async def test_a_command_that_will_not_end_is_killed(world: World) -> None:
+    """After the grace."""
+    script = "exec 2>/dev/null; trap 'echo no' TERM; while :; do sleep 0.05; done"
+    seen = await world.run(script, timeout_s=0.3, grace_s=0.2)
+    assert seen == exited(signal="SIGKILL", timed_out_s=0.3, output="no\n")
+
+
+async def test_a_command_within_its_timeout_is_left_alone(world: World) -> None:
+    """And its end is nobody's doing."""
+    assert await world.run("true", timeout_s=60) == exited(exit_code=0)
+
+
+async def test_a_stop_ends_the_command(world: World) -> None:
+    """It may clean up, and whatever status it ends with it counts as stopped."""
+    world.spawn("exec 2>/dev/null; trap 'echo bye; exit 0' TERM; touch ready; while :; do sleep 0.01; done")
+    await until((world.directory / "ready").exists)
+    world.processes.terminate(7)
+    assert await world.exited() == exited(exit_code=0, output="bye\n", stopped=True)
+
+
+async def test_a_stopped_process_can_be_ended(world: World) -> None:
+    """One that is suspended hears the signal, because it is let go on."""
+    world.spawn("kill -STOP $$", grace_s=60)
+    await until(lambda: "T" in states(world))
+    world.processes.terminate(7)
+    assert await world.exited() == exited(signal="SIGTERM", stopped=True)
+
+
+async def test_what_had_ended_by_itself_was_not_stopped(world: World) -> None:
+    """A result that exists is not thrown away because Ctrl-C came a moment before it was read."""
+    world.spawn("exit 3")
+    assert os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    world.processes.terminate(7)
+    assert await world.exited() == exited(exit_code=3)
+
+
+async def test_what_had_ended_by_itself_did_not_time_out(world: World) -> None:
+    """The timer may be due before the loop has heard of the end."""
+    world.spawn("sleep 0.05", timeout_s=0.0)
+    asyncio.get_running_loop().call_soon(os.waitid, os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    assert await world.exited() == exited(exit_code=0)
+
+
+async def test_a_stop_of_nothing_is_nothing(world: World) -> None:
+    """The exit may already be on its way."""
+    world.processes.terminate(99)
+    assert world.exits == []
+
+
+async def test_a_second_stop_kills_everything(world: World) -> None:
+    """The second Ctrl-C waits for no grace, of leftovers neither."""
+    wait = "while :; do sleep 0.05; done"
+    world.spawn(f"trap '' TERM; setsid sh -c '{wait}' & touch ready; {wait}", grace_s=60)
+    await until((world.directory / "ready").exists)
+    world.processes.terminate(7)
+    world.processes.kill_all()
+    seen = await world.exited()
+    assert (seen.signal, seen.stopped) == ("SIGKILL", True)
+
+
+async def test_a_second_stop_hurries_what_was_left_behind(world: World) -> None:
+    """The command has ended and what it left has a minute; the second Ctrl-C takes that away."""
+    world.spawn(f"trap '' TERM; echo $$ > main; {left_behind('setsid')}", grace_s=60)
+    await until(lambda: (world.directory / "pid").exists())
+    await until(lambda: not is_alive(int((world.directory / "main").read_text())))
+    world.processes.kill_all()
+    assert (await world.exited()).exit_code == 0
+    assert not is_alive(int((world.directory / "pid").read_text()))
+
+
+async def test_closing_ends_what_is_left(world: World) -> None:
+    """And reports it."""
+    world.spawn("exec sleep 60", epoch=1)
+    world.spawn("exec sleep 60", epoch=2)
+    await world.processes.close()
+    assert [(seen.signal, seen.stopped) for seen in world.exits] == [("SIGTERM", True)] * 2
+
+
+def states(world: World) -> set[str]:
+    """Return the states of the run's processes, `T` for a suspended one."""
+    marked = sweep.find_marked([sweep.run_mark(world.run_folder)])
+    return {Path(f"/proc/{p.pid}/stat").read_text().rpartition(")")[2].split()[0] for p in marked}
+
+
+async def test_ctrl_z_suspends_and_resumes(world: World) -> None:
+    """The groups stop with us, and that time counts for no timeout."""
+    world.spawn("sleep 0.05; echo done", timeout_s=0.2)
+    world.processes.suspend()
+    await until(lambda: states(world) in ({"T"}, {"T", "D"}))  # D: a shell in the middle of its vfork
+    await asyncio.sleep(0.25)
+    world.processes.resume_all()
+    assert await world.exited() == exited(exit_code=0, output="done\n")
+
+
+async def test_a_timeout_goes_on_after_ctrl_z(world: World) -> None:
+    """What was left of it."""
+    world.spawn("exec sleep 60", timeout_s=0.1)
+    world.processes.suspend()
+    world.processes.resume_all()
+    assert await world.exited() == exited(signal="SIGTERM", timed_out_s=0.1)
+
+
+# What commands leave behind.
+
+
+@pytest.mark.parametrize("prefix", ["", "setsid", "env -i", "setsid -f env -u PRODIGY_STEP"])
+async def test_what_is_left_running_is_ended_and_named(world: World, prefix: str) -> None:
+    """After success too; in its group, in a session of its own, or without its environment."""
+    seen = await world.run(left_behind(prefix))
+    pid = int((world.directory / "pid").read_text())
+    assert seen == exited(exit_code=0, warnings=(f"left running and ended: sleep (pid {pid})",))
+    assert not is_alive(pid)
+
+
+async def test_what_is_left_after_a_timeout_is_ended(world: World) -> None:
+    """A session of its own is no refuge."""
+    seen = await world.run(f"{left_behind('setsid')}; sleep 60", timeout_s=0.5)
+    pid = int((world.directory / "pid").read_text())
+    assert seen.timed_out_s == 0.5
+    assert f"sleep (pid {pid})" in seen.warnings[0]
+    assert not is_alive(pid)
+
+
+async def test_what_is_left_and_will_not_end_is_killed(world: World) -> None:
+    """After the grace."""
+    stubborn = "setsid sh -c \"trap '' TERM; echo \\$\\$ > pid; while :; do sleep 0.05; done\" &"
+    seen = await world.run(f"{stubborn} until [ -s pid ]; do sleep 0.01; done")
+    pid = int((world.directory / "pid").read_text())
+    assert re.search(rf"\bsh \(pid {pid}\)", seen.warnings[0])
+    assert not is_alive(pid)
+
+
+async def test_what_is_just_finishing_may_finish(world: World) -> None:
+    """`exec > >(tee log)` has still to write when its shell has ended."""
+    seen = await world.run("exec > >(sleep 0.05; cat); echo last words", interpreter="bash")
+    assert seen == exited(exit_code=0, output="last words\n")
+
+
+async def test_other_attempts_are_left_alone(world: World) -> None:
+    """The daemon of a running command is not another's leftover."""
+    world.spawn(f"{left_behind('setsid -f')}; touch ready; while [ ! -e go ]; do sleep 0.01; done", epoch=1)
+    await until((world.directory / "ready").exists)
+    assert await world.run("true") == exited(exit_code=0)
+    pid = int((world.directory / "pid").read_text())
+    assert is_alive(pid)
+    (world.directory / "go").touch()
+    await world.exited(2)
+    assert not is_alive(pid)
+
+
+async def test_dead_orphans_are_collected(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that runs for hours and makes daemons that die must not fill the process table."""
+    monkeypatch.setattr(module, "REAP_EVERY_TICKS", 1)
+    world.spawn("setsid -f sh -c 'echo $$ > pid'; while [ ! -e go ]; do sleep 0.02; done")
+    await until((world.directory / "pid").exists)
+    await until((world.directory / "pid").read_text)
+    pid = int((world.directory / "pid").read_text())
+    await until(lambda: not Path(f"/proc/{pid}").exists())
+    (world.directory / "go").touch()
+    assert await world.exited() == exited(exit_code=0)
+
+
+async def test_private_files_of_a_dead_coordinator_are_removed(tmp_path: Path) -> None:
+    """They held values, and whoever used them is gone."""
+    stale = tmp_path / "run" / "values-in-use" / "3"
+    world = World(tmp_path)
+    stale.mkdir(parents=True)
+    (stale / "V").write_text("secret")
+    Processes(
+        run_id="r", run_folder=world.run_folder, directory=tmp_path, emit=world.exits.append,
+        now=lambda: "", show=None, reaper=None,
+    )  # fmt: skip
+    assert not stale.exists()
+
+
+# Claude Code, played by a script.
+
+RESULT = {"type": "result", "subtype": "success", "is_error": False, "result": "42 €", "total_cost_usd": 0.5}
+
+
+def fake_claude(world: World, script: str) -> dict[str, str]:
+    """Put a `claude` on a PATH and return the environment that finds it."""
+    program = world.directory / "bin" / "claude"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}")
+    program.chmod(0o755)
+    return {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+
+async def test_claude_answers(world: World) -> None:
+    """The prompt is its input, its flags are ours, its answer is the output, its transcript is kept beside."""
+    script = f"""cat > prompt; echo "$@" > arguments; echo '{json.dumps(RESULT)}'"""
+    environment = fake_claude(world, script)
+    seen = await world.run(command=RenderedClaude(prompt="-p what\nis it"), environment=environment)
+    assert seen == exited(exit_code=0, output="42 €", cost_usd=0.5)
+    assert (world.directory / "prompt").read_text() == "-p what\nis it"
+    assert (world.directory / "arguments").read_text() == "-p --output-format stream-json --verbose\n"
+    assert world.outputs() == ["7.jsonl", "7.out"]
+    assert (world.run_folder / "outputs" / "7.out").read_text() == "42 €"
+
+
+async def test_claude_without_a_result_has_failed(world: World) -> None:
+    """Whatever its exit status."""
+    environment = fake_claude(world, "echo hm; echo no such flag >&2")
+    seen = await world.run(command=RenderedClaude(prompt="x"), environment=environment)
+    assert seen == exited(
+        exit_code=0,
+        stderr="no such flag\n",
+        error="no such flag",
+        warnings=("lines of Claude Code's output that are not JSON: 1",),
+    )
+
+
+async def test_an_answer_that_cannot_be_stored_fails_the_step(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is said; nothing hangs."""
+
+    def write(_file: OutputFile, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(OutputFile, "write", write)
+    environment = fake_claude(world, f"echo '{json.dumps(RESULT)}'")
+    seen = await world.run(command=RenderedClaude(prompt="x"), environment=environment)
+    assert seen == exited(
+        error="its output cannot be read or stored: [Errno 28] No space left on device", output_file=""
+    )
+
+
+async def test_claude_is_interrupted_first(world: World) -> None:
+    """It ends its own tools on SIGINT; when it misses that, SIGTERM follows, then SIGKILL."""
+    traps = "exec 2>/dev/null; trap 'echo int >> heard' INT; trap 'echo term >> heard' TERM"
+    script = f"{traps}; echo > heard; while :; do sleep 0.02; done"
+    world.spawn(command=RenderedClaude(prompt="x"), environment=fake_claude(world, script), grace_s=0.4)
+    await until((world.directory / "heard").exists)
+    world.processes.terminate(7)
+    assert await world.exited() == exited(signal="SIGKILL", stopped=True)
+    assert (world.directory / "heard").read_text().split() == ["int", "term"]
+
+
+async def test_claude_is_told_as_words(world: World) -> None:
+    """Nobody wants to read JSON."""
+    said = {"type": "assistant", "message": {"content": [{"type": "text", "text": "thinking"}]}}
+    environment = fake_claude(world, f"echo '{json.dumps(said)}'; echo '{json.dumps(RESULT)}'")
+    await world.run(command=RenderedClaude(prompt="x"), environment=environment)
+    assert world.shown == [("deploy", b"thinking\n")]
+
+
+async def test_claude_does_not_see_an_outer_claude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it lose what the step's own `env` sets."""
+    monkeypatch.setenv("CLAUDECODE", "1")
+    monkeypatch.setenv("CLAUDE_CODE_ENTRYPOINT", "cli")
+    world = World(tmp_path)
+    environment = fake_claude(world, "env | grep ^CLAUDE > seen") | {"CLAUDE_CODE_MAX_RETRIES": "2"}
+    await world.run(command=RenderedClaude(prompt="x"), environment=environment)
+    assert (world.directory / "seen").read_text() == "CLAUDE_CODE_MAX_RETRIES=2\n"
+    await world.processes.close()
+
+
+async def test_a_missing_claude_is_explained(world: World) -> None:
+    """With the command to check."""
+    seen = await world.run(command=RenderedClaude(prompt="x"), environment={"PATH": "/nowhere"})
+    assert seen.error == (
+        "cannot start: a claude step needs Claude Code, and there is no `claude` on PATH; "
+        "install it and check with `claude --version`"
+    )
+
+
+async def test_a_prompt_that_is_too_long_is_refused_before_the_start(world: World) -> None:
+    """Claude Code would refuse it after the start."""
+    seen = await world.run(command=RenderedClaude(prompt="x" * 10_000_001))
+    assert seen.error == (
+        "cannot start: the prompt is 10000001 bytes, Claude Code reads at most 10000000; "
+        "put the data in a file and name the file in the prompt"
+    )
