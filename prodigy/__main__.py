@@ -1,0 +1,19 @@
+"""The command `prodigy`, and `python -m prodigy`."""
+
+import sys
+
+from prodigy import __version__
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    if sys.argv[1:] == ["--version"]:  # asked often, by scripts: no import is worth it
+        print(f"prodigy {__version__}")
+        return
+    from prodigy.cli.app import run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""`cook` (alias `run`) and `resume`: the commands that make a run move."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prodigy.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prodigy.cli.display import Display
+    from prodigy.kernel.state import State
+    from prodigy.store.layout import Project
+
+_MaxRetries = Annotated[
+    int | None,
+    typer.Option("--max-retries", min=0, max=1000, help="Replace every retry count until the next resume."),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document.")]
+_Resume = Annotated[str | None, typer.Option("--resume", metavar="REF", help="Go on with this run instead.")]
+_Param = Annotated[
+    list[str] | None,
+    typer.Option("--param", "-p", metavar="NAME=VALUE", help="Set a variable; may be given again."),
+]
+
+
+def cook(
+    file: Annotated[Path | None, typer.Argument(help="The workflow file.", show_default=False)] = None,
+    param: _Param = None,
+    max_retries: _MaxRetries = None,
+    resume: _Resume = None,
+    param_file: Annotated[
+        Path | None, typer.Option("--param-file", metavar="FILE", help="Variables from a file of YAML or JSON.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; run and write nothing.")] = False,
+    durability: Annotated[
+        str,
+        typer.Option(help="`disk` survives a power loss; `process` only a crash, and is faster."),
+    ] = "disk",
+    json: _Json = False,
+) -> None:
+    """Run a workflow from its beginning."""
+    if resume is not None:
+        go_on(resume, max_retries=max_retries, json=json)
+        return
+    if file is None:
+        raise UsageProblem("no workflow file", hint="Name one: `prodigy cook FILE`.")
+    if durability not in ("disk", "process"):
+        raise UsageProblem(f"--durability is disk or process, not {durability!r}")
+    given = _given(param_file) | parameters(param or [])
+    if dry_run:
+        from prodigy.cli.forecast import print_forecast
+
+        print_forecast(file, given, json=json)
+        return
+    from prodigy.cli.place import project_here
+    from prodigy.runtime.bootstrap import CookOrder
+    from prodigy.runtime.bootstrap import cook as start
+
+    project = project_here()
+    order = CookOrder(path=file, parameters=given, max_retries=max_retries, synced=durability == "disk")
+    _play(lambda display: start(project, order, display), json=json)
+
+
+def resume(
+    ref: Annotated[
+        str | None,
+        typer.Argument(
+            help="A workflow id, a workflow's name, or the beginning of an id; the last run without.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Start over, with today's file.")] = False,
+    from_checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--from-checkpoint",
+            metavar="WHERE",
+            help="Go on from a version (v3), the beginning of a step or stage, or the mirror.",
+        ),
+    ] = None,
+    max_retries: _MaxRetries = None,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Let the results of steps that were edited stand.")
+    ] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Take a run that this machine does not know.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to every question.")] = False,
+    json: _Json = False,
+) -> None:
+    """Go on with a run where it stopped."""
+    go_on(
+        ref,
+        force=force,
+        from_checkpoint=from_checkpoint,
+        max_retries=max_retries,
+        accept_changes=accept_changes,
+        trust=trust,
+        yes=yes,
+        json=json,
+    )
+
+
+def approve(
+    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    node: Annotated[str, typer.Argument(help="The stage or step that waits for confirmation.")],
+    json: _Json = False,
+) -> None:
+    """Say yes to a stage or step that waits for confirmation, and go on with the run."""
+    from prodigy.cli.approve import approve_in_owner
+    from prodigy.cli.place import project_here
+    from prodigy.store.catalog import find_run
+
+    project = project_here()
+    workflow_id = find_run(project, ref)
+    if not approve_in_owner(project, workflow_id, node):
+        go_on(workflow_id, approved=node, json=json)
+
+
+def fork(
+    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    at: Annotated[
+        str, typer.Option("--at", metavar="WHERE", help="A version (v3), an event's seq, a step or a stage.")
+    ],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a variable; may be given again.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to every question.")] = False,
+    json: _Json = False,
+) -> None:
+    """Make a new run that shares another's history until a moment, and go on with it."""
+    from prodigy.cli.place import project_here
+    from prodigy.runtime.travel import ForkOrder
+    from prodigy.runtime.travel import fork as make_fork
+    from prodigy.store.catalog import find_run
+
+    project = project_here()
+    order = ForkOrder(workflow_id=find_run(project, ref), at=at, variables=parameters(set_ or [], option="--set"))
+    _play(lambda display: make_fork(project, order, display), json=json, yes=yes)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("cook")(cook)
+    app.command("run", help="The same as cook.")(cook)
+    app.command("resume")(resume)
+    app.command("resume-job", help="The same as resume.")(resume)
+    app.command("approve")(approve)
+    app.command("fork")(fork)
+
+
+def go_on(
+    ref: str | None,
+    *,
+    force: bool = False,
+    from_checkpoint: str | None = None,
+    approved: str | None = None,
+    max_retries: int | None = None,
+    accept_changes: bool = False,
+    trust: bool = False,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """Resume the run that `ref` means, or the last one."""
+    if force and from_checkpoint is not None:
+        raise UsageProblem("--force starts over and --from-checkpoint goes back", hint="Give one of them.")
+    from prodigy.cli.place import mirror_of, project_here
+    from prodigy.runtime.bootstrap import ResumeOrder
+    from prodigy.runtime.bootstrap import resume as take_up
+    from prodigy.store.catalog import find_run, last_unfinished
+
+    project = project_here()
+    mirror = mirror_of(project)
+    workflow_id = last_unfinished(project) if ref is None else find_run(project, ref, mirror)
+    _confirm(project, workflow_id, force=force, from_checkpoint=from_checkpoint, yes=yes)
+    order = ResumeOrder(
+        workflow_id=workflow_id,
+        max_retries=max_retries,
+        force=force,
+        from_checkpoint=from_checkpoint,
+        approved=approved,
+        accepts_changes=accept_changes,
+        trusted=trust,
+    )
+    _play(lambda display: take_up(project, order, display), json=json, yes=yes)
+
+
+def _confirm(project: "Project", workflow_id: str, *, force: bool, from_checkpoint: str | None, yes: bool) -> None:
+    """Ask on a terminal before what may run finished work again: starting a completed run over, or the mirror."""
+    from prodigy.cli.display import confirmed
+    from prodigy.store.catalog import listed
+
+    if from_checkpoint == "mirror":
+        question = f"take {workflow_id} up from its mirror? What came after it may run again."
+    elif force and listed(project, workflow_id).status == "completed":
+        question = f"{workflow_id} is completed; start it over?"
+    else:
+        return
+    if not confirmed(question, yes=yes):
+        raise typer.Exit(1)
+
+
+def parameters(texts: list[str], *, option: str = "--param") -> dict[str, str]:
+    """Return `NAME=VALUE` texts as a mapping; values are text, never expanded."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageProblem(f"{option} {text!r} is not NAME=VALUE", hint=f"For example: {option} batch_size=500")
+        if name in found:
+            raise UsageProblem(f"{option} {name} is given twice")
+        found[name] = value
+    return found
+
+
+def _given(param_file: Path | None) -> dict[str, Any]:
+    """Return the variables of a parameter file."""
+    if param_file is None:
+        return {}
+    from prodigy.plan.document import read_mapping
+    from prodigy.runtime.bootstrap import read_workflow
+
+    return read_mapping(read_workflow(param_file), file=str(param_file))
+
+
+def _play(start: "Callable[[Display], State]", *, json: bool, yes: bool = False) -> None:
+    from prodigy.cli.display import Display
+    from prodigy.cli.summary import exit_code, print_summary
+
+    display = Display(assume_yes=yes)
+    try:
+        state = start(display)
+    finally:
+        display.close()
+    with suppress(OSError):  # whoever reads may be gone, or the disk behind stdout full: printing decides nothing
+        print_summary(state, json=json)
+    raise typer.Exit(exit_code(state))

@@ -1,0 +1,176 @@
+"""What a person sees while a run runs: one line per thing that happened, and what steps print.
+
+Everything goes to stderr, for stdout carries the answer. A line is made from an event and the state after it, so
+nothing is shown that is not in the log.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from prodigy.cli.paper import Paper
+from prodigy.cli.program import in_our_words, program
+from prodigy.cli.words import duration, first_line
+from prodigy.kernel import events as ev
+from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.retry import attempts_allowed
+from prodigy.kernel.state import State
+from prodigy.plan.nodes import Run
+from prodigy.runtime.reactor import Record
+from prodigy.runtime.terminal import Lines, visible
+
+ERROR_CHARS_MAX = 300
+
+
+class Display:
+    """The lines of one run on stderr. `quiet` shows only notes: warnings, and what the operator must know."""
+
+    def __init__(self, *, assume_yes: bool = False) -> None:
+        self._paper = Paper(2)
+        self._colour = has_colour(2)
+        self._assume_yes = assume_yes
+        self.user = user()
+        self.operator = f"{self.user} {'with --yes' if assume_yes else 'at the terminal'}"
+        self._outputs: dict[str, Lines] = {}
+
+    def note(self, message: str) -> None:
+        """Say something that is no event."""
+        self._say("note", visible_lines(in_our_words(message)), "33")
+
+    def observe(self, state: State, turn: Sequence[Record]) -> None:
+        """Show each event of a turn that people care about."""
+        for _, event in turn:
+            self._show_event(state, event)
+
+    def show(self, at: str, chunk: bytes) -> None:
+        """Show what a step printed."""
+        lines = self._outputs.get(at)
+        if lines is None:
+            lines = self._outputs[at] = Lines(self._prefix(at), colour=self._colour)
+        if text := lines.feed(chunk):
+            self._paper.write(text)
+
+    def ask(self, question: str) -> bool | None:
+        """Ask on a terminal, default no. Without one there is nobody to ask."""
+        if self._assume_yes:
+            return True
+        if not has_terminal():
+            return None
+        self._paper.write(f"{visible_lines(question)} [y/N] ")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def close(self) -> None:
+        """Show what is still queued."""
+        self._paper.close()
+
+    def _show_event(self, state: State, event: ev.Event) -> None:
+        match event:
+            case ev.RunStarted():
+                self._begin(state, "")
+            case ev.RunResumed():
+                self._begin(state, "resumed")
+                for at in event.again:
+                    self._say("again", f"{visible(at)} (was in flight)", "33")
+            case ev.CommandStarted():
+                tries = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+                self._say("start", f"{visible(event.at)}  {visible(event.command)}{tries}", "36")
+            case ev.CommandFinished():
+                self._finish_output(event.at)
+                for warning in event.warnings:
+                    self._say("note", f"{visible(event.at)}: {visible_lines(warning)}", "33")
+                if event.error is None:
+                    self._say("done", f"{visible(event.at)}  {duration(event.duration_s)}", "32")
+                else:
+                    self._say("failed", self._why(state, event), "31")
+            case ev.CommandInterrupted():
+                self._finish_output(event.at)
+                self._say("stopped", visible(event.at), "33")
+            case ev.RetryScheduled():
+                self._say(
+                    "retry",
+                    f"{visible(event.at)}  attempt {event.attempt} in {duration(event.delay_s)}",
+                    "33",
+                )
+            case ev.HandlingStarted():
+                self._say("handle", f"{visible(event.at)}  on_failure begins", "33")
+            case ev.NodeHandled():
+                self._say("handled", f"{visible(event.at)}  the run goes on", "33")
+            case ev.NodeSkipped():
+                self._say("skip", f"{visible(event.at)}  {visible(first_line(event.reason))}", "2")
+            case ev.StopRequested():
+                self._say("stop", f"{event.by}: ending what runs; once more ends it at once", "33")
+            case _:
+                pass
+
+    def _begin(self, state: State, how: str) -> None:
+        run = state.run
+        self._say("run", f"{run.workflow_id}  {visible(run.workflow_path)}{'  ' + how if how else ''}", "1")
+        self._say("", f"if it stops, go on with: {program()} resume {run.workflow_id}", "2")
+        if not run.synced:
+            self._say(
+                "note",
+                "durability: process; finished steps survive a crash of prodigy, not a power loss",
+                "33",
+            )
+
+    def _why(self, state: State, event: ev.CommandFinished) -> str:
+        node = state.node(event.at)
+        leaf = state.plan.nodes[event.at]
+        allowed = node.first - 1 + attempts_allowed(state, leaf) if isinstance(leaf.body, Run) else 1
+        tries = f" (attempt {node.attempt} of {allowed})" if allowed > 1 and node.status is not Status.RUNNING else ""
+        error = visible(" ⏎ ".join((event.error or "").splitlines())[:ERROR_CHARS_MAX])
+        return f"{visible(event.at)}  {error}{tries}"
+
+    def _finish_output(self, at: str) -> None:
+        lines = self._outputs.pop(at, None)
+        if lines and (text := lines.finish()):
+            self._paper.write(text)
+
+    def _prefix(self, at: str) -> str:
+        return self._paint(f"{visible(at)} │ ", "2")
+
+    def _say(self, word: str, text: str, colour: str) -> None:
+        self._paper.write(f"{self._paint(f'{word:>8}', colour)}  {text}\n")
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colour else text
+
+
+def user() -> str:
+    """Return the name of who runs this process."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
+def visible_lines(text: str) -> str:
+    """Return a text of our own that may quote others', safe and with its lines kept."""
+    return "\n          ".join(visible(line) for line in text.splitlines())
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Ask on a terminal, default no. Where nobody can be asked the command line is answer enough."""
+    if yes or not has_terminal():
+        return True
+    print(f"{visible_lines(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def has_colour(descriptor: int) -> bool:
+    """Whether colour is wanted there: on a terminal that is not dumb, unless NO_COLOR or FORCE_COLOR says otherwise."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return os.environ.get("TERM") != "dumb" and os.isatty(descriptor)
+
+
+def has_terminal() -> bool:
+    """Whether there is somebody to ask: stdin and stderr are a terminal, and we are in its foreground."""
+    try:
+        return os.isatty(0) and os.isatty(2) and os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False

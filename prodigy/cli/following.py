@@ -1,0 +1,78 @@
+"""Follow a live run from another process: its events, and what its steps print."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+
+from prodigy.runtime.following import follow, follow_lines
+from prodigy.runtime.terminal import Lines, visible
+from prodigy.store.layout import Project, RunFolder
+from prodigy.store.lock import holder
+
+ENDINGS = ("command_finished", "command_interrupted")
+
+
+async def follow_records(project: Project, workflow_id: str) -> AsyncIterator[dict[str, Any]]:
+    """Yield the records of the run's present generation, those of whole turns only, until nobody owns the run."""
+    folder = project.run(workflow_id)
+    path = folder.events(folder.generations()[-1])
+    turn: list[dict[str, Any]] = []
+    async for line in follow_lines(path, lambda: holder(folder.lock) is None):
+        turn.append(msgspec.json.decode(line))
+        if turn[-1].get("commit"):
+            for record in turn:
+                yield record
+            turn = []
+
+
+async def follow_outputs(project: Project, workflow_id: str, address: str | None, seen: set[int]) -> None:
+    """Print what steps print, as they print it, until the run rests.
+
+    Args:
+        address: only this step; with None lines are prefixed with their step.
+        seen: epochs of attempts that were printed already.
+    """
+    folder = project.run(workflow_id)
+    ended: set[int] = set()
+    async with anyio.create_task_group() as tasks:
+        async for record in follow_records(project, workflow_id):
+            if record["type"] == "command_started" and address in (None, record["at"]):
+                epoch = record["seq"]
+                if epoch not in seen:
+                    tasks.start_soon(_print_attempt, folder, record["at"], epoch, ended, address is None)
+            elif record["type"] in ENDINGS:
+                ended.add(record["epoch"])
+
+
+async def _print_attempt(folder: RunFolder, at: str, epoch: int, ended: set[int], has_prefix: bool) -> None:
+    def is_over() -> bool:
+        return epoch in ended or holder(folder.lock) is None
+
+    lines = Lines(f"{visible(at)} │ " if has_prefix else "", colour=sys.stdout.isatty())
+    path = await _newest(folder.outputs, epoch, is_over)
+    if path is None:
+        return
+    async for chunk in follow(path, is_over):
+        sys.stdout.write(lines.feed(chunk))
+        sys.stdout.flush()
+    sys.stdout.write(lines.finish())
+    sys.stdout.flush()
+
+
+async def _newest(outputs: Path, epoch: int, is_over: Any) -> Path | None:
+    """Return the stdout file of an epoch: an earlier generation may have left one of the same number."""
+    while True:
+        names = [path for path in outputs.glob(f"{epoch}*") if path.suffix != ".err" and _is_of(path, epoch)]
+        if names:
+            return max(names, key=lambda path: (len(path.name), path.name))
+        if is_over():
+            return None
+        await anyio.sleep(0.05)
+
+
+def _is_of(path: Path, epoch: int) -> bool:
+    return path.stem.partition("-")[0] == str(epoch)

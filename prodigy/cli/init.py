@@ -1,0 +1,62 @@
+"""`init`: a first workflow to cook and to change."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SCHEMA = ".prodigy/workflow.schema.json"
+TEMPLATE = """\
+# yaml-language-server: $schema={schema}
+name: {name}
+description: Count the words of the files here, and remember the longest one.
+
+variables:
+  folder: .
+
+commands:
+  - shell: find ${{folder}} -type f -not -path '*/.*' | head -n 100
+    id: list
+    capture_output: files
+    capture_format: lines
+
+  - shell: cat -- ${{files}} | wc -w
+    id: count
+    when: length(${{files}}) > 0
+    capture_output: words
+    checkpoint: true
+
+  - shell: echo "$(basename "$PWD") has ${{words}} words"
+    when: ${{count.success}}
+    retry: 2
+"""
+
+
+def init(
+    file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("workflow.yaml"),
+) -> None:
+    """Write a first workflow, with the line that gives editors its schema."""
+    from prodigy.cli.place import project_here
+    from prodigy.cli.program import program
+    from prodigy.errors import UsageProblem
+    from prodigy.plan.schema_text import json_schema
+    from prodigy.store.files import write_atomically
+    from prodigy.store.layout import prepare
+
+    if file.exists() or file.is_symlink():
+        raise UsageProblem(f"{file} exists already", hint="Name another file: `prodigy init FILE`.")
+    import msgspec
+
+    project = project_here()
+    prepare(project)
+    write_atomically(project.root / SCHEMA, msgspec.json.format(msgspec.json.encode(json_schema()), indent=2))
+    import os
+
+    schema = os.path.relpath(project.root / SCHEMA, file.resolve().parent)
+    file.write_text(TEMPLATE.format(schema=schema, name=file.stem))
+    print(f"wrote {file}\n  look:  {program()} cook {file} --dry-run\n  cook:  {program()} cook {file}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command("init")(init)

@@ -1,0 +1,125 @@
+"""`logs`: what steps printed, from the files that keep all of it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prodigy.kernel.events import CommandFinished, CommandInterrupted
+    from prodigy.store.layout import Project, RunFolder
+
+CHUNK_BYTES = 256 * 1024
+
+
+class Attempt(NamedTuple):
+    """One attempt of a step whose output is kept; `output` is the path of its stdout."""
+
+    at: str
+    number: int
+    epoch: int
+    output: "Path"
+
+    @property
+    def errors(self) -> "Path":
+        """The path of what it printed to stderr; there is no file where that was nothing."""
+        return self.output.with_suffix(".err")
+
+
+def logs(
+    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    step: Annotated[
+        str | None, typer.Argument(help="A step, by id or address; every step without.", show_default=False)
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run rests.")] = False,
+) -> None:
+    """Print what the steps of a run printed; of one step its last attempt."""
+    from prodigy.cli.place import project_here
+    from prodigy.store.catalog import find_run
+
+    project = project_here()
+    workflow_id = find_run(project, ref)
+    address = _address(project, workflow_id, step) if step is not None else None
+    attempts = list(_attempts(project.run(workflow_id), address))
+    for attempt in attempts[-1:] if address else attempts:
+        _print(attempt, has_heading=address is None)
+    if follow:
+        import anyio
+
+        from prodigy.cli.following import follow_outputs
+
+        seen = {attempt.epoch for attempt in attempts}
+        anyio.run(follow_outputs, project, workflow_id, address, seen)
+    elif not attempts:
+        print(f"{step or workflow_id} has printed nothing yet", file=sys.stderr)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command("logs")(logs)
+
+
+def _address(project: "Project", workflow_id: str, step: str) -> str:
+    """Return the address of a step that is named by its address or id."""
+    from prodigy.errors import UsageProblem
+    from prodigy.plan.reference import suggestion
+    from prodigy.store.catalog import listed
+
+    state = listed(project, workflow_id).state
+    if state is None or step in state.plan.nodes:
+        return step
+    if step in state.addresses:
+        return state.addresses[step]
+    known = tuple(state.plan.nodes)
+    near = suggestion(step, known, form="{}")
+    raise UsageProblem(f"{workflow_id} has no step {step!r}", hint=near or f"steps: {', '.join(known[1:20])}")
+
+
+def _attempts(folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
+    """Yield the attempts that have ended, in their order."""
+    from prodigy.kernel.events import CommandFinished, CommandInterrupted, CommandStarted
+    from prodigy.store.history import events_of
+
+    numbers: dict[int, int] = {}
+    for seq, _, event in events_of(folder, folder.generations()[-1]):
+        if isinstance(event, CommandStarted):
+            numbers[seq] = event.attempt
+        elif isinstance(event, CommandFinished | CommandInterrupted) and _is_wanted(event, address):
+            yield Attempt(event.at, numbers.pop(event.epoch, 1), event.epoch, folder.path / event.output_file)
+
+
+def _is_wanted(event: "CommandFinished | CommandInterrupted", address: str | None) -> bool:
+    return event.output_file != "" and address in (None, event.at)
+
+
+def _print(attempt: Attempt, *, has_heading: bool) -> None:
+    """Print one attempt: its stdout to stdout and its stderr to stderr."""
+    if has_heading:
+        from prodigy.runtime.terminal import visible
+
+        print(f"── {visible(attempt.at)}  attempt {attempt.number} ──", flush=True)
+    _copy(attempt.output, 1)
+    _copy(attempt.errors, 2)
+
+
+def _copy(path: "Path", descriptor: int) -> None:
+    """Copy a file as it is into a pipe or file, and made safe onto a terminal."""
+    from prodigy.runtime.terminal import Lines
+    from prodigy.store.files import open_private
+
+    try:
+        source = open_private(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    lines = Lines("") if os.isatty(descriptor) else None
+    stream = (sys.stdout if descriptor == 1 else sys.stderr).buffer
+    with os.fdopen(source, "rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            stream.write(lines.feed(chunk).encode() if lines else chunk)
+    if lines:
+        stream.write(lines.finish().encode())
+    stream.flush()

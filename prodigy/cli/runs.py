@@ -1,0 +1,77 @@
+"""`ps` and `stop`: the runs that are live now."""
+
+import time
+from typing import Annotated
+
+import typer
+
+STOP_POLL_S = 0.1
+
+
+def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+    """List the runs that are live now, with the process that owns each."""
+    from prodigy.cli.output import print_json, print_table
+    from prodigy.cli.place import project_here
+    from prodigy.cli.program import program
+    from prodigy.cli.progress import progress
+    from prodigy.store.catalog import list_runs
+
+    live = [run for run in list_runs(project_here()) if run.owner]
+    if json:
+        runs = [
+            {
+                "workflow_id": run.workflow_id,
+                "status": run.status,
+                "pid": run.owner.pid if run.owner else None,
+                "since": run.owner.started if run.owner else None,
+                "running": sorted(run.state.in_flight) if run.state else [],
+            }
+            for run in live
+        ]
+        print_json({"schema_version": 1, "runs": runs})
+    elif not live:
+        print(f"no run is live here; all of them: {program()} checkpoints list")
+    else:
+        print_table(
+            ("RUN", "PID", "STATUS", "STEP", "SINCE"),
+            (
+                (
+                    run.workflow_id,
+                    str(run.owner.pid) if run.owner else "",
+                    run.status,
+                    progress(run.state),
+                    run.owner.started if run.owner else "",
+                )
+                for run in live
+            ),
+        )
+
+
+def stop(
+    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+) -> None:
+    """Stop a live run as Ctrl-C would; it can be resumed."""
+    from prodigy.cli.place import project_here
+    from prodigy.cli.program import program
+    from prodigy.errors import RunNotFound
+    from prodigy.store.catalog import find_run
+    from prodigy.store.inbox import Stop, send
+    from prodigy.store.lock import holder
+
+    project = project_here()
+    workflow_id = find_run(project, ref)
+    folder = project.run(workflow_id)
+    owner = holder(folder.lock)
+    if owner is None:
+        raise RunNotFound(f"{workflow_id} is not running", hint=f"Go on with it: `prodigy resume {workflow_id}`.")
+    send(folder.inbox, Stop(by="prodigy stop"))
+    print(f"{workflow_id} was asked to stop (process {owner.pid}); waiting for it")
+    while holder(folder.lock) is not None:
+        time.sleep(STOP_POLL_S)
+    print(f"stopped; go on with:  {program()} resume {workflow_id}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("ps")(ps)
+    app.command("stop")(stop)

@@ -1,0 +1,113 @@
+"""`status`: where one run stands, once or until it rests."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from prodigy.store.catalog import Listed
+
+WATCH_INTERVAL_S = 0.5
+
+
+def status(
+    ref: Annotated[
+        str | None,
+        typer.Argument(help="The run: id, name or beginning of an id; the last without.", show_default=False),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it until the run rests.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show where a run stands."""
+    from prodigy.cli.output import print_json
+    from prodigy.cli.place import project_here
+    from prodigy.store.catalog import find_run, last_run, listed
+
+    project = project_here()
+    workflow_id = find_run(project, ref) if ref is not None else last_run(project)
+    if watch:
+        _watch(lambda: listed(project, workflow_id))
+        return
+    run = listed(project, workflow_id)
+    if json:
+        print_json(document(run))
+    else:
+        print("\n".join(lines(run)))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command("status")(status)
+
+
+def document(run: "Listed") -> dict[str, Any]:
+    """Return the document of `--json`."""
+    from prodigy.cli.summary import summary
+
+    if run.state is None:
+        return {"schema_version": 1, "workflow_id": run.workflow_id, "status": run.status, "problem": run.problem}
+    fields = summary(run.state)
+    del fields["exit_code"]
+    return fields | {
+        "status": run.status,
+        "pid": run.owner.pid if run.owner else None,
+        "running": sorted(run.state.in_flight),
+    }
+
+
+def lines(run: "Listed") -> list[str]:
+    """Return what to show of a run, a line each."""
+    from prodigy.cli.progress import progress
+    from prodigy.cli.words import duration, money
+    from prodigy.kernel.lifecycle import Status
+    from prodigy.runtime.clock import now
+    from prodigy.runtime.terminal import visible
+
+    state = run.state
+    if state is None:
+        return [f"{run.workflow_id}  damaged", f"  {run.problem}"]
+    end = now() if run.owner else state.time
+    shown = [f"{run.workflow_id}  {run.status}  {progress(state)}  {duration(_between_s(state.run.started, end))}"]
+    if state.cost_usd or state.costs_unknown:
+        shown[0] += f"  {money(state.cost_usd, state.costs_unknown)}"
+    for at in sorted(state.in_flight) if run.owner else ():
+        node = state.node(at)
+        shown.append(f"  running  {visible(at)}  attempt {node.attempt}, for {duration(_between_s(node.since, end))}")
+    for at, node in state.nodes.items():
+        if node.status is Status.WAITING:
+            shown.append(f"  waiting  {visible(at)}  attempt {node.attempt + 1} at {node.due[:19]}Z")
+    if state.failure:
+        shown.append(f"  failed   {visible(state.failed_at)}: {visible(state.failure.splitlines()[0])}")
+    return shown
+
+
+def _between_s(start: str, end: str) -> float:
+    from datetime import datetime
+
+    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
+
+
+def _watch(look: "Any") -> None:
+    """Show the run again and again: in place on a terminal, each change as a line elsewhere."""
+    if sys.stdout.isatty():
+        from rich.live import Live
+        from rich.text import Text
+
+        with Live(auto_refresh=False) as live:
+            while True:
+                run = look()
+                live.update(Text("\n".join(lines(run))), refresh=True)
+                if run.owner is None:
+                    return
+                time.sleep(WATCH_INTERVAL_S)
+    seen = -1
+    while True:
+        run = look()
+        if run.state is not None and run.state.seq != seen:
+            seen = run.state.seq
+            print("\n".join(lines(run)), flush=True)
+        if run.owner is None:
+            return
+        time.sleep(WATCH_INTERVAL_S)

@@ -1,0 +1,111 @@
+"""How a run ended: the answer of `cook` and `resume`, and their exit code."""
+
+from datetime import datetime
+from typing import Any
+
+from prodigy.cli.output import print_json
+from prodigy.cli.program import program
+from prodigy.cli.words import duration, money
+from prodigy.errors import ExitCode
+from prodigy.kernel.state import State
+from prodigy.projections.steps import steps_of
+from prodigy.runtime.terminal import visible
+
+_BY_SIGNAL = {
+    "SIGINT": ExitCode.INTERRUPT,
+    "SIGTERM": ExitCode.TERMINATE,
+    "SIGHUP": ExitCode.HANGUP,
+    "SIGQUIT": ExitCode.QUIT,
+}
+
+
+def exit_code(state: State) -> ExitCode:
+    """Return the exit code that says how a run ended."""
+    match state.status:
+        case "completed":
+            return ExitCode.COMPLETED
+        case "paused":
+            return ExitCode.PAUSED
+        case "interrupted":
+            return _BY_SIGNAL.get(state.stopping, ExitCode.INTERRUPT)
+        case _:
+            return ExitCode.FAILED
+
+
+def print_summary(state: State, *, json: bool) -> None:
+    """Print how the run ended, to stdout, and what to type next."""
+    if json:
+        print_json(summary(state))
+        return
+    counts = _counts(state)
+    line = f"{state.status}  {state.run.workflow_id}  {counts['settled']} of {counts['total']} steps"
+    details = [f"{counts[word]} {word}" for word in ("failed", "handled", "skipped") if counts[word]]
+    line += f" ({', '.join(details)})" if details else ""
+    line += f"  {duration(_elapsed_s(state))}"
+    if state.cost_usd or state.costs_unknown:
+        line += f"  {money(state.cost_usd, state.costs_unknown)}"
+    print(line)
+    if state.status == "failed":
+        print(f"  {visible(state.failed_at)} failed: {_indented(state.failure)}")
+    if state.status == "paused":
+        print(f"  {visible(state.failure)}")
+    for command in _next(state):
+        print(f"  {command}")
+
+
+def summary(state: State) -> dict[str, Any]:
+    """Return the document of `--json`."""
+    run = state.run
+    return {
+        "schema_version": 1,
+        "workflow_id": run.workflow_id,
+        "workflow_path": run.workflow_path,
+        "name": state.plan.name,
+        "status": state.status,
+        "exit_code": int(exit_code(state)),
+        "steps": _counts(state),
+        "failed_at": state.failed_at or None,
+        "failure": state.failure or None,
+        "started": run.started,
+        "ended": state.time,
+        "duration_s": _elapsed_s(state),
+        "cost_usd": state.cost_usd,
+        "attempts_of_unknown_cost": state.costs_unknown,
+        "last_checkpoint": f"v{state.version}" if state.version else None,
+        "resume": None if state.status == "completed" else f"{program()} resume {run.workflow_id}",
+    }
+
+
+def _counts(state: State) -> dict[str, int]:
+    counts = {"total": 0, "settled": 0, "succeeded": 0, "handled": 0, "skipped": 0, "failed": 0}
+    for step in steps_of(state):
+        counts["total"] += 1
+        if step.is_settled:
+            counts["settled"] += 1
+            counts[str(step.here.status)] += 1
+    return counts
+
+
+def _elapsed_s(state: State) -> float:
+    ended, started = datetime.fromisoformat(state.time), datetime.fromisoformat(state.run.started)
+    return max(0.0, (ended - started).total_seconds())
+
+
+def _next(state: State) -> list[str]:
+    resume = f"{program()} resume {state.run.workflow_id}"
+    match state.status:
+        case "completed":
+            return []
+        case "failed":
+            return [
+                f"look:   {program()} events ls --job-id {state.run.workflow_id}",
+                f"mend it, then go on:  {resume}",
+            ]
+        case "paused":
+            return [f"answer: {resume} --yes"]
+        case _:
+            return [f"go on with:  {resume}"]
+
+
+def _indented(text: str) -> str:
+    return "\n    ".join(visible(line) for line in text.splitlines())

@@ -1,0 +1,80 @@
+"""`validate` and `schema`: what is wrong with a workflow file, and what may stand in one."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prodigy.errors import ExitCode
+
+if TYPE_CHECKING:
+    from prodigy.errors import Problem
+
+
+def validate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The workflow files.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show all mistakes of workflow files, and what is legal but may not be meant."""
+    from prodigy.cli.output import print_json
+
+    reports = [_report(file) for file in files]
+    if json:
+        print_json({"schema_version": 1, "files": reports})
+    else:
+        for report in reports:
+            _print(report)
+    raise typer.Exit(ExitCode.COMPLETED if all(report["is_valid"] for report in reports) else ExitCode.WORKFLOW)
+
+
+def schema(
+    path: Annotated[
+        str | None, typer.Argument(help="A key such as steps.retry, to read about it.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the JSON Schema of workflow files, or what a key means."""
+    from prodigy.plan.schema_text import describe, json_schema
+
+    if path is None:
+        from prodigy.cli.output import print_json
+
+        print_json(json_schema())
+    else:
+        print(describe(path))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("validate")(validate)
+    app.command("schema")(schema)
+
+
+def _report(file: Path) -> dict[str, Any]:
+    """Return what is to be said of one file: mistakes, or else notices."""
+    import os
+
+    from prodigy.errors import WorkflowProblem
+    from prodigy.plan.compile import workflow_notices
+    from prodigy.runtime.bootstrap import read_workflow
+
+    problems: list[Problem] = []
+    notices: list[Problem] = []
+    try:
+        notices = workflow_notices(read_workflow(file), file=str(file), environment=frozenset(os.environ))
+    except WorkflowProblem as error:
+        problems = list(error.problems)
+    return {"file": str(file), "is_valid": not problems, "problems": problems, "notices": notices}
+
+
+def _print(report: dict[str, Any]) -> None:
+    """Print mistakes to stderr and the verdict to stdout."""
+    for problem in report["problems"]:
+        print(f"error: {problem}\n", file=sys.stderr)
+    for notice in report["notices"]:
+        print(f"notice: {notice}\n", file=sys.stderr)
+    count = len(report["problems"])
+    if count:
+        print(f"{report['file']}: {count} mistake{'s' if count > 1 else ''}")
+    else:
+        print(f"{report['file']}: valid" + (f", {len(report['notices'])} to look at" if report["notices"] else ""))
