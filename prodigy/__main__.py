@@ -10,9 +10,12 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:  # asked often, by scripts: no import is worth it
         print(f"prodigy {__version__}")
         return
-    from prodigy.cli.app import run
+    try:
+        from prodigy.cli.app import run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # before there was anything to stop
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,143 +1,214 @@
-"""`checkpoints`: where every run stands."""
+"""`checkpoints`: where every run stands, and every version that it can go back to."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from prodigy.cli import cleaning, mending
+
 if TYPE_CHECKING:
-    from prodigy.projections.checkpoint import Checkpoint
-    from prodigy.store.catalog import Listed
+    from collections.abc import Iterator
 
-app = typer.Typer(help="Look at where runs stand.", no_args_is_help=True)
+    from prodigy.store.layout import Mirror, Project
+    from prodigy.store.standing import Header, Standing
 
-VALUE_CHARS_MAX = 200
+app = typer.Typer(help="Look at where runs stand, check what is kept of them, clean up.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_(
-    workflow_id: Annotated[str | None, typer.Option("--workflow-id", metavar="REF", help="Only this run.")] = None,
+    workflow_id: Annotated[
+        str | None, typer.Option("--workflow-id", metavar="REF", help="Only this run, with its versions.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show more of each run.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """List the runs of this project, the one cooked or resumed last first."""
-    from prodigy.cli.output import print_json, print_table
+    from prodigy.cli.output import print_json
     from prodigy.cli.place import mirror_of, project_here
-    from prodigy.cli.program import program
-    from prodigy.store.catalog import find_run, list_runs, listed
+    from prodigy.store.catalog import find_run, list_standings, standing
 
     project = project_here()
-    if workflow_id is None:
-        runs = list_runs(project, mirror_of(project))
-    else:
-        runs = [listed(project, find_run(project, workflow_id))]
+    mirror = mirror_of(project)
+    if workflow_id is not None:
+        run = standing(project, find_run(project, workflow_id, mirror), mirror)
+        _list_versions(project, mirror, run, json=json, verbose=verbose)
+        return
+    runs = list_standings(project, mirror)
     if json:
-        print_json({"schema_version": 1, "checkpoints": [_document(run) for run in runs]})
-    elif not runs:
-        print(f"no checkpoints here; begin with: {program()} cook FILE")
+        print_json({"schema_version": 1, "checkpoints": [_document(run, mirror) for run in runs]})
+    elif verbose:
+        print("\n\n".join("\n".join(_block(run, mirror)) for run in runs) if runs else _none_here())
     else:
-        print_table(("RUN", "STATUS", "STEP", "VERSION", "UPDATED"), (_row(run) for run in runs))
+        print("\n".join(_table(runs)) if runs else _none_here())
+        for run in runs:
+            if run.problem:
+                print(f"note: {run.workflow_id}: {run.problem}\n  Look: {_look(run)}", file=sys.stderr)
 
 
 @app.command("show")
 def show(
     ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    version: Annotated[
+        str | None, typer.Option("--version", metavar="VERSION", help="Show it as it was then: v3 or 3.")
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Variables in full, retries, handlers, outputs, events since.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the checkpoint document.")] = False,
 ) -> None:
-    """Show where a run stands: its steps, variables and retries."""
-    from prodigy.cli.output import print_json
-    from prodigy.cli.place import project_here
-    from prodigy.errors import DamagedState
-    from prodigy.projections.checkpoint import document
-    from prodigy.store.catalog import find_run, listed
+    """Show where a run stands, or stood at one of its versions: its steps, variables and retries."""
+    from prodigy.cli.moment import show_moment
+    from prodigy.cli.place import mirror_of, project_here
+    from prodigy.store.catalog import find_run
 
     project = project_here()
-    run = listed(project, find_run(project, ref))
-    if run.state is None:
-        raise DamagedState(
-            f"{run.workflow_id} cannot be read: {run.problem}",
-            hint=f"Start it over with `prodigy resume {run.workflow_id} --force`.",
-        )
-    checkpoint = document(run.state, chain="", plan_digest="", keep=lambda name, value: None)
-    if json:
-        print_json(_public(checkpoint, run))
-    else:
-        _print(checkpoint, run)
+    mirror = mirror_of(project)
+    show_moment(project, mirror, find_run(project, ref, mirror), version=version, verbose=verbose, json=json)
 
 
-def _row(run: "Listed") -> tuple[str, str, str, str, str]:
-    from prodigy.cli.progress import progress
+app.command("validate")(mending.validate)
+app.command("clean")(cleaning.clean)
 
+
+def _none_here() -> str:
+    from prodigy.cli.program import program
+
+    return f"no checkpoints here; begin with: {program()} cook FILE"
+
+
+def _table(runs: "list[Standing]") -> list[str]:
+    from prodigy.cli.columns import columns_of_terminal, table
+
+    headings = ("RUN", "STATUS", "STEP", "LAST", "UPDATED")
+    return table(headings, map(_row, runs), columns=columns_of_terminal(), spare=["UPDATED"], cut="STEP")
+
+
+def _row(run: "Standing") -> tuple[str, str, str, str, str]:
     status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
-    if run.state is None:
-        return run.workflow_id, status, "", "", run.problem
-    version = f"v{run.state.version}" if run.state.version else ""
-    return run.workflow_id, status, progress(run.state), version, run.state.time[:19] + "Z"
+    header = run.header
+    if header is None:
+        return run.workflow_id, status, "cannot be read", "", ""
+    return run.workflow_id, status, _step(header), _version(header.version), header.timestamp[:19] + "Z"
 
 
-def _document(run: "Listed") -> dict[str, Any]:
-    from prodigy.cli.progress import progress
+def _version(number: int) -> str:
+    return f"v{number}" if number else ""
 
-    state = run.state
+
+def _step(header: "Header") -> str:
+    """Return `4/9 transform`: how many steps come up to the current one, of how many, and which it is; or the stage."""
+    steps = header.execution_state
+    if header.stage or not header.address:
+        return header.stage or f"{steps.total_steps}/{steps.total_steps}"
+    return f"{steps.current_step_index + 1}/{steps.total_steps} {header.address}"
+
+
+def _block(run: "Standing", mirror: "Mirror | None") -> list[str]:
+    """Return what there is to say of a run, a line each."""
+    from prodigy.cli.words import money
+    from prodigy.runtime.terminal import visible
+
+    header = run.header
+    if header is None:
+        return [f"{run.workflow_id}  {run.status}", *_facts([("problem", run.problem), ("look", _look(run))])]
+    cost, unknown = header.snapshot.cost_usd, header.snapshot.costs_unknown
+    facts = [
+        ("workflow", header.workflow_path),
+        ("started", header.snapshot.origin.started[:19] + "Z"),
+        ("updated", header.timestamp[:19] + "Z"),
+        ("version", f"{_version(header.version) or 'none yet'}, generation {header.generation}"),
+        ("variables", str(len(header.variables))),
+        ("cost", money(cost, unknown) if cost or unknown else ""),
+        ("failure", header.failure),
+        ("mirror", _mirrored(run, mirror)),
+        ("process", str(run.owner.pid) if run.owner else ""),
+        ("go on", _resume(run) or ""),
+    ]
+    return [f"{run.workflow_id}  {run.status}  {visible(_step(header))}", *_facts(facts)]
+
+
+def _facts(facts: "list[tuple[str, str]]") -> "Iterator[str]":
+    from prodigy.runtime.terminal import visible
+
+    for name, value in facts:
+        if value:
+            yield f"  {name:<10} " + ("\n" + " " * 13).join(visible(line) for line in value.splitlines())
+
+
+def _look(run: "Standing") -> str:
+    from prodigy.cli.program import program
+
+    return f"{program()} checkpoints validate {run.workflow_id}"
+
+
+def _resume(run: "Standing") -> str | None:
+    """Return the command that goes on with a run, or None where there is nothing to go on with."""
+    from prodigy.cli.program import program
+
+    if run.header is None or run.owner is not None or run.status == "completed":
+        return None
+    return f"{program()} resume {run.workflow_id}" + (" --from-checkpoint mirror" if run.is_mirror_only else "")
+
+
+def _mirrored(run: "Standing", mirror: "Mirror | None") -> str:
+    """Return how a run's mirror stands: `current`, `behind`, `missing`, `unreadable`, `none`, or all that is left."""
+    import os
+
+    from prodigy.store.standing import read_header
+
+    if run.is_mirror_only:
+        return "all that is left"
+    if mirror is None or run.header is None:
+        return "none"
+    path = mirror.checkpoint(run.workflow_id)
+    copy = read_header(path, run.workflow_id)
+    if copy is None:
+        return "unreadable" if os.path.lexists(path) else "missing"
+    is_current = (copy.generation, copy.last_seq) == (run.header.generation, run.header.last_seq)
+    return "current" if is_current else "behind"
+
+
+def _document(run: "Standing", mirror: "Mirror | None") -> dict[str, Any]:
+    header = run.header
     return {
         "workflow_id": run.workflow_id,
+        "workflow_path": header.workflow_path if header else None,
         "name": run.name,
         "status": run.status,
-        "step": progress(state),
-        "version": state.version if state else None,
-        "updated": state.time if state else None,
-        "pid": run.owner.pid if run.owner else None,
+        "step": _step(header) if header else "",
+        "version": header.version if header else None,
+        "generation": header.generation if header else None,
+        "started": header.snapshot.origin.started if header else None,
+        "updated": header.timestamp if header else None,
+        "variables": len(header.variables) if header else None,
+        "cost_usd": header.snapshot.cost_usd if header else None,
+        "attempts_of_unknown_cost": header.snapshot.costs_unknown if header else None,
+        "failure": (header.failure or None) if header else None,
+        "mirror": _mirrored(run, mirror),
         "mirror_only": run.is_mirror_only,
+        "pid": run.owner.pid if run.owner else None,
         "problem": run.problem or None,
+        "resume": _resume(run),
     }
 
 
-def _public(checkpoint: "Checkpoint", run: "Listed") -> dict[str, Any]:
-    """The document without what only resume needs, its status as people know it."""
-    import msgspec
+def _list_versions(project: "Project", mirror: "Mirror | None", run: "Standing", *, json: bool, verbose: bool) -> None:
+    """Print a run, and then its versions, newest first, each with the command that goes on after it."""
+    from prodigy.cli.moment import version_lines, versions_of
+    from prodigy.cli.output import print_json
 
-    fields: dict[str, Any] = msgspec.to_builtins(checkpoint)
-    for key in ("snapshot", "chain", "plan_digest", "stored_captures"):
-        del fields[key]
-    fields["execution_state"]["status"] = run.status
-    return fields
-
-
-def _print(checkpoint: "Checkpoint", run: "Listed") -> None:
-    from prodigy.cli.output import print_table
-    from prodigy.runtime.terminal import visible
-
-    execution = checkpoint.execution_state
-    print(f"{checkpoint.workflow_id}  {run.status}  {len(checkpoint.completed_steps)} of {execution.total_steps} steps")
-    print(f"workflow   {visible(checkpoint.workflow_path)}")
-    print(f"updated    {checkpoint.timestamp}  version v{checkpoint.version}  generation {checkpoint.generation}")
-    if checkpoint.address:
-        print(f"stands at  {visible(checkpoint.address)}")
-    if checkpoint.retry_state:
-        retry = checkpoint.retry_state
-        print(f"attempt    {retry.current_attempt} of {retry.max_attempts}")
-    if checkpoint.failure:
-        print("failure    " + "\n           ".join(visible(line) for line in checkpoint.failure.splitlines()))
-    if checkpoint.completed_steps:
-        print()
-        print_table(
-            ("STEP", "OUTCOME", "VERSION", "WHEN", "COMMAND"),
-            (
-                (
-                    step.address,
-                    step.outcome,
-                    f"v{step.version}" if step.version else "",
-                    step.timestamp[:19] + "Z",
-                    step.command,
-                )
-                for step in checkpoint.completed_steps
-            ),
-        )
-    if checkpoint.variables:
-        print()
-        print_table(("VARIABLE", "VALUE"), ((name, _value(value)) for name, value in checkpoint.variables.items()))
+    made, problems = versions_of(project.run(run.workflow_id))
+    if json:
+        versions = [version.document() for version in made]
+        print_json({"schema_version": 1, "checkpoints": [_document(run, mirror)], "versions": versions})
+        return
+    block = _block(run, mirror)
+    kept = block if verbose else [block[0], *(line for line in block[1:] if line.split()[0] in _IN_SHORT)]
+    print("\n".join([*kept, "", *version_lines(made)]))
+    for problem in problems:
+        print(f"note: {problem}", file=sys.stderr)
 
 
-def _value(value: Any) -> str:
-    from prodigy.plan.reference import as_text
-
-    text = as_text(value)
-    return text if len(text) <= VALUE_CHARS_MAX else f"{text[:VALUE_CHARS_MAX]}… ({len(text)} characters)"
+_IN_SHORT = ("workflow", "updated", "failure", "problem", "look", "process", "go")

@@ -13,12 +13,19 @@ if TYPE_CHECKING:
 
     from prodigy.cli.display import Display
     from prodigy.kernel.state import State
+    from prodigy.runtime.requeuing import Requeuing
     from prodigy.store.layout import Project
 
 _MaxRetries = Annotated[
     int | None,
     typer.Option("--max-retries", min=0, max=1000, help="Replace every retry count until the next resume."),
 ]
+MaxParallel = Annotated[
+    int | None,
+    typer.Option("--max-parallel", min=1, max=1000, help="How many items at once, until the next resume."),
+]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to every question.")]
+_Trust = Annotated[bool, typer.Option("--trust", help="Take a run that this machine does not know.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document.")]
 _Resume = Annotated[str | None, typer.Option("--resume", metavar="REF", help="Go on with this run instead.")]
 _Param = Annotated[
@@ -40,11 +47,12 @@ def cook(
         str,
         typer.Option(help="`disk` survives a power loss; `process` only a crash, and is faster."),
     ] = "disk",
+    yes: _Yes = False,
     json: _Json = False,
 ) -> None:
     """Run a workflow from its beginning."""
     if resume is not None:
-        go_on(resume, max_retries=max_retries, json=json)
+        go_on(resume, max_retries=max_retries, yes=yes, json=json)
         return
     if file is None:
         raise UsageProblem("no workflow file", hint="Name one: `prodigy cook FILE`.")
@@ -62,7 +70,7 @@ def cook(
 
     project = project_here()
     order = CookOrder(path=file, parameters=given, max_retries=max_retries, synced=durability == "disk")
-    _play(lambda display: start(project, order, display), json=json)
+    _play(lambda display: start(project, order, display), json=json, yes=yes)
 
 
 def resume(
@@ -83,11 +91,12 @@ def resume(
         ),
     ] = None,
     max_retries: _MaxRetries = None,
+    max_parallel: MaxParallel = None,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Let the results of steps that were edited stand.")
     ] = False,
-    trust: Annotated[bool, typer.Option("--trust", help="Take a run that this machine does not know.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to every question.")] = False,
+    trust: _Trust = False,
+    yes: _Yes = False,
     json: _Json = False,
 ) -> None:
     """Go on with a run where it stopped."""
@@ -95,6 +104,37 @@ def resume(
         ref,
         force=force,
         from_checkpoint=from_checkpoint,
+        max_retries=max_retries,
+        max_parallel=max_parallel,
+        accept_changes=accept_changes,
+        trust=trust,
+        yes=yes,
+        json=json,
+    )
+
+
+def resume_job(
+    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    max_parallel: MaxParallel = None,
+    max_retries: _MaxRetries = None,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Let the results of steps that were edited stand.")
+    ] = False,
+    trust: _Trust = False,
+    yes: _Yes = False,
+    json: _Json = False,
+) -> None:
+    """Say how far a mapreduce job is, and go on with it."""
+    from prodigy.cli.job import print_job
+    from prodigy.cli.place import mirror_of, project_here
+    from prodigy.store.catalog import find_run
+
+    project = project_here()
+    workflow_id = find_run(project, ref, mirror_of(project))
+    print_job(project, workflow_id)
+    go_on(
+        workflow_id,
+        max_parallel=max_parallel,
         max_retries=max_retries,
         accept_changes=accept_changes,
         trust=trust,
@@ -127,7 +167,8 @@ def fork(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a variable; may be given again.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to every question.")] = False,
+    trust: _Trust = False,
+    yes: _Yes = False,
     json: _Json = False,
 ) -> None:
     """Make a new run that shares another's history until a moment, and go on with it."""
@@ -137,7 +178,8 @@ def fork(
     from prodigy.store.catalog import find_run
 
     project = project_here()
-    order = ForkOrder(workflow_id=find_run(project, ref), at=at, variables=parameters(set_ or [], option="--set"))
+    variables = parameters(set_ or [], option="--set")
+    order = ForkOrder(workflow_id=find_run(project, ref), at=at, variables=variables, trusted=trust)
     _play(lambda display: make_fork(project, order, display), json=json, yes=yes)
 
 
@@ -146,7 +188,7 @@ def register(app: typer.Typer) -> None:
     app.command("cook")(cook)
     app.command("run", help="The same as cook.")(cook)
     app.command("resume")(resume)
-    app.command("resume-job", help="The same as resume.")(resume)
+    app.command("resume-job")(resume_job)
     app.command("approve")(approve)
     app.command("fork")(fork)
 
@@ -158,6 +200,8 @@ def go_on(
     from_checkpoint: str | None = None,
     approved: str | None = None,
     max_retries: int | None = None,
+    max_parallel: int | None = None,
+    requeue: "Requeuing | None" = None,
     accept_changes: bool = False,
     trust: bool = False,
     yes: bool = False,
@@ -178,6 +222,8 @@ def go_on(
     order = ResumeOrder(
         workflow_id=workflow_id,
         max_retries=max_retries,
+        max_parallel=max_parallel,
+        requeue=requeue,
         force=force,
         from_checkpoint=from_checkpoint,
         approved=approved,
@@ -219,6 +265,8 @@ def _given(param_file: Path | None) -> dict[str, Any]:
     """Return the variables of a parameter file."""
     if param_file is None:
         return {}
+    if not param_file.is_file():
+        raise UsageProblem(f"--param-file {param_file} is not a file", hint="Name a file of YAML or JSON.")
     from prodigy.plan.document import read_mapping
     from prodigy.runtime.bootstrap import read_workflow
 

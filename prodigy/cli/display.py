@@ -6,11 +6,13 @@ nothing is shown that is not in the log.
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 
+from prodigy.cli.job import job_lines
 from prodigy.cli.paper import Paper
 from prodigy.cli.program import in_our_words, program
-from prodigy.cli.words import duration, first_line
+from prodigy.cli.words import counted, duration, first_line
 from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.retry import attempts_allowed
@@ -20,27 +22,38 @@ from prodigy.runtime.reactor import Record
 from prodigy.runtime.terminal import Lines, visible
 
 ERROR_CHARS_MAX = 300
+SUM_INTERVAL_S = 1.0
+
+_ROUTINE = (ev.CommandStarted, ev.CommandFinished, ev.NodeSkipped, ev.CommandInterrupted)
+_DISPOSITIONS = {"dead": "dead", "failed": "failed", "skipped": "skip", "succeeded": "done"}
 
 
 class Display:
-    """The lines of one run on stderr. `quiet` shows only notes: warnings, and what the operator must know."""
+    """The lines of one run on stderr."""
 
     def __init__(self, *, assume_yes: bool = False) -> None:
         self._paper = Paper(2)
         self._colour = has_colour(2)
         self._assume_yes = assume_yes
         self.user = user()
-        self.operator = f"{self.user} {'with --yes' if assume_yes else 'at the terminal'}"
+        self.operator = f"{self.user}{_manner(assume_yes)}"
         self._outputs: dict[str, Lines] = {}
+        self._sum_due = 0.0
 
     def note(self, message: str) -> None:
         """Say something that is no event."""
         self._say("note", visible_lines(in_our_words(message)), "33")
 
     def observe(self, state: State, turn: Sequence[Record]) -> None:
-        """Show each event of a turn that people care about."""
+        """Show each event of a turn that people care about; of items only what went wrong, and now and then the sum."""
         for _, event in turn:
-            self._show_event(state, event)
+            if isinstance(event, ev.CommandFinished | ev.CommandInterrupted):
+                self._finish_output(event.at)
+            if not (isinstance(event, _ROUTINE) and state.plan.is_in_item(event.at)) or _is_bad(event):
+                self._show_event(state, event)
+        if state.maps and (time.monotonic() >= self._sum_due or _ends_map(state, turn)):
+            self._sum_due = time.monotonic() + SUM_INTERVAL_S
+            self._say("map", job_lines(state)[0], "36")
 
     def show(self, at: str, chunk: bytes) -> None:
         """Show what a step printed."""
@@ -51,11 +64,17 @@ class Display:
             self._paper.write(text)
 
     def ask(self, question: str) -> bool | None:
-        """Ask on a terminal, default no. Without one there is nobody to ask."""
+        """Ask on a terminal, default no. Without one there is nobody to ask.
+
+        What was typed before the question is no answer to it.
+        """
         if self._assume_yes:
             return True
         if not has_terminal():
             return None
+        import termios
+
+        termios.tcflush(0, termios.TCIFLUSH)
         self._paper.write(f"{visible_lines(question)} [y/N] ")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -75,7 +94,6 @@ class Display:
                 tries = f" (attempt {event.attempt})" if event.attempt > 1 else ""
                 self._say("start", f"{visible(event.at)}  {visible(event.command)}{tries}", "36")
             case ev.CommandFinished():
-                self._finish_output(event.at)
                 for warning in event.warnings:
                     self._say("note", f"{visible(event.at)}: {visible_lines(warning)}", "33")
                 if event.error is None:
@@ -83,7 +101,6 @@ class Display:
                 else:
                     self._say("failed", self._why(state, event), "31")
             case ev.CommandInterrupted():
-                self._finish_output(event.at)
                 self._say("stopped", visible(event.at), "33")
             case ev.RetryScheduled():
                 self._say(
@@ -97,6 +114,25 @@ class Display:
                 self._say("handled", f"{visible(event.at)}  the run goes on", "33")
             case ev.NodeSkipped():
                 self._say("skip", f"{visible(event.at)}  {visible(first_line(event.reason))}", "2")
+            case ev.ItemsListed():
+                self._say("items", f"{visible(event.at)}  {counted(len(event.keys), 'item')}", "36")
+            case ev.ItemSettled() if event.error:
+                self._say(
+                    _DISPOSITIONS[event.disposition], f"{visible(event.key)}  {visible(first_line(event.error))}", "31"
+                )
+            case ev.ItemsRequeued():
+                self._say("again", f"put back: {counted(len(event.keys), 'dead letter')}", "33")
+            case ev.BreakerOpened():
+                self._say(
+                    "pause", f"{visible(event.at)}  too many failed in a row; on in {duration(event.delay_s)}", "33"
+                )
+            case ev.LimitReached():
+                self._say("timeout", f"{visible(event.at)}  its time is over; ending what runs in it", "31")
+            case ev.NodeBypassed():
+                self._say("bypass", f"{visible(event.at)}  by {visible(event.by)}", "33")
+            case ev.ConfirmationAnswered():
+                answer = "yes" if event.is_confirmed else "no"
+                self._say("answer", f"{visible(event.at)}  {answer}, says {visible(event.by)}", "33")
             case ev.StopRequested():
                 self._say("stop", f"{event.by}: ending what runs; once more ends it at once", "33")
             case _:
@@ -115,7 +151,7 @@ class Display:
 
     def _why(self, state: State, event: ev.CommandFinished) -> str:
         node = state.node(event.at)
-        leaf = state.plan.nodes[event.at]
+        leaf = state.plan.node(event.at)
         allowed = node.first - 1 + attempts_allowed(state, leaf) if isinstance(leaf.body, Run) else 1
         tries = f" (attempt {node.attempt} of {allowed})" if allowed > 1 and node.status is not Status.RUNNING else ""
         error = visible(" ⏎ ".join((event.error or "").splitlines())[:ERROR_CHARS_MAX])
@@ -134,6 +170,23 @@ class Display:
 
     def _paint(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour else text
+
+
+def _is_bad(event: ev.Event) -> bool:
+    return isinstance(event, ev.CommandFinished) and (event.error is not None or bool(event.warnings))
+
+
+def _ends_map(state: State, turn: Sequence[Record]) -> bool:
+    events = [event for _, event in turn]
+    ends = (ev.NodeSucceeded, ev.NodeFailed)
+    return any(isinstance(e, ev.RunInterrupted) or (isinstance(e, ends) and e.at in state.maps) for e in events)
+
+
+def _manner(assume_yes: bool) -> str:
+    """Return how the operator answers, as it stands behind their name in the log."""
+    if assume_yes:
+        return " with --yes"
+    return " at the terminal" if has_terminal() else ""
 
 
 def user() -> str:

@@ -1,82 +1,197 @@
 """`events`: what happened in a run, for people and for `jq`."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-    from prodigy.store.layout import Project
+    from prodigy.projections.statistics import Statistics
+    from prodigy.store.layout import Project, RunFolder
 
 app = typer.Typer(help="Look at what happened: the event log of a run.", no_args_is_help=True)
+
+STEPS_SHOWN_MAX = 20
+EXCERPT_CHARS = 60
+DETAIL_COLUMNS_MIN = 24
 
 _JobId = Annotated[
     str | None,
     typer.Option("--job-id", metavar="REF", help="The run: id, name or beginning of an id; the last without."),
 ]
+_Types = Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; may be given again.")]
+_Step = Annotated[
+    str | None, typer.Option(metavar="STEP", help="Only of this step or stage, by id or address, and what is in it.")
+]
+_Since = Annotated[
+    str | None, typer.Option(help="Only what is younger: `2h`, `90s`, or a time such as 2026-01-31T09:00.")
+]
+_AfterSeq = Annotated[int, typer.Option("--after-seq", min=0, metavar="N", help="Only what comes after event N.")]
+_Generation = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="The log of this generation; the present one without.")
+]
+_Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the last so many.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_Jsonl = Annotated[bool, typer.Option("--jsonl", help="Print one JSON record per line, as logged.")]
+
+
+class Wanted(NamedTuple):
+    """Which records are asked for; everything where nothing is said."""
+
+    types: set[str]
+    earliest: str
+    after_seq: int
+    is_of_step: "Callable[[str], bool] | None"
+
+    def takes(self, record: dict[str, Any]) -> bool:
+        """Whether a record is asked for."""
+        return (
+            (not self.types or record["type"] in self.types)
+            and record["time"] >= self.earliest
+            and record["seq"] > self.after_seq
+            and (self.is_of_step is None or self.is_of_step(str(record.get("at", ""))))
+        )
 
 
 @app.command("ls")
 def ls(
     job_id: _JobId = None,
-    type_: Annotated[
-        list[str] | None, typer.Option("--type", help="Only events of this type; may be given again.")
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(help="Only what is younger: `2h`, `90s`, or a time such as 2026-01-31T09:00."),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the last so many.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON record per line, as logged.")] = False,
+    type_: _Types = None,
+    step: _Step = None,
+    since: _Since = None,
+    after_seq: _AfterSeq = 0,
+    generation: _Generation = None,
+    limit: _Limit = None,
+    json: _Json = False,
+    jsonl: _Jsonl = False,
 ) -> None:
     """List the events of a run, oldest first."""
-    from prodigy.cli.output import print_json, print_json_line, print_table
-    from prodigy.cli.place import project_here
-    from prodigy.projections.timeline import row_of
-    from prodigy.store.catalog import find_run, last_run
-
-    project = project_here()
-    workflow_id = find_run(project, job_id) if job_id is not None else last_run(project)
-    types = _types(type_ or [])
-    earliest = _earliest(since)
-    records: Iterator[dict[str, Any]] = (
-        record
-        for record in _records(project, workflow_id)
-        if (not types or record["type"] in types) and record["time"] >= earliest
-    )
-    if limit is not None:
-        from collections import deque
-
-        records = iter(deque(records, maxlen=limit))
-    if jsonl:
-        for record in records:
-            print_json_line(record)
-    elif json:
-        print_json({"schema_version": 1, "workflow_id": workflow_id, "events": list(records)})
+    project, workflow_id = _run(job_id)
+    wanted = _wanted(project, workflow_id, type_, step, since, after_seq)
+    found = _last(filter(wanted.takes, _records(project.run(workflow_id), generation)), limit)
+    if json or jsonl:
+        _print_json(found, workflow_id, is_document=not jsonl)
     else:
-        print_table(("SEQ", "TIME", "EVENT", "AT", "DETAILS"), (row_of(record) for record in records))
+        from prodigy.projections.timeline import DETAIL_CHARS_MAX, row_of
+
+        most = DETAIL_CHARS_MAX if sys.stdout.isatty() else None
+        _print_rows(("SEQ", "TIME", "EVENT", "AT", "DETAILS"), (row_of(record, most=most) for record in found))
+
+
+@app.command("search")
+def search(
+    pattern: Annotated[str, typer.Argument(help="A regular expression (RE2); it may match in any value.")],
+    job_id: _JobId = None,
+    ignore_case: Annotated[
+        bool, typer.Option("--ignore-case", "-i", help="Upper and lower case are the same.")
+    ] = False,
+    type_: _Types = None,
+    step: _Step = None,
+    since: _Since = None,
+    after_seq: _AfterSeq = 0,
+    generation: _Generation = None,
+    limit: _Limit = None,
+    json: _Json = False,
+    jsonl: _Jsonl = False,
+) -> None:
+    """Show the events of a run that match a pattern; exits with 1 where none does.
+
+    The pattern is looked for in the record as logged, in its texts, and in values that are kept in files.
+    """
+    from prodigy.errors import ExitCode
+
+    project, workflow_id = _run(job_id)
+    folder = project.run(workflow_id)
+    excerpt = _searcher(folder, pattern, ignore_case=ignore_case)
+    wanted = _wanted(project, workflow_id, type_, step, since, after_seq)
+    records = filter(wanted.takes, _records(folder, generation))
+    found = list(_last(((record, text) for record in records if (text := excerpt(record)) is not None), limit))
+    if json or jsonl:
+        _print_json((record for record, _ in found), workflow_id, is_document=not jsonl, pattern=pattern)
+    elif found:
+        from prodigy.projections.timeline import row_of
+
+        rows = ((*row_of(record)[:4], text) for record, text in found)
+        _print_rows(("SEQ", "TIME", "EVENT", "AT", "MATCH"), rows)
+    else:
+        print(f"nothing in {workflow_id} matches {pattern[:100]!a}", file=sys.stderr)
+    if not found:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command("export")
+def export(
+    job_id: _JobId = None,
+    format_: Annotated[
+        Literal["json", "jsonl", "csv"],
+        typer.Option("--format", help="One document, a record per line, or a table; exact values in all."),
+    ] = "jsonl",
+    type_: _Types = None,
+    step: _Step = None,
+    since: _Since = None,
+    after_seq: _AfterSeq = 0,
+    generation: _Generation = None,
+) -> None:
+    """Print the events of a run for another program.
+
+    In CSV a text that a spreadsheet would take for a formula has a ' before it.
+    """
+    project, workflow_id = _run(job_id)
+    wanted = _wanted(project, workflow_id, type_, step, since, after_seq)
+    found = filter(wanted.takes, _records(project.run(workflow_id), generation))
+    if format_ != "csv":
+        _print_json(found, workflow_id, is_document=format_ == "json")
+        return
+    import csv
+
+    from prodigy.projections.timeline import CSV_COLUMNS, cells_of
+
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(CSV_COLUMNS)
+    table.writerows(map(cells_of, found))
+
+
+@app.command("stats")
+def stats(job_id: _JobId = None, generation: _Generation = None, json: _Json = False) -> None:
+    """Count the events of a run: by type, and for each step its attempts, retries, time and cost.
+
+    Without --generation all of them count: what was gone back over has taken its time and cost, too.
+    """
+    from itertools import chain
+
+    from prodigy.cli.output import print_json
+    from prodigy.projections.statistics import statistics
+
+    project, workflow_id = _run(job_id)
+    folder = project.run(workflow_id)
+    chosen = folder.generations() if generation is None else [generation]
+    told = statistics(chain.from_iterable(_records(folder, number) for number in chosen))
+    if json:
+        import msgspec
+
+        fields: dict[str, Any] = msgspec.to_builtins(told)
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "generations": chosen, **fields})
+    else:
+        _print_statistics(workflow_id, chosen, told)
 
 
 @app.command("follow")
 def follow(
     job_id: _JobId = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON record per line, as logged.")] = False,
+    jsonl: _Jsonl = False,
 ) -> None:
     """Print the events of a run as they happen, until it rests."""
     import anyio
 
     from prodigy.cli.following import follow_records
     from prodigy.cli.output import print_json_line
-    from prodigy.cli.place import project_here
     from prodigy.projections.timeline import row_of
     from prodigy.runtime.terminal import visible
-    from prodigy.store.catalog import find_run, last_run
 
-    project = project_here()
-    workflow_id = find_run(project, job_id) if job_id is not None else last_run(project)
+    project, workflow_id = _run(job_id)
 
     async def print_all() -> None:
         async for record in follow_records(project, workflow_id):
@@ -94,33 +209,230 @@ def verify(
     job_id: Annotated[str | None, typer.Argument(metavar="[REF]", help="The run; the last without.")] = None,
 ) -> None:
     """Check every line of a run's log: its order, its chain, and that it can be read."""
-    from prodigy.cli.place import project_here
-    from prodigy.store.catalog import find_run, last_run
     from prodigy.store.history import events_of
 
-    project = project_here()
-    workflow_id = find_run(project, job_id) if job_id is not None else last_run(project)
+    project, workflow_id = _run(job_id)
     folder = project.run(workflow_id)
     for generation in folder.generations():
         count = sum(1 for _ in events_of(folder, generation))
         print(f"{folder.events(generation).name}: {count} events, every one as it was written")
 
 
-def _records(project: "Project", workflow_id: str) -> "Iterator[dict[str, Any]]":
-    """Yield the records of the run's present generation, as logged."""
+def _run(job_id: str | None) -> "tuple[Project, str]":
+    """Return the project here and the id of the run that is meant."""
+    from prodigy.cli.place import project_here
+    from prodigy.store.catalog import find_run, last_run
+
+    project = project_here()
+    return project, find_run(project, job_id, with_cleaned=True) if job_id is not None else last_run(project)
+
+
+def _records(folder: "RunFolder", generation: int | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the records of one generation, as logged; the present one's without a number.
+
+    Raises:
+        RunNotFound: there is no such generation.
+        DamagedState: when the damage is reached, not before.
+    """
     import msgspec
 
-    from prodigy.errors import DamagedState
+    from prodigy.errors import DamagedState, RunNotFound
     from prodigy.store.history import start_of
     from prodigy.store.log import read_chunks, scan
 
-    folder = project.run(workflow_id)
     generations = folder.generations()
     if not generations:
         raise DamagedState(f"{folder.path} has no log", hint="List what there is: `prodigy checkpoints list`.")
-    path = folder.events(generations[-1])
-    for record in scan(read_chunks(path), start_of(folder, generations[-1]), name=str(path)):
-        yield msgspec.json.decode(record.line)
+    if generation is None:
+        generation = generations[-1]
+    elif generation not in generations:
+        raise RunNotFound(
+            f"{folder.path.name} has no generation {generation}", hint=f"It has {', '.join(map(str, generations))}."
+        )
+    path = folder.events(generation)
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
+        yield decoder.decode(record.line)
+
+
+def _last(found: "Iterator[Any]", limit: int | None) -> "Iterator[Any]":
+    if limit is None:
+        return found
+    from collections import deque
+
+    return iter(deque(found, maxlen=limit))
+
+
+def _wanted(
+    project: "Project", workflow_id: str, types: list[str] | None, step: str | None, since: str | None, after_seq: int
+) -> Wanted:
+    is_of_step = None if step is None else _of_step(project, workflow_id, step)
+    return Wanted(_types(types or []), _earliest(since), after_seq, is_of_step)
+
+
+def _of_step(project: "Project", workflow_id: str, step: str) -> "Callable[[str], bool]":
+    """Return whether an address is that of a step or stage, or stands in it.
+
+    It is told by shape where the run cannot be folded any more: its log can still be listed.
+
+    Raises:
+        UsageProblem: the run has no such step; the hint has the nearest.
+    """
+    from prodigy.errors import UsageProblem
+    from prodigy.plan.nodes import ROOT
+    from prodigy.plan.reference import suggestion
+    from prodigy.store.catalog import listed
+
+    state = listed(project, workflow_id).state
+    address = step if state is None else state.addresses.get(step, step)
+    if state is not None and not _alike(address) & set(state.plan.nodes):
+        known = tuple(dict.fromkeys([*state.addresses, *state.plan.nodes]))
+        near = suggestion(step, known, form="--step {}")
+        raise UsageProblem(f"{workflow_id} has no step {step[:100]!a}", hint=near or f"Steps: {', '.join(known[:20])}")
+    if address == ROOT:
+        return lambda at: at != ""
+    return lambda at: any(like == address or like.startswith((f"{address}.", f"{address}[")) for like in _alike(at))
+
+
+def _alike(address: str) -> set[str]:
+    """Return an address, and inside an item of a map that of its template, which stands for those of all items."""
+    from prodigy.plan.address import item_of, template_of
+
+    return {address, template_of(address)} if item_of(address) else {address}
+
+
+def _searcher(folder: "RunFolder", pattern: str, *, ignore_case: bool) -> "Callable[[dict[str, Any]], str | None]":
+    """Return the function that yields what surrounds a match in a record, or None where there is none.
+
+    Raises:
+        UsageProblem: the pattern cannot be read.
+    """
+    import msgspec
+    import re2
+
+    from prodigy.errors import UsageProblem
+    from prodigy.projections.timeline import texts_in
+
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = not ignore_case
+    try:
+        compiled = re2.compile(pattern, options)
+    except re2.error as refused:
+        reason = refused.args[0].decode() if isinstance(refused.args[0], bytes) else str(refused.args[0])
+        raise UsageProblem(f"the pattern {pattern[:100]!a} cannot be read: {reason}") from None
+
+    def excerpt(record: dict[str, Any]) -> str | None:
+        line = msgspec.json.encode({key: value for key, value in record.items() if key != "chain"}).decode()
+        for text in (*texts_in(record), line, *_stored(folder, record)):
+            if match := compiled.search(text):
+                return _around(text, match.start(), match.end())
+        return None
+
+    return excerpt
+
+
+def _stored(folder: "RunFolder", record: dict[str, Any]) -> Iterator[str]:
+    """Yield the texts of a record's values that are kept in files, as far as these are there."""
+    import msgspec
+
+    from prodigy.errors import DamagedState
+    from prodigy.projections.timeline import texts_in
+    from prodigy.store.values import Values
+
+    for digest in dict(record.get("stored", {})).values():
+        try:
+            yield from texts_in(msgspec.json.decode(Values(folder.values).get(str(digest))))
+        except (DamagedState, msgspec.DecodeError):
+            continue
+
+
+def _around(text: str, start: int, end: int) -> str:
+    """Return a match with what stands around it, in one line."""
+    first, last = max(0, start - EXCERPT_CHARS), min(len(text), max(end, start) + EXCERPT_CHARS)
+    shown = " ⏎ ".join(line.strip() for line in text[first:last].splitlines())
+    return f"{'…' if first else ''}{shown}{'…' if last < len(text) else ''}"
+
+
+def _print_json(found: Iterable[dict[str, Any]], workflow_id: str, *, is_document: bool, **more: Any) -> None:
+    from prodigy.cli.output import print_json, print_json_line
+
+    if is_document:
+        print_json({"schema_version": 1, "workflow_id": workflow_id, **more, "events": list(found)})
+        return
+    for record in found:
+        print_json_line(record)
+
+
+def _print_rows(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print rows in columns. On a terminal the last wraps to fit; in a pipe a row is a line, and nothing is cut."""
+    import shutil
+    import textwrap
+
+    from prodigy.cli.output import cells
+    from prodigy.runtime.terminal import visible
+
+    def width_of(cell: str) -> int:
+        return len(cell) if cell.isascii() else cells(cell)
+
+    # What is printable is safe as it is, and plain text as wide as it is long: a log has many cells.
+    shown = [headings, *(tuple(cell if cell.isprintable() else visible(cell) for cell in row) for row in rows)]
+    widths = [max(width_of(row[place]) for row in shown) for place in range(len(headings) - 1)]
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    indent = sum(widths) + 2 * len(widths)
+    if columns is not None and columns - indent < DETAIL_COLUMNS_MIN:
+        indent = 8
+    for row in shown:
+        head = "  ".join(cell + " " * (width - width_of(cell)) for cell, width in zip(row, widths, strict=False))
+        line = f"{head}  {row[-1]}".rstrip()
+        if columns is None or width_of(line) <= columns:
+            sys.stdout.write(line + "\n")
+            continue
+        wrapped = textwrap.wrap(row[-1], columns - indent, break_on_hyphens=False)
+        rest = [" " * indent + part for part in wrapped]
+        if indent == 8:
+            print("\n".join([head.rstrip(), *rest]))
+        else:
+            print("\n".join([f"{head}  {wrapped[0]}", *rest[1:]]))
+
+
+def _print_statistics(workflow_id: str, generations: list[int], told: "Statistics") -> None:
+    from prodigy.cli.words import duration, money
+
+    count = f"generation {generations[0]}" if len(generations) == 1 else f"{len(generations)} generations"
+    print(
+        f"{workflow_id}  {_number(told.events, 'event', 'events')} in {count}, {told.first[:19]}Z to {told.last[:19]}Z"
+    )
+    line = f"{_number(told.attempts, 'attempt', 'attempts')} took {duration(told.duration_s)}: {told.failed} failed, "
+    line += f"{told.interrupted} interrupted, {_number(told.retries, 'retry', 'retries')}, "
+    line += _number(told.resumes, "resume", "resumes")
+    print(f"{line}, {money(told.cost_usd, told.attempts_of_unknown_cost)}\n")
+    _print_rows(("EVENT", "COUNT"), ((name, str(number)) for name, number in told.types.items()))
+    if not told.steps:
+        return
+    print()
+    shown = told.steps[:STEPS_SHOWN_MAX] if sys.stdout.isatty() else told.steps
+    _print_rows(
+        ("STEP", "ATTEMPTS", "FAILED", "RETRIES", "TIME", "LONGEST", "COST"),
+        (
+            (
+                step.at,
+                str(step.attempts),
+                str(step.failed),
+                str(step.retries),
+                duration(step.duration_s),
+                duration(step.longest_s),
+                money(step.cost_usd, step.attempts_of_unknown_cost),
+            )
+            for step in shown
+        ),
+    )
+    if len(shown) < len(told.steps):
+        print(f"and {len(told.steps) - len(shown)} more steps, which took less: --json has all")
+
+
+def _number(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
 
 
 def _types(wanted: list[str]) -> set[str]:

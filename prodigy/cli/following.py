@@ -1,9 +1,9 @@
 """Follow a live run from another process: its events, and what its steps print."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import anyio
 import msgspec
@@ -49,21 +49,30 @@ async def follow_outputs(project: Project, workflow_id: str, address: str | None
 
 
 async def _print_attempt(folder: RunFolder, at: str, epoch: int, ended: set[int], has_prefix: bool) -> None:
+    """Print an attempt as it goes on: its stdout to stdout and its stderr to stderr."""
+
     def is_over() -> bool:
         return epoch in ended or holder(folder.lock) is None
 
-    lines = Lines(f"{visible(at)} │ " if has_prefix else "", colour=sys.stdout.isatty())
     path = await _newest(folder.outputs, epoch, is_over)
     if path is None:
         return
+    prefix = f"{visible(at)} │ " if has_prefix else ""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_print_file, path, prefix, sys.stdout, is_over)
+        tasks.start_soon(_print_file, path.with_suffix(".err"), prefix, sys.stderr, is_over)
+
+
+async def _print_file(path: Path, prefix: str, stream: TextIO, is_over: Callable[[], bool]) -> None:
+    lines = Lines(prefix, colour=stream.isatty())
     async for chunk in follow(path, is_over):
-        sys.stdout.write(lines.feed(chunk))
-        sys.stdout.flush()
-    sys.stdout.write(lines.finish())
-    sys.stdout.flush()
+        stream.write(lines.feed(chunk))
+        stream.flush()
+    stream.write(lines.finish())
+    stream.flush()
 
 
-async def _newest(outputs: Path, epoch: int, is_over: Any) -> Path | None:
+async def _newest(outputs: Path, epoch: int, is_over: Callable[[], bool]) -> Path | None:
     """Return the stdout file of an epoch: an earlier generation may have left one of the same number."""
     while True:
         names = [path for path in outputs.glob(f"{epoch}*") if path.suffix != ".err" and _is_of(path, epoch)]

@@ -18,23 +18,31 @@ def print_forecast(file: Path, parameters: dict[str, Any], *, json: bool) -> Non
     if json:
         print_json({"schema_version": 1, "name": plan.name, "steps": rows})
         return
-    count = sum(row.depth == 0 for row in rows)
-    print(f"{visible(plan.name)}: {count} step{'s' if count != 1 else ''}; nothing is run, nothing is written\n")
+    print(f"{visible(plan.name)}: {_counted(rows)}; nothing is run, nothing is written\n")
     for row in rows:
         _print(row)
 
 
+def _counted(rows: list[Forecast]) -> str:
+    """Return how many stages and steps there are, handlers not among them."""
+    kinds = ["stage" if row.kind == "stage" else "step" for row in rows if not row.is_handler]
+    counts = [(kinds.count(kind), kind) for kind in ("stage", "step") if kind in kinds]
+    return ", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for count, kind in counts)
+
+
 def _print(row: Forecast) -> None:
-    indent = _INDENT * (row.depth + 1)
-    verb = "on failure  " if row.depth else ""
-    print(f"{_INDENT * row.depth}{verb}{visible(row.address)}")
+    margin = _INDENT * row.depth
+    indent = margin + _INDENT
+    verb = "on failure  " if row.is_handler else "stage  " if row.kind == "stage" else ""
+    print(f"{margin}{verb}{visible(row.address)}")
     if row.skipped:
         print(f"{indent}would be skipped: {visible(row.skipped)}")
         return
-    first, *more = row.command.rstrip("\n").split("\n")
-    print(f"{indent}{row.kind}: {visible(first)}")
-    for line in more:
-        print(f"{indent}{' ' * len(row.kind)}  {visible(line)}")
+    if row.command:
+        first, *more = row.command.rstrip("\n").split("\n")
+        print(f"{indent}{row.kind}: {visible(first)}")
+        for line in more:
+            print(f"{indent}{' ' * len(row.kind)}  {visible(line)}")
     if row.condition:
         print(f"{indent}only if {visible(row.condition)}")
     if row.unknown:

@@ -9,7 +9,7 @@ SCHEMA = ".prodigy/workflow.schema.json"
 TEMPLATE = """\
 # yaml-language-server: $schema={schema}
 name: {name}
-description: Count the words of the files here, and remember the longest one.
+description: Count the words of the files here.
 
 variables:
   folder: .
@@ -21,13 +21,11 @@ commands:
     capture_format: lines
 
   - shell: cat -- ${{files}} | wc -w
-    id: count
     when: length(${{files}}) > 0
     capture_output: words
     checkpoint: true
 
-  - shell: echo "$(basename "$PWD") has ${{words}} words"
-    when: ${{count.success}}
+  - shell: echo "$(basename "$PWD") has ${{words:-no}} words"
     retry: 2
 """
 
@@ -45,6 +43,8 @@ def init(
 
     if file.exists() or file.is_symlink():
         raise UsageProblem(f"{file} exists already", hint="Name another file: `prodigy init FILE`.")
+    if not file.absolute().parent.is_dir():
+        raise UsageProblem(f"there is no folder {file.parent}", hint=f"Make it first: `mkdir -p {file.parent}`.")
     import msgspec
 
     project = project_here()

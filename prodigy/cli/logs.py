@@ -45,8 +45,7 @@ def logs(
     workflow_id = find_run(project, ref)
     address = _address(project, workflow_id, step) if step is not None else None
     attempts = list(_attempts(project.run(workflow_id), address))
-    for attempt in attempts[-1:] if address else attempts:
-        _print(attempt, has_heading=address is None)
+    shown = [_print(attempt, has_heading=address is None) for attempt in (attempts[-1:] if address else attempts)]
     if follow:
         import anyio
 
@@ -54,8 +53,8 @@ def logs(
 
         seen = {attempt.epoch for attempt in attempts}
         anyio.run(follow_outputs, project, workflow_id, address, seen)
-    elif not attempts:
-        print(f"{step or workflow_id} has printed nothing yet", file=sys.stderr)
+    elif not any(shown):
+        print(f"{step or workflow_id} has printed nothing", file=sys.stderr)
 
 
 def register(app: typer.Typer) -> None:
@@ -96,30 +95,31 @@ def _is_wanted(event: "CommandFinished | CommandInterrupted", address: str | Non
     return event.output_file != "" and address in (None, event.at)
 
 
-def _print(attempt: Attempt, *, has_heading: bool) -> None:
-    """Print one attempt: its stdout to stdout and its stderr to stderr."""
+def _print(attempt: Attempt, *, has_heading: bool) -> bool:
+    """Print one attempt, its stdout to stdout and its stderr to stderr; return whether there was anything to print."""
     if has_heading:
         from prodigy.runtime.terminal import visible
 
         print(f"── {visible(attempt.at)}  attempt {attempt.number} ──", flush=True)
-    _copy(attempt.output, 1)
-    _copy(attempt.errors, 2)
+    return any([has_heading, _copy(attempt.output, 1), _copy(attempt.errors, 2)])
 
 
-def _copy(path: "Path", descriptor: int) -> None:
-    """Copy a file as it is into a pipe or file, and made safe onto a terminal."""
+def _copy(path: "Path", descriptor: int) -> bool:
+    """Copy a file as it is into a pipe or file, and made safe onto a terminal; return whether there was anything."""
     from prodigy.runtime.terminal import Lines
     from prodigy.store.files import open_private
 
     try:
         source = open_private(path, os.O_RDONLY)
     except FileNotFoundError:
-        return
+        return False
     lines = Lines("") if os.isatty(descriptor) else None
     stream = (sys.stdout if descriptor == 1 else sys.stderr).buffer
     with os.fdopen(source, "rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             stream.write(lines.feed(chunk).encode() if lines else chunk)
+        has_content = file.tell() > 0
     if lines:
         stream.write(lines.finish().encode())
     stream.flush()
+    return has_content

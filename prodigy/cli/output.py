@@ -1,14 +1,20 @@
 """Answers on stdout: tables for people, JSON for programs. A pipe gets no colour, no box and no cut."""
 
+import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from prodigy.errors import Problem
 from prodigy.runtime.terminal import visible
 
 PIPE_COLUMNS = 10_000
+COLUMNS_MIN = 40
+COLUMNS_UNKNOWN = 100
+_INDENT = "  "
 
 
 def print_json(document: Any) -> None:
@@ -19,6 +25,48 @@ def print_json(document: Any) -> None:
 def print_json_line(record: Any) -> None:
     """Print one JSON value as one line."""
     sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
+
+
+def shown(problem: Problem) -> str:
+    """Return a mistake as people read it: its place, the line as far as it fits, a caret, and what to write."""
+    import textwrap
+
+    columns = max(COLUMNS_MIN, shutil.get_terminal_size((COLUMNS_UNKNOWN, 24)).columns) - len(_INDENT)
+    place = f"{visible(problem.file)}:{problem.line}:{problem.column}: " if problem.line else ""
+    lines = [f"{place}{visible(problem.message)}"]
+    if problem.source:
+        text, before = _around(problem.source, problem.column - 1, columns)
+        lines += [_INDENT + visible(text), _INDENT + " " * cells(visible(before)) + "^"]
+    if problem.hint:
+        lines += textwrap.wrap(
+            visible(problem.hint),
+            columns + len(_INDENT),
+            initial_indent=_INDENT,
+            subsequent_indent=_INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal a text takes: two for a wide character, none for one that combines."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) != 0 for character in text)
+
+
+def _around(line: str, offset: int, columns: int) -> tuple[str, str]:
+    """Return what fits of a line around the character at `offset`, and the part of that before it."""
+    start = 0
+    while cells(line[start:offset]) > columns * 3 // 4:
+        start = min(offset, start + max(1, columns // 4))
+    end = len(line)
+    head = "…" if start else ""
+    while end > offset + 1 and cells(head + line[start:end]) > columns - 1:
+        end -= max(1, (cells(line[start:end]) - columns) // 2)
+    end = max(end, offset + 1)
+    tail = "…" if end < len(line) else ""
+    return head + line[start:end] + tail, head + line[start:offset]
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -1,9 +1,112 @@
-"""What to type: how this program was called, and how commands are shown to people."""
+"""What to type: how this program was called, how commands are shown to people, and what a slip of the hand meant."""
 
 import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
+
+from typer._click.core import Command, Context
+from typer._click.exceptions import BadOptionUsage, BadParameter, MissingParameter, NoSuchOption, UsageError
+from typer._click.formatting import HelpFormatter
+from typer._click.types import IntRange
+from typer.core import TyperArgument, TyperGroup
+
+from prodigy.errors import UsageProblem
+
+_MEANT = {
+    "check": "validate FILE",
+    "lint": "validate FILE",
+    "continue": "resume",
+    "restart": "resume REF --force",
+    "start": "cook FILE",
+    "exec": "cook FILE",
+    "kill": "stop REF",
+    "list": "checkpoints list",
+    "ls": "checkpoints list",
+    "show": "checkpoints show REF",
+    "tail": "logs REF --follow",
+    "new": "init",
+    "version": "--version",
+    "help": "--help",
+}
+
+
+class Commands(TyperGroup):
+    """The commands of prodigy: help shows each with its whole sentence, and a slip of the hand finds the one meant."""
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the list of commands, nothing of it cut."""
+        commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(1000)) for name, command in commands])
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> Any:
+        """Return the command that the arguments begin with.
+
+        Raises:
+            UsageProblem: there is none of that name; the hint has the nearest.
+        """
+        name = args[0]
+        if name not in self.commands and not name.startswith("-"):
+            words = f"{ctx.command_path} {name}".partition(" ")[2]
+            raise UsageProblem(f"there is no command {words!r}", hint=self._meant(ctx.command_path, name))
+        return super().resolve_command(ctx, args)
+
+    def _meant(self, path: str, name: str) -> str:
+        from prodigy.plan.reference import suggestion
+
+        if path == "prodigy" and name.endswith((".yaml", ".yml")):
+            return f"To run a workflow file: `prodigy cook {name}`."
+        if path == "prodigy" and (words := _MEANT.get(name.lower())):
+            return f"did you mean `prodigy {words}`?"
+        return suggestion(name, tuple(self.commands), form=f"`{path} {{}}`") or f"All there are: `{path} --help`."
+
+
+def with_names_in_capitals(command: Command) -> Command:
+    """Give the arguments of a command, and of all below it, names that look like places to fill in: `REF`."""
+    for parameter in command.params:
+        if isinstance(parameter, TyperArgument) and parameter.metavar is None:
+            parameter.metavar = str(parameter.name).upper()
+    for below in command.commands.values() if isinstance(command, TyperGroup) else ():
+        with_names_in_capitals(below)
+    return command
+
+
+def usage_problem(error: UsageError) -> UsageProblem:
+    """Return what is wrong with the command line in the words of all other errors."""
+    path = error.ctx.command_path if error.ctx else "prodigy"
+    hint = f"All it takes: `{path} --help`."
+    match error:
+        case NoSuchOption():
+            message = f"`{path}` has no option {error.option_name}"
+            return UsageProblem(message, hint=_nearest_option(error) or hint)
+        case MissingParameter() if error.param:
+            return UsageProblem(f"`{path}` needs {_name(error)}", hint=hint)
+        case BadParameter() if error.param:
+            return UsageProblem(f"{_name(error)}{_reason(error)}", hint=hint)
+        case BadOptionUsage():
+            return UsageProblem(f"{error.option_name} needs a value", hint=hint if error.ctx else None)
+    return UsageProblem(f"`{path}`: {error.message[:1].lower()}{error.message[1:]}", hint=hint)
+
+
+def _nearest_option(error: NoSuchOption) -> str | None:
+    from prodigy.plan.reference import suggestion
+
+    known = error.ctx.command.get_params(error.ctx) if error.ctx else []
+    words = tuple(option.lstrip("-") for parameter in known for option in parameter.opts if option.startswith("--"))
+    return suggestion(error.option_name.lstrip("-"), words, form="--{}")
+
+
+def _name(error: BadParameter) -> str:
+    return error.param.get_error_hint(error.ctx).replace("'", "") if error.param and error.ctx else ""
+
+
+def _reason(error: BadParameter) -> str:
+    kind = error.param.type if error.param else None
+    if not isinstance(kind, IntRange):
+        return f": {error.message.rstrip('.')}"
+    return f" takes a whole number from {kind.min}" + (f" to {kind.max}" if kind.max is not None else " up")
 
 
 def program() -> str:

@@ -59,6 +59,7 @@ def document(run: "Listed") -> dict[str, Any]:
 
 def lines(run: "Listed") -> list[str]:
     """Return what to show of a run, a line each."""
+    from prodigy.cli.job import job_lines
     from prodigy.cli.progress import progress
     from prodigy.cli.words import duration, money
     from prodigy.kernel.lifecycle import Status
@@ -78,8 +79,10 @@ def lines(run: "Listed") -> list[str]:
     for at, node in state.nodes.items():
         if node.status is Status.WAITING:
             shown.append(f"  waiting  {visible(at)}  attempt {node.attempt + 1} at {node.due[:19]}Z")
+    shown += [f"  {text}" for text in job_lines(state)]
     if state.failure:
-        shown.append(f"  failed   {visible(state.failed_at)}: {visible(state.failure.splitlines()[0])}")
+        word = "waits" if state.status == "paused" else "failed"
+        shown.append(f"  {word:<7}  {visible(state.failed_at)}: {visible(state.failure.splitlines()[0])}")
     return shown
 
 

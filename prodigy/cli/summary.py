@@ -1,13 +1,17 @@
 """How a run ended: the answer of `cook` and `resume`, and their exit code."""
 
+import shlex
 from datetime import datetime
 from typing import Any
 
+from prodigy.cli.job import job_lines
 from prodigy.cli.output import print_json
 from prodigy.cli.program import program
 from prodigy.cli.words import duration, money
 from prodigy.errors import ExitCode
+from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
+from prodigy.projections.checkpoint import map_progress
 from prodigy.projections.steps import steps_of
 from prodigy.runtime.terminal import visible
 
@@ -23,7 +27,7 @@ def exit_code(state: State) -> ExitCode:
     """Return the exit code that says how a run ended."""
     match state.status:
         case "completed":
-            return ExitCode.COMPLETED
+            return ExitCode.DEAD_LETTERS if _dead(state) else ExitCode.COMPLETED
         case "paused":
             return ExitCode.PAUSED
         case "interrupted":
@@ -47,8 +51,12 @@ def print_summary(state: State, *, json: bool) -> None:
     print(line)
     if state.status == "failed":
         print(f"  {visible(state.failed_at)} failed: {_indented(state.failure)}")
+    if state.status == "cancelled":
+        print(f"  {visible(state.failed_at)}: {visible(state.failure)}")
     if state.status == "paused":
         print(f"  {visible(state.failure)}")
+    for text in job_lines(state)[:1]:
+        print(f"  {text}")
     for command in _next(state):
         print(f"  {command}")
 
@@ -64,6 +72,7 @@ def summary(state: State) -> dict[str, Any]:
         "status": state.status,
         "exit_code": int(exit_code(state)),
         "steps": _counts(state),
+        "map": map_progress(state),
         "failed_at": state.failed_at or None,
         "failure": state.failure or None,
         "started": run.started,
@@ -74,6 +83,10 @@ def summary(state: State) -> dict[str, Any]:
         "last_checkpoint": f"v{state.version}" if state.version else None,
         "resume": None if state.status == "completed" else f"{program()} resume {run.workflow_id}",
     }
+
+
+def _dead(state: State) -> int:
+    return sum(items.dead for items in state.maps.values())
 
 
 def _counts(state: State) -> dict[str, int]:
@@ -94,6 +107,12 @@ def _elapsed_s(state: State) -> float:
 def _next(state: State) -> list[str]:
     resume = f"{program()} resume {state.run.workflow_id}"
     match state.status:
+        case "completed" if _dead(state):
+            dlq = f"{program()} dlq"
+            return [
+                f"see what failed:  {dlq} list {state.run.workflow_id}",
+                f"put it back:  {dlq} retry {state.run.workflow_id}",
+            ]
         case "completed":
             return []
         case "failed":
@@ -102,7 +121,11 @@ def _next(state: State) -> list[str]:
                 f"mend it, then go on:  {resume}",
             ]
         case "paused":
-            return [f"answer: {resume} --yes"]
+            answer = [f"answer: {resume} --yes"]
+            if state.node(state.failed_at).status is Status.AWAITING:
+                approval = f"{program()} approve {state.run.workflow_id} {shlex.quote(state.failed_at)}"
+                answer.append(f"or:     {approval}")
+            return answer
         case _:
             return [f"go on with:  {resume}"]
 

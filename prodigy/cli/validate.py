@@ -69,10 +69,12 @@ def _report(file: Path) -> dict[str, Any]:
 
 def _print(report: dict[str, Any]) -> None:
     """Print mistakes to stderr and the verdict to stdout."""
+    from prodigy.cli.output import shown
+
     for problem in report["problems"]:
-        print(f"error: {problem}\n", file=sys.stderr)
+        print(f"error: {shown(problem)}\n", file=sys.stderr)
     for notice in report["notices"]:
-        print(f"notice: {notice}\n", file=sys.stderr)
+        print(f"notice: {shown(notice)}\n", file=sys.stderr)
     count = len(report["problems"])
     if count:
         print(f"{report['file']}: {count} mistake{'s' if count > 1 else ''}")

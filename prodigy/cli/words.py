@@ -13,6 +13,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} m"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 dead letter`, `2 dead letters`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def first_line(text: str) -> str:
     """Return the first line of a text, with a mark where there are more."""
     head, _, rest = text.strip().partition("\n")

@@ -13,7 +13,8 @@ import msgspec
 
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
-from prodigy.plan.nodes import ROOT, Node, Plan, Run
+from prodigy.plan.address import item_of, template_of
+from prodigy.plan.nodes import ROOT, Map, Node, Plan, Run, Sequence
 
 
 class Alignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,16 +32,27 @@ def align(state: State, plan: Plan) -> Alignment:
     stack = [_Pair(ROOT, ROOT, False)]
     while stack:
         pair = stack.pop()
-        old, new = state.plan.nodes[pair.old], plan.nodes[pair.new]
+        old, new = state.plan.node(pair.old), plan.node(pair.new)
         below = list(_align_children(state, old, plan, new, [] if pair.is_free else conflicts, pair.is_free))
         below += _align_handlers(old, new)
         pairs.update((before, now) for before, now, _ in below)
         stack += reversed(below)
+    places = {at: _place(state, pairs, at) for at in state.nodes}
+    known = {at: place for at, place in places.items() if place is not None}
     return Alignment(
-        moved={old: new for old, new in pairs.items() if old != new},
-        dropped=tuple(at for at in state.nodes if at not in pairs),
+        moved={old: new for old, new in {**pairs, **known}.items() if old != new},
+        dropped=tuple(at for at, place in places.items() if place is None),
         conflicts=tuple(conflicts),
     )
+
+
+def _place(state: State, pairs: dict[str, str], at: str) -> str | None:
+    """Return where a node that something happened to is now; inside an item it goes where its template's went."""
+    item = item_of(at) if state.plan.is_in_item(at) else None
+    if item is None:
+        return pairs.get(at)
+    template = pairs.get(template_of(at))
+    return None if template is None else item + template.partition("[]")[2]
 
 
 class _Pair(NamedTuple):
@@ -59,10 +71,12 @@ def _align_handlers(old: Node, new: Node) -> list[_Pair]:
 def _align_children(
     state: State, old: Node, plan: Plan, new: Node, conflicts: list[str], is_free: bool
 ) -> Iterator[_Pair]:
-    if isinstance(old.body, Run) or isinstance(new.body, Run):
+    if isinstance(old.body, Map) and isinstance(new.body, Map):
+        yield _Pair(old.body.template, new.body.template, True)
+    if not (isinstance(old.body, Sequence) and isinstance(new.body, Sequence)):
         return
-    olds = [state.plan.nodes[at] for at in old.body.children]
-    news = [plan.nodes[at] for at in new.body.children]
+    olds = [state.plan.node(at) for at in old.body.children]
+    news = [plan.node(at) for at in new.body.children]
     matches = _match(olds, news)
     gaps = _gaps(olds, news, matches)
     for befores, nows in gaps:

@@ -7,20 +7,23 @@ in a loop: each move is a function that emits events and returns the next move, 
 Events are folded as they are emitted, so every rule sees the state that its predecessor left.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, assert_never
 
 from prodigy.kernel import events as ev
+from prodigy.kernel import mapping
 from prodigy.kernel import signals as sig
-from prodigy.kernel.evolve import evolve
+from prodigy.kernel.digest import digest_of
+from prodigy.kernel.evolve import is_item
 from prodigy.kernel.lifecycle import Status
-from prodigy.kernel.limits import timeout_of
+from prodigy.kernel.limits import limit_of, timeout_of
 from prodigy.kernel.outcome import Outcome, captured, explained, judge
 from prodigy.kernel.retry import attempts_allowed, delay_before, due_at, is_retried
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import NodeState, State
+from prodigy.kernel.turn import Move, Turn, walk
 from prodigy.plan import expression
-from prodigy.plan.nodes import ROOT, Node, Run, Sequence, is_below
+from prodigy.plan.nodes import ROOT, Map, Node, Run, Sequence, is_below
 
 COMMAND_CHARS_MAX = 200
 
@@ -30,27 +33,6 @@ class Decision(NamedTuple):
 
     events: list[ev.Event]
     state: State
-
-
-class Turn:
-    """The events decided so far and the state they lead to."""
-
-    def __init__(self, state: State, time: str) -> None:
-        self.state = state
-        self.time = time
-        self.events: list[ev.Event] = []
-
-    def emit(self, event: ev.Event) -> None:
-        """Add an event and fold it."""
-        self.events.append(event)
-        self.state = evolve(self.state, event, self.time)
-
-    def node(self, address: str) -> Node:
-        """Return the plan's node at `address`."""
-        return self.state.plan.nodes[address]
-
-
-Move = Callable[[], "Move | None"]
 
 
 def decide(state: State, signal: sig.Signal) -> Decision:
@@ -65,6 +47,10 @@ def decide(state: State, signal: sig.Signal) -> Decision:
             resume(turn, signal)
         case sig.Exited():
             _exited(turn, signal)
+        case sig.PurgeRequested():
+            turn.emit(ev.DeadLettersPurged(at=signal.at, keys=signal.keys, by=signal.by))
+        case sig.Listed():
+            mapping.listed(turn, signal)
         case sig.TimerFired():
             _timer_fired(turn, signal)
         case sig.LimitFired():
@@ -76,12 +62,6 @@ def decide(state: State, signal: sig.Signal) -> Decision:
         case _:
             assert_never(signal)
     return Decision(turn.events, turn.state)
-
-
-def walk(move: Move | None) -> None:
-    """Make moves until the world has the word."""
-    while move is not None:
-        move = move()
 
 
 def begin(turn: Turn, signal: sig.CookRequested) -> Move:
@@ -129,8 +109,8 @@ def enter(turn: Turn, address: str) -> Move | None:
         return None
     node = turn.node(address)
     when = node.policy.when
-    if when is not None and not expression.evaluate(when, lookup_in(turn.state)):
-        turn.emit(ev.NodeSkipped(at=address, reason=expression.explain(when, lookup_in(turn.state))))
+    if when is not None and not expression.evaluate(when, lookup_in(turn.state, address)):
+        turn.emit(ev.NodeSkipped(at=address, reason=expression.explain(when, lookup_in(turn.state, address))))
         return lambda: settled(turn, address)
     if node.policy.requires_confirmation:
         turn.emit(ev.ConfirmationRequested(at=address))
@@ -151,10 +131,12 @@ def start(turn: Turn, node: Node, attempt: int) -> Move | None:
     turn.emit(ev.NodeStarted(at=node.address, attempt=attempt))
     if node.policy.timeout is not None:
         try:
-            limit_s = timeout_of(node.policy.timeout, lookup_in(turn.state))
+            limit_s = timeout_of(node.policy.timeout, lookup_in(turn.state, node.address))
         except ValueError as problem:
             return fail(turn, node, Outcome(error=str(problem)))
         turn.emit(ev.LimitStarted(at=node.address, attempt=attempt, left_s=limit_s))
+    if isinstance(node.body, Map):
+        return lambda: mapping.begin(turn, node)
     return lambda: go_on(turn, node, after_index=-1)
 
 
@@ -198,7 +180,7 @@ def unanswered(state: State, node: Node) -> Iterator[str]:
     """
     assert isinstance(node.body, Sequence)
     for child, siblings in node.body.answers.items():
-        if state.node(child).status is not Status.FAILED or state.plan.nodes[child].policy.allow_failure:
+        if state.node(child).status is not Status.FAILED or state.plan.node(child).policy.allow_failure:
             continue
         answers = [state.node(sibling) for sibling in siblings]
         if all(answer.is_settled and answer.status is not Status.SUCCEEDED for answer in answers):
@@ -207,6 +189,8 @@ def unanswered(state: State, node: Node) -> Iterator[str]:
 
 def succeed(turn: Turn, node: Node) -> Move:
     """Settle a node whose body succeeded."""
+    if is_item(turn.state, node.address):
+        return mapping.settle_item(turn, node, "")
     turn.emit(ev.NodeSucceeded(at=node.address))
     mark(turn, node)
     return lambda: settled(turn, node.address)
@@ -227,16 +211,21 @@ def fail(turn: Turn, node: Node, outcome: Outcome, *, may_retry: bool = True) ->
 
 def give_up(turn: Turn, node: Node, error: str) -> Move:
     """Settle a node as failed."""
+    if is_item(turn.state, node.address):
+        return mapping.settle_item(turn, node, error)
     turn.emit(ev.NodeFailed(at=node.address, error=error))
     mark(turn, node)
     return lambda: settled(turn, node.address)
 
 
 def mark(turn: Turn, node: Node) -> None:
-    """Make a checkpoint version: of every settled step, and of what asks for one."""
-    if isinstance(node.body, Run) or node.policy.checkpoint:
+    """Make a checkpoint version: of every settled step outside items, of a map, and of what asks for one."""
+    if turn.state.plan.is_in_item(node.address):
+        return
+    if not isinstance(node.body, Sequence) or node.policy.checkpoint:
         label = (node.id or node.name or node.address) if node.policy.checkpoint else ""
-        turn.emit(ev.CheckpointMarked(version=turn.state.version + 1, at=node.address, label=label))
+        digest = digest_of(turn.state) if label else ""
+        turn.emit(ev.CheckpointMarked(version=turn.state.version + 1, at=node.address, label=label, digest=digest))
 
 
 def rest(turn: Turn) -> None:
@@ -246,12 +235,19 @@ def rest(turn: Turn) -> None:
 
 
 def headline(node: Node) -> str:
-    """Return what a leaf runs, in one line as its author wrote it: `shell: make test`."""
-    assert isinstance(node.body, Run)
+    """Return what a leaf runs, in one line as its author wrote it: `shell: make test`, `map: files.json`."""
+    if isinstance(node.body, Map):
+        return f"map: {' '.join(as_source(node.body).split())[:COMMAND_CHARS_MAX]}"
+    assert isinstance(node.body, Run), "a sequence runs nothing itself"
     command = node.body.command
     kind = type(command).__name__.lower()
     text = " ".join(command.text[: 2 * COMMAND_CHARS_MAX].split())
     return f"{kind}: {text if len(text) <= COMMAND_CHARS_MAX else text[:COMMAND_CHARS_MAX] + '…'}"
+
+
+def as_source(body: Map) -> str:
+    """Return where a map's items come from, as its author wrote it."""
+    return "".join(piece if isinstance(piece, str) else piece.text for piece in body.source.text)
 
 
 def _finish_sequence(turn: Turn, node: Node) -> Move | None:
@@ -274,20 +270,20 @@ def _finish_run(turn: Turn) -> None:
 def culprit_of(state: State) -> str:
     """Return the address of the step whose failure failed the run: the deepest, one that nothing tolerated first."""
     at = ROOT
-    while failed := list(failures(state, state.plan.nodes[at])):
-        owner = state.plan.nodes[at]
-        at = next((child for child in failed if not is_tolerated(owner, state.plan.nodes[child])), failed[0])
+    while failed := list(failures(state, state.plan.node(at))):
+        owner = state.plan.node(at)
+        at = next((child for child in failed if not is_tolerated(owner, state.plan.node(child))), failed[0])
     return at
 
 
 def failures(state: State, node: Node) -> Iterator[str]:
     """Yield the children for which a sequence failed, in order: failed, and neither allowed to nor answered."""
-    if isinstance(node.body, Run):
+    if not isinstance(node.body, Sequence):
         return
     open_ends = set(unanswered(state, node))
     for child in node.body.children:
         is_failed = state.node(child).status is Status.FAILED
-        if is_failed and (child in open_ends or not is_tolerated(node, state.plan.nodes[child])):
+        if is_failed and (child in open_ends or not is_tolerated(node, state.plan.node(child))):
             yield child
 
 
@@ -345,7 +341,7 @@ def _exited(turn: Turn, signal: sig.Exited) -> None:
 
 
 def _finished(turn: Turn, node: Node, signal: sig.Exited) -> Move | None:
-    value, outcome = captured(node, signal, explained(node, judge(signal), lookup_in(turn.state)))
+    value, outcome = captured(node, signal, explained(node, judge(signal), lookup_in(turn.state, node.address)))
     turn.emit(
         ev.CommandFinished(
             at=node.address,
@@ -371,6 +367,8 @@ def _finished(turn: Turn, node: Node, signal: sig.Exited) -> Move | None:
 
 def _timer_fired(turn: Turn, signal: sig.TimerFired) -> None:
     here = turn.state.node(signal.at)
+    if isinstance(turn.node(signal.at).body, Map) and here.status is Status.RUNNING:
+        mapping.pause_over(turn, turn.node(signal.at))
     if here.status is not Status.WAITING or here.attempt + 1 != signal.attempt:
         return
     if not is_held(turn.state, signal.at) and _is_open(turn, signal.at):
@@ -392,8 +390,7 @@ def end_expired(turn: Turn) -> None:
         if any(is_below(turn.state.plan, at, address) for at in turn.state.in_flight):
             continue
         node = turn.node(address)
-        assert node.policy.timeout is not None, "only a timeout expires"
-        limit_s = timeout_of(node.policy.timeout, lookup_in(turn.state))
+        limit_s = limit_of(turn.state, node)
         walk(fail(turn, node, Outcome(error=f"timed out after {limit_s:g} s", is_timeout=True)))
 
 
@@ -415,9 +412,15 @@ def _answered(turn: Turn, signal: sig.Answered) -> None:
 
 
 def _is_open(turn: Turn, address: str) -> bool:
-    """Whether what the node is in is still at work: a late timer or answer starts nothing in what has settled."""
-    parent = turn.state.node(turn.node(address).parent) if address != ROOT else None
-    return parent is None or parent.status in (Status.RUNNING, Status.HANDLING)
+    """Whether all that the node is in still works on it: a late timer or answer starts nothing in what timed out."""
+    while address != ROOT:
+        owner = turn.node(turn.node(address).parent)
+        handlers = owner.policy.on_failure
+        is_handler = handlers is not None and handlers.address == address
+        if turn.state.node(owner.address).status is not (Status.HANDLING if is_handler else Status.RUNNING):
+            return False
+        address = owner.address
+    return True
 
 
 def _stop_requested(turn: Turn, signal: sig.StopRequested) -> None:

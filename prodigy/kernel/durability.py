@@ -19,6 +19,7 @@ _CHEAP_TO_LOSE = (
     ev.NodeSkipped,
     ev.NodeReopened,
     ev.NodeContinued,
+    ev.ListingStarted,
 )
 
 
@@ -29,7 +30,7 @@ def must_sync(state: State, events: Iterable[ev.Event]) -> bool:
 
 def _matters(state: State, event: ev.Event) -> bool:
     if isinstance(event, ev.CommandStarted):
-        return is_guarded(state.plan.nodes[event.at])
+        return is_guarded(state.plan.node(event.at))
     return not isinstance(event, _CHEAP_TO_LOSE)
 
 

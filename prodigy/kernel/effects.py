@@ -5,21 +5,25 @@ only because this function read an event of the log. Values are filled in here, 
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 from prodigy.kernel import events as ev
+from prodigy.kernel.counts import count_of
 from prodigy.kernel.limits import timeout_of
 from prodigy.kernel.retry import attempts_of
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
-from prodigy.plan.nodes import Claude, Node, Run, Shell, is_below
-from prodigy.plan.reference import Lookup, render
+from prodigy.plan import expression
+from prodigy.plan.nodes import Claude, Map, Node, Run, Shell, Source, is_below
+from prodigy.plan.reference import Lookup, Template, references, render
 from prodigy.plan.shell import Unrenderable, render_script
 
 OUTPUT_BYTES_MAX = 12 * 1024  # with its escapes it mostly stays below what the store keeps as a file
 KEPT_OUTPUT_BYTES_MAX = 1024 * 1024
 CAPTURE_BYTES_MAX = 16 * 1024 * 1024
+ITEMS_MAX = 1_000_000
 
 
 class RenderedShell(msgspec.Struct, frozen=True, kw_only=True, tag="shell"):
@@ -69,6 +73,13 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class RejectList(msgspec.Struct, frozen=True, kw_only=True):
+    """What says where the items are cannot be rendered: report `Listed` with `reason`, read nothing."""
+
+    at: str
+    reason: str
+
+
 class Terminate(msgspec.Struct, frozen=True, kw_only=True):
     """End the command of this epoch because the run is stopping: SIGTERM, grace, SIGKILL."""
 
@@ -98,13 +109,30 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     at: str
 
 
+class List(msgspec.Struct, frozen=True, kw_only=True):
+    """Read the items of a map and send `Listed`. `text` is the source with its values filled in.
+
+    `offset` and `max_items` are filled in; `values` has what the filter and the item key refer to besides the item.
+    """
+
+    at: str
+    source: Source
+    text: str
+    offset: int
+    max_items: int | None
+    item_key: Template
+    values: dict[str, Any]
+    directory: str
+    environment: dict[str, str] = {}
+
+
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
     """The run has come to rest with this status."""
 
     status: str
 
 
-Effect = Spawn | Reject | Terminate | Sleep | Limit | Ask | Finish
+Effect = Spawn | Reject | RejectList | Terminate | Sleep | Limit | Ask | List | Finish
 
 
 def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
@@ -123,6 +151,10 @@ def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
             yield Limit(at=event.at, attempt=event.attempt, delay_s=event.left_s)
         case ev.ConfirmationRequested():
             yield Ask(at=event.at)
+        case ev.ListingStarted():
+            yield _list(state, event.at)
+        case ev.BreakerOpened():
+            yield Sleep(at=event.at, attempt=0, delay_s=event.delay_s)
         case ev.LimitReached():
             for at, epoch in sorted(state.in_flight.items()):
                 if is_below(state.plan, at, event.at):
@@ -134,8 +166,40 @@ def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
             yield Finish(status=state.status)
 
 
+def _list(state: State, at: str) -> Effect:
+    body = state.plan.template(at).body
+    assert isinstance(body, Map), "only a map has items"
+    source, lookup = body.source, lookup_in(state, at)
+
+    def count(written: int | Template, name: str) -> int:
+        return written if isinstance(written, int) else count_of(written, lookup, name=name, least=0, most=ITEMS_MAX)
+
+    try:
+        return List(
+            at=at,
+            source=source,
+            text=_plain("map.input", render(source.text, lookup)),
+            offset=count(source.offset, "offset"),
+            max_items=None if source.max_items is None else count(source.max_items, "max_items"),
+            item_key=body.item_key,
+            values={name: value for name in _names(body) for known, value in [lookup(name)] if known},
+            directory=state.run.directory,
+            environment={name: render(text, lookup) for name, text in state.plan.env.items()},
+        )
+    except ValueError as problem:
+        return RejectList(at=at, reason=str(problem))
+
+
+def _names(body: Map) -> set[str]:
+    """Return the names, but for the item's own, that decide which items there are and what they are called."""
+    found = [*references(body.item_key)]
+    if body.source.filter is not None:
+        found += expression.references(body.source.filter)
+    return {str(reference.path[0]) for reference in found} - {"item", "item_index"}
+
+
 def _spawn(state: State, event: ev.CommandStarted, epoch: int) -> Effect:
-    node = state.plan.nodes[event.at]
+    node = state.plan.node(event.at)
     assert isinstance(node.body, Run), "only a leaf has a command"
     try:
         return _rendered(state, node, node.body.command, event.attempt, epoch)
@@ -146,10 +210,10 @@ def _spawn(state: State, event: ev.CommandStarted, epoch: int) -> Effect:
 
 
 def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, epoch: int) -> Spawn:
-    lookup = lookup_in(state)
+    lookup = lookup_in(state, node.address)
     policy = node.policy
     if policy.retry:
-        attempts_of(state, policy.retry)
+        attempts_of(state, node, policy.retry)
     kept = KEPT_OUTPUT_BYTES_MAX if node.keeps_output else OUTPUT_BYTES_MAX
     return Spawn(
         at=node.address,

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.kernel.items import Disposition
 from prodigy.kernel.snapshot import Snapshot
 from prodigy.plan.nodes import Plan
 
@@ -62,12 +63,17 @@ class GenerationStarted(_Event, frozen=True):
 
 
 class RunResumed(_Event, frozen=True):
-    """The run goes on. `again` names the steps that were in flight and run again."""
+    """The run goes on. `again` names the steps that were in flight and run again.
+
+    `stood` is when the run had come to rest, where the events before this one in its turn hide it.
+    """
 
     number: int
     max_retries: int | None = None
+    max_parallel: int | None = None
     again: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    stood: str = ""
 
 
 class PlanChanged(_Event, frozen=True):
@@ -163,11 +169,15 @@ class ConfirmationAnswered(_Event, frozen=True):
 
 
 class LimitStarted(_Event, frozen=True):
-    """The time that a sequence may take begins to run, or goes on after a resume; `left_s` is what is left of it."""
+    """The time that a sequence may take begins to run, or goes on after a resume.
+
+    `left_s` is what is left of it, `spent_s` what earlier processes have used.
+    """
 
     at: str
     attempt: int
     left_s: float
+    spent_s: float = 0.0
 
 
 class LimitReached(_Event, frozen=True):
@@ -182,6 +192,59 @@ class NodeBypassed(_Event, frozen=True):
 
     at: str
     by: str
+
+
+class ListingStarted(_Event, frozen=True):
+    """The items of a map are about to be read."""
+
+    at: str
+
+
+class ItemsListed(_Event, frozen=True):
+    """The items of a map, read once and for all: `items[i]` has the key `keys[i]`."""
+
+    at: str
+    keys: tuple[str, ...]
+    items: tuple[Any, ...]
+
+
+class ItemSettled(_Event, frozen=True):
+    """An item of the map at `at` has come to its end. Of one that failed, `step` says where, within the item."""
+
+    at: str
+    key: str
+    disposition: Disposition
+    error: str = ""
+    step: str = ""
+
+
+class ItemsRequeued(_Event, frozen=True):
+    """Dead letters were put back and begin anew."""
+
+    at: str
+    keys: tuple[str, ...]
+
+
+class DeadLettersPurged(_Event, frozen=True):
+    """The operator gave these dead letters up for good; they count as skipped."""
+
+    at: str
+    keys: tuple[str, ...]
+    by: str
+
+
+class BreakerOpened(_Event, frozen=True):
+    """Too many items failed in a row: nothing begins for `delay_s`, by the clock until `due`."""
+
+    at: str
+    delay_s: float
+    due: str
+
+
+class BreakerTried(_Event, frozen=True):
+    """The pause is over: one item tries the way."""
+
+    at: str
 
 
 class NodeSkipped(_Event, frozen=True):
@@ -282,6 +345,13 @@ class RunCompleted(_Event, frozen=True):
     """The run did all it was asked to."""
 
 
+class RunCleaned(_Event, frozen=True):
+    """Nothing is kept of the run but its log: `size_bytes` of checkpoints, values and outputs go. Nothing follows."""
+
+    by: str
+    size_bytes: int
+
+
 Event = (
     RunStarted
     | GenerationStarted
@@ -299,6 +369,13 @@ Event = (
     | LimitStarted
     | LimitReached
     | NodeBypassed
+    | ListingStarted
+    | ItemsListed
+    | ItemSettled
+    | ItemsRequeued
+    | DeadLettersPurged
+    | BreakerOpened
+    | BreakerTried
     | NodeSkipped
     | NodeSucceeded
     | NodeHandled
@@ -314,6 +391,7 @@ Event = (
     | RunRestored
     | RunFailed
     | RunCompleted
+    | RunCleaned
 )
 
 TYPES: dict[str, type[Event]] = {_snake(kind.__name__): kind for kind in Event.__args__}

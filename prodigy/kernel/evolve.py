@@ -7,13 +7,16 @@ that this prodigy could not have written never folds into a state that nobody ca
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+import immutables
 from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
+from prodigy.kernel import evolve_map as on_map
 from prodigy.kernel.lifecycle import Status, after
 from prodigy.kernel.snapshot import restored
 from prodigy.kernel.state import NodeState, Origin, State
-from prodigy.plan.nodes import ROOT, Claude, Plan, Run, is_below
+from prodigy.plan.address import item_of
+from prodigy.plan.nodes import ROOT, Claude, Map, Plan, Run, Sequence, is_below
 
 E = TypeVar("E", bound=ev.Event)
 
@@ -67,19 +70,23 @@ def _generation_started(state: State, event: ev.GenerationStarted, time: str) ->
 
 
 def _run_resumed(state: State, event: ev.RunResumed, time: str) -> State:
-    return replace(
+    """What was in flight has ended with its coordinator: nobody waits for it any more."""
+    state = replace(
         state,
         seq=state.seq + 1,
         time=time,
-        stood=state.time,
+        stood=event.stood or state.time,
         status="running",
         stopping="",
+        in_flight=immutables.Map(),
         expired=frozenset(),
         number=event.number,
         max_retries=event.max_retries,
+        max_parallel=event.max_parallel,
         failed_at="",
         failure="",
     )
+    return on_map.resumed(state, time) if state.maps else state
 
 
 def _plan_changed(state: State, event: ev.PlanChanged, time: str) -> State:
@@ -108,10 +115,10 @@ def _node_started(state: State, event: ev.NodeStarted, time: str) -> State:
         repairs=before.repairs + (before.status is Status.HANDLING),
         since=time,
     )
-    nodes = state.nodes
     if event.attempt > 1:
-        nodes = _forget(state, event.at)
-    return replace(state, seq=state.seq + 1, time=time, nodes=nodes.set(event.at, node))
+        state = _forget(state, event.at)
+    state = replace(state, seq=state.seq + 1, time=time, nodes=state.nodes.set(event.at, node))
+    return on_map.item_begun(state, event.at) if is_item(state, event.at) else state
 
 
 def _command_started(state: State, event: ev.CommandStarted, time: str) -> State:
@@ -138,9 +145,10 @@ def _command_started(state: State, event: ev.CommandStarted, time: str) -> State
 
 def _command_finished(state: State, event: ev.CommandFinished, time: str) -> State:
     before = state.node(event.at)
-    leaf = state.plan.nodes[event.at]
+    leaf = state.plan.template(event.at)
     assert isinstance(leaf.body, Run), "only a leaf has a command"
     kind = "claude" if isinstance(leaf.body.command, Claude) else "shell"
+    in_item = state.plan.is_in_item(event.at)
     node = replace(
         before,
         status=after("command_finished", before.status),
@@ -157,7 +165,8 @@ def _command_finished(state: State, event: ev.CommandFinished, time: str) -> Sta
         time=time,
         nodes=state.nodes.set(event.at, node),
         in_flight=_landed(state, event.at),
-        outputs=state.outputs.set(kind, event.output),
+        outputs=state.outputs if in_item else state.outputs.set(kind, event.output),
+        scoped=_scoped(state, event.at, kind, event.output) if in_item else state.scoped,
         cost_usd=state.cost_usd + (event.cost_usd or 0.0),
         costs_unknown=state.costs_unknown + (kind == "claude" and event.cost_usd is None),
     )
@@ -165,7 +174,7 @@ def _command_finished(state: State, event: ev.CommandFinished, time: str) -> Sta
 
 def _command_interrupted(state: State, event: ev.CommandInterrupted, time: str) -> State:
     after("command_interrupted", state.node(event.at).status)
-    body = state.plan.nodes[event.at].body
+    body = state.plan.template(event.at).body
     is_claude = isinstance(body, Run) and isinstance(body.command, Claude)
     return replace(
         state,
@@ -178,8 +187,17 @@ def _command_interrupted(state: State, event: ev.CommandInterrupted, time: str) 
 
 
 def _value_captured(state: State, event: ev.ValueCaptured, time: str) -> State:
-    captures = state.captures.set(event.name, event.value)
-    return replace(state, seq=state.seq + 1, time=time, captures=captures)
+    state = replace(state, seq=state.seq + 1, time=time)
+    if state.plan.is_in_item(event.at):
+        return replace(state, scoped=_scoped(state, event.at, event.name, event.value))
+    return replace(state, captures=state.captures.set(event.name, event.value))
+
+
+def _scoped(state: State, address: str, name: str, value: Any) -> Any:
+    """Return what is captured within items, with this added to the item that the address is in."""
+    item = item_of(address)
+    assert item is not None, "the address is in an item"
+    return state.scoped.set(item, {**state.scoped.get(item, {}), name: value})
 
 
 def _retry_scheduled(state: State, event: ev.RetryScheduled, time: str) -> State:
@@ -188,10 +206,12 @@ def _retry_scheduled(state: State, event: ev.RetryScheduled, time: str) -> State
 
 def _handling_started(state: State, event: ev.HandlingStarted, time: str) -> State:
     """The handlers are entered anew, whatever they did for an earlier failure."""
-    handlers = state.plan.nodes[event.at].policy.on_failure
+    handlers = state.plan.node(event.at).policy.on_failure
     assert handlers is not None, "only a node with handlers is handled"
-    nodes = _forget(state, handlers.address).delete(handlers.address) if _known(state, handlers.address) else None
-    return _turned(state if nodes is None else replace(state, nodes=nodes), event, time)
+    if handlers.address in state.nodes:
+        state = _forget(state, handlers.address)
+        state = replace(state, nodes=state.nodes.delete(handlers.address))
+    return _turned(state, event, time)
 
 
 def _awaiting(state: State, event: ev.ConfirmationRequested | ev.ConfirmationAnswered, time: str) -> State:
@@ -199,7 +219,7 @@ def _awaiting(state: State, event: ev.ConfirmationRequested | ev.ConfirmationAns
 
 
 def _limit_started(state: State, event: ev.LimitStarted, time: str) -> State:
-    return _turned(state, event, time, left_s=event.left_s, limit_since=time)
+    return _turned(state, event, time, left_s=event.left_s, spent_s=event.spent_s, limit_since=time)
 
 
 def _limit_reached(state: State, event: ev.LimitReached, time: str) -> State:
@@ -209,8 +229,12 @@ def _limit_reached(state: State, event: ev.LimitReached, time: str) -> State:
 def _node_bypassed(state: State, event: ev.NodeBypassed, time: str) -> State:
     """Whatever went on in the node is over: nothing below it is in flight any more, nor ever taken up."""
     flying = {at: epoch for at, epoch in state.in_flight.items() if not is_below(state.plan, at, event.at)}
-    state = replace(state, in_flight=type(state.in_flight)(flying), nodes=_forget(state, event.at))
+    state = _forget(replace(state, in_flight=type(state.in_flight)(flying)), event.at)
     return _turned(state, event, time, reason=f"by {event.by}")
+
+
+def _listing_started(state: State, event: ev.ListingStarted, time: str) -> State:
+    return _turned(state, event, time)
 
 
 def _node_skipped(state: State, event: ev.NodeSkipped, time: str) -> State:
@@ -239,12 +263,16 @@ def _node_reopened(state: State, event: ev.NodeReopened, time: str) -> State:
 
 
 def _node_continued(state: State, event: ev.NodeContinued, time: str) -> State:
-    return _turned(state, event, time, first=state.node(event.at).attempt, repairs=0)
+    """Its budgets are new: of attempts, of repairs and of time."""
+    first = state.node(event.at).attempt
+    return _turned(state, event, time, first=first, repairs=0, left_s=0.0, spent_s=0.0, limit_since="")
 
 
 def _checkpoint_marked(state: State, event: ev.CheckpointMarked, time: str) -> State:
     node = replace(state.node(event.at), version=event.version)
-    return replace(state, seq=state.seq + 1, time=time, version=event.version, nodes=state.nodes.set(event.at, node))
+    nodes = state.nodes.set(event.at, node)
+    state = replace(state, seq=state.seq + 1, time=time, version=event.version, nodes=nodes)
+    return on_map.marked(state, event.at)
 
 
 def _stop_requested(state: State, event: ev.StopRequested, time: str) -> State:
@@ -296,6 +324,11 @@ def _run_completed(state: State, event: ev.RunCompleted, time: str) -> State:
     return replace(state, seq=state.seq + 1, time=time, status="completed")
 
 
+def _run_cleaned(state: State, event: ev.RunCleaned, time: str) -> State:
+    """How the run ended stays what it was."""
+    return replace(state, seq=state.seq + 1, time=time)
+
+
 def _turned(state: State, event: Any, time: str, **changes: Any) -> State:
     """Return the state in which the event's node took the transition that its life cycle names."""
     before = state.node(event.at)
@@ -310,24 +343,29 @@ def _landed(state: State, address: str) -> Any:
     return state.in_flight.delete(address) if address in state.in_flight else state.in_flight
 
 
-def _known(state: State, address: str) -> bool:
-    return address in state.nodes
+def is_item(state: State, address: str) -> bool:
+    """Whether the address is an item of a map itself, not something in one."""
+    return address.endswith("]") and address not in state.plan.nodes and item_of(address) == address
 
 
-def _forget(state: State, address: str) -> Any:
-    """Return the nodes without anything below `address`, handlers of what is below included."""
+def _forget(state: State, address: str) -> State:
+    """Return the state without anything below `address`: nodes, handlers of what is below, items of maps."""
+    maps = state.maps
     with state.nodes.mutate() as nodes:
         stack = [address]
         while stack:
-            node = state.plan.nodes[stack.pop()]
-            below = [] if isinstance(node.body, Run) else list(node.body.children)
+            node = state.plan.node(stack.pop())
+            below = list(node.body.children) if isinstance(node.body, Sequence) else []
             if node.policy.on_failure and node.address != address:
                 below.append(node.policy.on_failure.address)
+            if isinstance(node.body, Map) and node.address != address and node.address in maps:
+                maps = maps.delete(node.address)
             for child in below:
                 if child in nodes:
                     del nodes[child]
             stack += below
-        return nodes.finish()
+        forgotten = nodes.finish()
+    return replace(state, nodes=forgotten, maps=maps)
 
 
 def _addresses(plan: Plan) -> dict[str, str]:
@@ -351,6 +389,13 @@ _FOLDS: dict[type[Any], Callable[[State, Any, str], State]] = {
     ev.LimitStarted: _limit_started,
     ev.LimitReached: _limit_reached,
     ev.NodeBypassed: _node_bypassed,
+    ev.ListingStarted: _listing_started,
+    ev.ItemsListed: on_map.listed,
+    ev.ItemSettled: on_map.item_settled,
+    ev.ItemsRequeued: on_map.items_requeued,
+    ev.DeadLettersPurged: on_map.dead_letters_purged,
+    ev.BreakerOpened: on_map.breaker,
+    ev.BreakerTried: on_map.breaker,
     ev.NodeSkipped: _node_skipped,
     ev.NodeSucceeded: _node_settled,
     ev.NodeHandled: _node_settled,
@@ -366,4 +411,5 @@ _FOLDS: dict[type[Any], Callable[[State, Any, str], State]] = {
     ev.RunRestored: _run_restored,
     ev.RunFailed: _run_failed,
     ev.RunCompleted: _run_completed,
+    ev.RunCleaned: _run_cleaned,
 }

@@ -1,7 +1,23 @@
 """How long a node may take."""
 
+from prodigy.kernel.scope import lookup_in
+from prodigy.kernel.state import State
+from prodigy.plan.nodes import Node
 from prodigy.plan.reference import Lookup, Template, render
 from prodigy.plan.schema import TIMEOUT_S_MAX, TIMEOUT_S_MIN, seconds
+
+
+def limit_of(state: State, node: Node) -> float:
+    """Return the time that a node with a timeout may take now, in seconds.
+
+    What began with a time keeps it where the template means none any more: a step inside may have changed a variable.
+    """
+    assert node.policy.timeout is not None, "only a timeout is a limit"
+    try:
+        return timeout_of(node.policy.timeout, lookup_in(state, node.address))
+    except ValueError:
+        here = state.node(node.address)
+        return here.spent_s + here.left_s
 
 
 def timeout_of(timeout: float | Template, lookup: Lookup) -> float:

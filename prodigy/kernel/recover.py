@@ -8,37 +8,42 @@ from collections.abc import Iterator
 from functools import partial
 
 from prodigy.kernel import events as ev
+from prodigy.kernel import mapping
 from prodigy.kernel import signals as sig
 from prodigy.kernel.decide import (
-    Move,
-    Turn,
     end_expired,
     enter,
     fail,
     failures,
     go_on,
     handlers_settled,
+    is_tolerated,
     rest,
+    settled,
     start,
-    walk,
 )
+from prodigy.kernel.items import of
 from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.limits import limit_of
 from prodigy.kernel.outcome import Outcome
 from prodigy.kernel.retry import due_at, elapsed_s, remaining_s
 from prodigy.kernel.rewind import go_back
 from prodigy.kernel.state import State
-from prodigy.plan.nodes import ROOT, Node, Run
+from prodigy.kernel.turn import Move, Turn, walk
+from prodigy.plan.address import item_address
+from prodigy.plan.nodes import ROOT, Map, Node, Run, Sequence
 
 NOT_REPEATED = "it was in flight when the run stopped, and on_interrupt: fail forbids to repeat it"
 
 
 def resume(turn: Turn, signal: sig.ResumeRequested) -> None:
     """Answer a resume. A completed run has nothing to go on with, unless it goes back."""
+    stood = turn.state.time
     if signal.rewind is not None:
         go_back(turn, signal.rewind)
     elif signal.fork is not None:
         _fork(turn, signal.fork)
-    elif turn.state.status == "completed":
+    elif turn.state.status == "completed" and signal.requeue is None:
         return
     if signal.revision is not None:
         turn.emit(
@@ -50,7 +55,16 @@ def resume(turn: Turn, signal: sig.ResumeRequested) -> None:
             )
         )
     again = tuple(at for at in unfinished(turn.state) if _is_repeated(turn.node(at), signal.answers))
-    turn.emit(ev.RunResumed(number=signal.number, max_retries=signal.max_retries, again=again, notes=signal.notes))
+    turn.emit(
+        ev.RunResumed(
+            number=signal.number,
+            max_retries=signal.max_retries,
+            max_parallel=signal.max_parallel,
+            again=again,
+            notes=signal.notes,
+            stood=stood if stood != turn.state.time else "",
+        )
+    )
     if pending := [question for question in questions(turn.state) if not signal.answers.get(question)]:
         turn.emit(ev.RunPaused(at=pending[0], reason=f"{pending[0]} was in flight; may it run again?"))
         return
@@ -58,6 +72,8 @@ def resume(turn: Turn, signal: sig.ResumeRequested) -> None:
         _give_up_unhandled(turn)
     if turn.state.root.status is Status.FAILED:
         _reopen(turn, ROOT)
+    if signal.requeue is not None:
+        _requeue(turn, signal.requeue)
     take_up(turn, ROOT)
     rest(turn)
 
@@ -73,6 +89,24 @@ def _fork(turn: Turn, fork: sig.Fork) -> None:
     )
 
 
+def _requeue(turn: Turn, requeue: sig.Requeue) -> None:
+    """Put dead letters back. Where their map had settled it goes on, and what came after it runs again if asked."""
+    at = requeue.at
+    while True:
+        node = turn.node(at)
+        if turn.state.node(at).is_settled:
+            turn.emit(ev.NodeContinued(at=at))
+        if at == ROOT:
+            break
+        owner = turn.node(node.parent)
+        assert isinstance(owner.body, Sequence), "a map stands in sequences"
+        for later in owner.body.children[node.index + 1 :] if requeue.reduces else ():
+            if turn.state.node(later).is_settled:
+                turn.emit(ev.NodeReopened(at=later))
+        at = owner.address
+    turn.emit(ev.ItemsRequeued(at=requeue.at, keys=requeue.keys))
+
+
 def take_up(turn: Turn, address: str) -> None:
     """Go on wherever the node at `address`, or anything below it, stood."""
     for move in list(_places(turn, address)):
@@ -86,11 +120,11 @@ def unfinished(state: State) -> list[str]:
 
 def questions(state: State) -> list[str]:
     """Return which of them may only run again with the operator's consent."""
-    return [at for at in unfinished(state) if state.plan.nodes[at].policy.on_interrupt == "ask"]
+    return [at for at in unfinished(state) if state.plan.template(at).policy.on_interrupt == "ask"]
 
 
 def _is_unfinished(state: State, at: str, status: Status) -> bool:
-    return status is Status.RUNNING and isinstance(state.plan.nodes[at].body, Run)
+    return status is Status.RUNNING and isinstance(state.plan.template(at).body, Run)
 
 
 def _is_repeated(node: Node, answers: dict[str, bool]) -> bool:
@@ -117,6 +151,9 @@ def _reopen(turn: Turn, address: str) -> None:
         failed = list(failures(turn.state, node))
         turn.emit(ev.NodeContinued(at=node.address))
         stack += reversed(failed)
+        if isinstance(node.body, Map):
+            stack += reversed(_failed_items(turn.state, node.address))
+            continue
         asking = {sibling for child in failed for sibling in node.body.answers.get(child, ())}
         for sibling in sorted(asking, key=lambda at: turn.node(at).index):
             if turn.state.node(sibling).status is Status.SKIPPED:
@@ -146,10 +183,16 @@ def _places(turn: Turn, address: str) -> Iterator[Move]:
             case Status.RUNNING if isinstance(node.body, Run):
                 yield partial(_again, turn, node)
             case Status.RUNNING:
-                assert not isinstance(node.body, Run), "its case stands above"
+                if isinstance(node.body, Map):
+                    stack += reversed(_active_items(turn.state, node.address))
+                    yield partial(_go_on_with_items, turn, node)
+                    continue
+                assert isinstance(node.body, Sequence), "the cases of the others stand above"
                 if node.policy.timeout is not None and not _has_time(turn, node):
                     yield partial(_expire, turn, node)
                     continue
+                if failed := _undecided(turn.state, node):
+                    _reopen(turn, failed)
                 child = next((c for c in node.body.children if not turn.state.node(c).is_settled), None)
                 if child is None:
                     yield partial(go_on, turn, node, after_index=-1)
@@ -157,6 +200,14 @@ def _places(turn: Turn, address: str) -> Iterator[Move]:
                     stack.append(child)
             case _:
                 assert node.address == ROOT, f"{node.address} has settled: nothing stands there"
+                yield partial(settled, turn, ROOT)  # a moment at the very end: there is nothing to do but to say so
+
+
+def _undecided(state: State, node: Node) -> str | None:
+    """Return the child whose failure would have failed this sequence in its next event: a moment may lie between."""
+    assert isinstance(node.body, Sequence), "only a sequence has children"
+    failed = (child for child in node.body.children if state.node(child).status is Status.FAILED)
+    return next((child for child in failed if not is_tolerated(node, state.plan.node(child))), None)
 
 
 def _again(turn: Turn, node: Node) -> Move | None:
@@ -168,6 +219,27 @@ def _again(turn: Turn, node: Node) -> Move | None:
     return fail(turn, node, Outcome(error=NOT_REPEATED), may_retry=False)
 
 
+def _active_items(state: State, at: str) -> list[str]:
+    """Return the addresses of the items that were at work."""
+    return sorted(item_address(at, key) for key in state.maps[at].active) if at in state.maps else []
+
+
+def _failed_items(state: State, at: str) -> list[str]:
+    """Return the addresses of the items whose failure stopped the map."""
+    return [item_address(at, key) for key, _, _ in of(state.maps[at], "failed")] if at in state.maps else []
+
+
+def _go_on_with_items(turn: Turn, node: Node) -> Move | None:
+    """Read the items if that was not done; else begin what there is room for."""
+    items = turn.state.maps.get(node.address)
+    if items is None:
+        turn.emit(ev.ListingStarted(at=node.address))
+        return None
+    if items.is_open:
+        turn.emit(ev.BreakerTried(at=node.address))
+    return partial(mapping.go_on, turn, node)
+
+
 def _ask_again(turn: Turn, address: str) -> Move | None:
     turn.emit(ev.ConfirmationRequested(at=address))
     return None
@@ -176,9 +248,10 @@ def _ask_again(turn: Turn, address: str) -> Move | None:
 def _has_time(turn: Turn, node: Node) -> bool:
     """Let the rest of a sequence's time run on; whether there is any."""
     here = turn.state.node(node.address)
-    left_s = max(0.0, here.left_s - elapsed_s(here.limit_since, turn.state.stood))
+    spent_s = here.spent_s + elapsed_s(here.limit_since, turn.state.stood)
+    left_s = limit_of(turn.state, node) - spent_s
     if left_s > 0:
-        turn.emit(ev.LimitStarted(at=node.address, attempt=here.attempt, left_s=left_s))
+        turn.emit(ev.LimitStarted(at=node.address, attempt=here.attempt, left_s=left_s, spent_s=spent_s))
     return left_s > 0
 
 

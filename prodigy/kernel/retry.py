@@ -24,12 +24,12 @@ def attempts_allowed(state: State, node: Node) -> int:
     if retry is None:
         return 1
     try:
-        return attempts_of(state, retry)
+        return attempts_of(state, node, retry)
     except ValueError:
         return 1
 
 
-def attempts_of(state: State, retry: Retry) -> int:
+def attempts_of(state: State, node: Node, retry: Retry) -> int:
     """Return how many attempts `retry` asks for now.
 
     Raises:
@@ -37,7 +37,7 @@ def attempts_of(state: State, retry: Retry) -> int:
     """
     if isinstance(retry.attempts, int):
         return retry.attempts
-    text = render(retry.attempts, lookup_in(state)).strip()
+    text = render(retry.attempts, lookup_in(state, node.address)).strip()
     attempts = int(text) + retry.is_further if text.isascii() and text.isdigit() and len(text) < 10 else 0
     if not 1 <= attempts <= ATTEMPTS_MAX:
         least = 1 - retry.is_further

@@ -7,8 +7,9 @@ says so.
 
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
-from prodigy.kernel.decide import Turn, failures
+from prodigy.kernel.decide import failures
 from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.turn import Turn
 from prodigy.plan.nodes import ROOT, Node, Sequence
 
 
@@ -44,15 +45,17 @@ def _path(turn: Turn, target: str) -> list[tuple[Node, str]]:
 
 
 def _open(turn: Turn, owner: Node) -> None:
-    """Bring a sequence on the way to the target to work, whatever became of it."""
+    """Bring a sequence on the way to the target to work, whatever became of it; one that asks first asks still."""
     at = owner.address
     if turn.state.node(at).status is Status.HANDLING:
         turn.emit(ev.NodeFailed(at=at, error=turn.state.node(at).error or ""))
-    if turn.state.node(at).status is Status.FAILED:
+    if turn.state.node(at).status in (Status.FAILED, Status.SUCCEEDED, Status.HANDLED):
         turn.emit(ev.NodeContinued(at=at))
     if turn.state.node(at).status is Status.SKIPPED:
         turn.emit(ev.NodeReopened(at=at))
-    if turn.state.node(at).status in (Status.PENDING, Status.AWAITING, Status.WAITING):
+    status = turn.state.node(at).status
+    is_asked = owner.policy.requires_confirmation and status in (Status.PENDING, Status.AWAITING)
+    if status in (Status.PENDING, Status.AWAITING, Status.WAITING) and not is_asked:
         turn.emit(ev.NodeStarted(at=at, attempt=turn.state.node(at).attempt + 1))
 
 

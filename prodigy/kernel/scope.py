@@ -1,28 +1,40 @@
 """What a name means at a place in the plan, now.
 
-Innermost first, as in a shell: captures, results of steps by id, parameters and variables of the workflow, its
-environment; and the namespaces `shell`, `claude` and `workflow`, which nothing may shadow.
+Innermost first, as in a shell: the item, captures, results of steps by id, parameters and variables of the workflow,
+its environment; and the namespaces `map`, `shell`, `claude` and `workflow`, which nothing may shadow. Inside an item,
+captures, results and last outputs are the item's own where it has them.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+from prodigy.kernel.items import Items, of
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import NodeState, State
+from prodigy.plan.address import item_of, key_of
+from prodigy.plan.nodes import Map
 from prodigy.plan.reference import Lookup, Result, render
 
 _NAMESPACES = frozenset({"shell", "claude", "workflow"})
+_ITEM = ("item", "item_key", "item_index")
 _MISSING = (False, None)
 
 
-def lookup_in(state: State) -> Lookup:
-    """Return the function that yields (is known, value) of a name; a name that has no value yet is unknown."""
+def lookup_in(state: State, at: str) -> Lookup:
+    """Return the function that yields (is known, value) of a name at an address; one without a value is unknown."""
+    item = item_of(at) if state.plan.is_in_item(at) else None
+    scoped = state.scoped.get(item, {}) if item else {}
 
     def lookup(name: str) -> tuple[bool, Any]:
         if name in _NAMESPACES:
-            return True, _namespace(state, name)
-        address = state.addresses.get(name)
-        if name in state.captures:
-            value = state.captures[name]
+            return True, _namespace(state, name, scoped)
+        if name == "map":
+            return True, _map(state)
+        if item is not None and name in _ITEM:
+            return True, _item(state, item, name)
+        address = _address(state, item, name)
+        if name in scoped or name in state.captures:
+            value = scoped[name] if name in scoped else state.captures[name]
             return True, value if address is None else _captured(state, address, value)
         if address is not None:
             return True, result(state.node(address))
@@ -31,6 +43,64 @@ def lookup_in(state: State) -> Lookup:
         return _environment(state, name)
 
     return lookup
+
+
+def _address(state: State, item: str | None, name: str) -> str | None:
+    """Return where the step with this id is: of a template's, the item's own."""
+    address = state.addresses.get(name)
+    if address is None or "[]" not in address:
+        return address
+    return None if item is None else item + address.partition("[]")[2]
+
+
+def _item(state: State, item: str, name: str) -> Any:
+    items, key = state.maps[item.partition("[")[0]], key_of(item)
+    place = items.listed.places[key]
+    return {"item": items.listed.values[place], "item_key": key, "item_index": place}[name]
+
+
+def _map(state: State) -> dict[str, Any]:
+    """The map of the workflow, of which there is one: its counts, results and dead letters."""
+    address, items = next(iter(state.maps.items()), ("", None))
+    if items is None:
+        return {"total": None, "successful": None, "failed": None, "results": None, "dead_letters": None}
+    body = state.plan.nodes[address].body
+    keeps = isinstance(body, Map) and body.keeps_results
+    return {
+        "total": items.total,
+        "successful": items.succeeded,
+        "failed": items.dead + items.failed,
+        "results": results(items) if keeps else None,
+        "dead_letters": dead_letters(items) if keeps else None,
+    }
+
+
+def results(items: Items) -> list[dict[str, Any]]:
+    """Return what became of the items that succeeded, or were skipped by policy, in the list's order."""
+    places = items.listed.places
+    rows = [*of(items, "succeeded"), *of(items, "skipped")]
+    return [
+        {
+            "item": value,
+            "key": key,
+            "status": item.disposition,
+            "output": item.output,
+            "outputs": item.outputs or {},
+            "attempts": item.attempts,
+            "duration": item.duration_s,
+        }
+        for key, value, item in sorted(rows, key=lambda row: places[row[0]])
+    ]
+
+
+def dead_letters(items: Items) -> list[dict[str, Any]]:
+    """Return the items that failed for good, in the list's order."""
+    places = items.listed.places
+    rows = [*of(items, "dead"), *of(items, "failed")]
+    return [
+        {"item": value, "key": key, "error": item.error, "step": item.step, "attempts": item.attempts}
+        for key, value, item in sorted(rows, key=lambda row: places[row[0]])
+    ]
 
 
 def result(node: NodeState) -> Result:
@@ -50,17 +120,17 @@ def result(node: NodeState) -> Result:
 
 
 def _captured(state: State, address: str, value: Any) -> Result:
-    """A step that captures into its own id: alone it is the captured value, and its results stay reachable."""
+    """A step that captures into its own id: alone it is the captured value, its results stay reachable beside that."""
     own = result(state.node(address))
     own["output"] = value
-    return own
+    return Result({**value, **own}) if isinstance(value, Mapping) else own
 
 
-def _namespace(state: State, name: str) -> Any:
+def _namespace(state: State, name: str, scoped: dict[str, Any]) -> Any:
     if name == "workflow":
         run = state.run
         return {"id": run.workflow_id, "name": state.plan.name, "path": run.workflow_path}
-    return {"output": state.outputs.get(name)}
+    return {"output": scoped[name] if name in scoped else state.outputs.get(name)}
 
 
 def _environment(state: State, name: str) -> tuple[bool, Any]:

@@ -72,11 +72,21 @@ class Fork(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, Any] = {}
 
 
+class Requeue(msgspec.Struct, frozen=True, kw_only=True):
+    """Put dead letters of a map back: these keys. `reduces` says whether what follows a completed map runs again."""
+
+    at: str
+    keys: tuple[str, ...]
+    reduces: bool = True
+
+
 class ResumeRequested(_Signal, frozen=True):
     """Go on. `answers` holds the operator's yes or no for each in-flight step that asks; `notes` what was mended."""
 
     number: int
     max_retries: int | None = None
+    max_parallel: int | None = None
+    requeue: Requeue | None = None
     rewind: Rewind | None = None
     fork: Fork | None = None
     answers: dict[str, bool] = {}
@@ -113,6 +123,23 @@ class TimerFired(_Signal, frozen=True):
     attempt: int
 
 
+class Listed(_Signal, frozen=True):
+    """A map's items were read, or could not be: `error` says why. `items[i]` has the key `keys[i]`."""
+
+    at: str
+    keys: tuple[str, ...] = ()
+    items: tuple[Any, ...] = ()
+    error: str | None = None
+
+
+class PurgeRequested(_Signal, frozen=True):
+    """Give these dead letters of a map up for good; `by` says who."""
+
+    at: str
+    keys: tuple[str, ...]
+    by: str
+
+
 class LimitFired(_Signal, frozen=True):
     """The time that this attempt of a sequence may take is over."""
 
@@ -134,4 +161,14 @@ class StopRequested(_Signal, frozen=True):
     by: str
 
 
-Signal = CookRequested | ResumeRequested | Exited | TimerFired | LimitFired | Answered | StopRequested
+Signal = (
+    CookRequested
+    | ResumeRequested
+    | PurgeRequested
+    | Exited
+    | Listed
+    | TimerFired
+    | LimitFired
+    | Answered
+    | StopRequested
+)

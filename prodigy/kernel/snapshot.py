@@ -4,13 +4,33 @@ What the plan or the log's position already say is not repeated: the plan, the s
 kept beside a snapshot, by the checkpoint document or by the event that restores a run.
 """
 
+from collections import Counter
+from collections.abc import Container
 from typing import Any
 
 import immutables
 import msgspec
 
+from prodigy.kernel.items import Item, ItemList, Items, item_list
 from prodigy.kernel.state import NodeState, Origin, RunStatus, State
 from prodigy.plan.nodes import Plan
+
+
+class ItemsSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The items of a map. `listed` may be kept elsewhere."""
+
+    listed: ItemList | None
+    cursor: int = 0
+    again: tuple[str, ...] = ()
+    active: tuple[str, ...] = ()
+    settled: dict[str, Item] = {}
+    excused: int = 0
+    streak: int = 0
+    is_open: bool = False
+    is_trying: bool = False
+    unmarked: int = 0
+    since: str = ""
+    settled_before: int = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,10 +52,13 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     failure: str
     stood: str = ""
     expired: tuple[str, ...] = ()
+    maps: dict[str, ItemsSnapshot] = {}
+    scoped: dict[str, dict[str, Any]] = {}
+    max_parallel: int | None = None
 
 
-def snapshot_of(state: State, captures: dict[str, Any]) -> Snapshot:
-    """Return the snapshot of a state, with these of its captures."""
+def snapshot_of(state: State, captures: dict[str, Any], *, elsewhere: Container[str] = ()) -> Snapshot:
+    """Return the snapshot of a state, with these of its captures; of maps `elsewhere` the list of items is left out."""
     return Snapshot(
         origin=state.run,
         number=state.number,
@@ -53,6 +76,9 @@ def snapshot_of(state: State, captures: dict[str, Any]) -> Snapshot:
         failure=state.failure,
         stood=state.stood,
         expired=tuple(sorted(state.expired)),
+        maps={at: _items_of(items, has_list=at not in elsewhere) for at, items in state.maps.items()},
+        scoped=dict(state.scoped.items()),
+        max_parallel=state.max_parallel,
     )
 
 
@@ -80,4 +106,48 @@ def restored(snapshot: Snapshot, plan: Plan, *, seq: int, generation: int, versi
         failure=snapshot.failure,
         stood=snapshot.stood,
         expired=frozenset(snapshot.expired),
+        maps=immutables.Map({at: _items(items) for at, items in snapshot.maps.items()}),
+        scoped=immutables.Map(snapshot.scoped),
+        max_parallel=snapshot.max_parallel,
+    )
+
+
+def _items_of(items: Items, *, has_list: bool) -> ItemsSnapshot:
+    return ItemsSnapshot(
+        listed=items.listed if has_list else None,
+        cursor=items.cursor,
+        again=items.again,
+        active=tuple(sorted(items.active)),
+        settled=dict(items.settled.items()),
+        excused=items.excused,
+        streak=items.streak,
+        is_open=items.is_open,
+        is_trying=items.is_trying,
+        unmarked=items.unmarked,
+        since=items.since,
+        settled_before=items.settled_before,
+    )
+
+
+def _items(snapshot: ItemsSnapshot) -> Items:
+    """Return the items that a snapshot is of; its list must have been put back."""
+    assert snapshot.listed is not None, "the caller puts the list back"
+    counts = Counter(item.disposition for item in snapshot.settled.values())
+    return Items(
+        listed=item_list(snapshot.listed.keys, snapshot.listed.values),
+        cursor=snapshot.cursor,
+        again=snapshot.again,
+        active=immutables.Map(dict.fromkeys(snapshot.active, True)),
+        settled=immutables.Map(snapshot.settled),
+        succeeded=counts["succeeded"],
+        skipped=counts["skipped"],
+        dead=counts["dead"],
+        failed=counts["failed"],
+        excused=snapshot.excused,
+        streak=snapshot.streak,
+        is_open=snapshot.is_open,
+        is_trying=snapshot.is_trying,
+        unmarked=snapshot.unmarked,
+        since=snapshot.since,
+        settled_before=snapshot.settled_before,
     )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import immutables
 import msgspec
 
+from prodigy.kernel.items import Items
 from prodigy.kernel.lifecycle import SETTLED, Status
 from prodigy.plan.nodes import ROOT, Plan
 
@@ -20,7 +21,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
 
     `first` is the attempt with which the present budget began, `repairs` the tries after handlers in it. The rest is
     the result of the last attempt, `delay_s` and `due` a wait that is on, `left_s` what a sequence's timeout had left
-    at `limit_since`, `version` the checkpoint that its settling made, `reason` why it was skipped.
+    and `spent_s` what of it was used at `limit_since`, `version` the checkpoint that its settling made, `reason` why it
+    was skipped.
     """
 
     status: Status = Status.PENDING
@@ -39,6 +41,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     delay_s: float = 0.0
     due: str = ""
     left_s: float = 0.0
+    spent_s: float = 0.0
     limit_since: str = ""
     version: int = 0
     reason: str = ""
@@ -68,7 +71,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     `stood` is when the run came to rest before the last resume, `version` the last checkpoint's. `in_flight` maps the
     address of each running command to its epoch, `expired` names sequences that reached their timeout and still have
-    something in flight. `addresses` maps each id to its address, `captures` each captured name to its value,
+    something in flight. `maps` has the items of each map that has listed them, `scoped` what is captured within each
+    item at work. `addresses` maps each id to its address, `captures` each captured name to its value,
     `outputs` each kind of command to its last output. `cost_usd` adds up what is known; `costs_unknown` counts the
     claude attempts of which nothing is.
     """
@@ -88,6 +92,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     nodes: immutables.Map[str, NodeState] = immutables.Map()
     in_flight: immutables.Map[str, int] = immutables.Map()
     expired: frozenset[str] = frozenset()
+    maps: immutables.Map[str, Items] = immutables.Map()
+    scoped: immutables.Map[str, dict[str, Any]] = immutables.Map()
+    max_parallel: int | None = None
     captures: immutables.Map[str, Any] = immutables.Map()
     outputs: immutables.Map[str, str] = immutables.Map()
     cost_usd: float = 0.0

@@ -19,7 +19,8 @@ import msgspec
 
 from prodigy.errors import Problem
 from prodigy.plan import address, expression, shell
-from prodigy.plan.declared import NAMESPACES, Declared, declare, every_step
+from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body, map_definition
+from prodigy.plan.declared import NAMESPACES, OF_ITEMS, OF_MAP, Declared, declare, every_step
 from prodigy.plan.document import examine
 from prodigy.plan.nodes import (
     ROOT,
@@ -28,6 +29,7 @@ from prodigy.plan.nodes import (
     Claude,
     Command,
     Handlers,
+    Map,
     Node,
     OnInterrupt,
     Plan,
@@ -51,12 +53,19 @@ from prodigy.plan.reference import (
 from prodigy.plan.source import Fields, Scalar, Source
 from prodigy.plan.written import (
     Document,
+    ErrorPolicyAsWritten,
     HandlersAsWritten,
+    MapAsWritten,
     RetryAsWritten,
     StageAsWritten,
     Step,
+    choice_of,
+    integer_of,
     is_template,
+    is_true,
     seconds_of,
+    seconds_or,
+    text_of,
 )
 
 GRACE_S = 5.0
@@ -65,6 +74,7 @@ MAX_DELAY_S = 30.0
 DEFINITION_CHARS = 16
 STEPS_MAX = 10_000
 LATER_NAMES_MAX = 20
+_BACKWARD = "a reference looks back, never ahead"
 RESULTS = (
     "output",
     "output_file",
@@ -145,6 +155,8 @@ class _Compilation:
         self.recent: dict[str, list[str]] = {"shell": [], "claude": []}
         self.owners: list[str] = []
         self.is_sure = True  # the steps of a stage with a condition may not run
+        self.is_in_template = False
+        self.keeps_results = False
         self.addresses: dict[str, str] = {}
         self.known: Names = frozenset(declared.variables)
         self.env = self._environment(document.env)
@@ -153,6 +165,9 @@ class _Compilation:
         self.known |= frozenset(NAMESPACES)
 
     def compile_root(self) -> None:
+        if self.document.map is not None:
+            self._mapreduce(self.document.map)
+            return
         if not self.document.stages:
             self._sequence(self.document.commands, at=ROOT, parent="")
             return
@@ -169,7 +184,7 @@ class _Compilation:
             nodes={at: replace(n, keeps_output=True) if at in self.kept else n for at, n in self.nodes.items()},
             variables=self.declared.variables,
             env=self.env,
-            grace_s=_seconds(grace, GRACE_S),
+            grace_s=seconds_or(grace, GRACE_S),
             digest=digest,
         )
 
@@ -177,7 +192,7 @@ class _Compilation:
 
     def _sequence(self, steps: tuple[Step, ...], *, at: str, parent: str) -> None:
         prefix = None if at == ROOT else at
-        children = [address.of_step(_text(step.id), index, parent=prefix) for index, step in enumerate(steps)]
+        children = [address.of_step(text_of(step.id), index, parent=prefix) for index, step in enumerate(steps)]
         self.nodes[at] = Node(address=at, body=Sequence(), parent=parent)
         answers: dict[str, list[str]] = {}
         siblings: dict[str, str] = {}
@@ -202,18 +217,82 @@ class _Compilation:
             retry=self._retry(stage.retry),
             timeout=self._timeout(stage.timeout),
             on_failure=self._handlers(stage.on_failure, at),
-            checkpoint=_is_true(stage.checkpoint),
-            requires_confirmation=_is_true(stage.requires_confirmation),
+            checkpoint=is_true(stage.checkpoint),
+            requires_confirmation=is_true(stage.requires_confirmation),
         )
         outer, self.is_sure = self.env, when is None
         self.env = {**outer, **self._environment(stage.env)}
         self._sequence(stage.commands, at=at, parent=ROOT)
         self.nodes[at] = msgspec.structs.replace(self.nodes[at], index=index, name=at, line=stage.line, policy=policy)
-        if stage.on_failure is not None:
-            self.owners.append(at)
-            self._sequence(stage.on_failure.commands, at=address.of_handlers(at), parent=at)
-            self.owners.pop()
+        self._handler_steps(stage.on_failure, at)
         self.env, self.is_sure = outer, True
+
+    def _mapreduce(self, written: MapAsWritten) -> None:
+        """Make the nodes of setup, map and reduce: stages, and between them the map."""
+        setup, reduce = self.document.setup, self.document.reduce
+        parts = [*(["setup"] if setup else []), MAP, *(["reduce"] if reduce else [])]
+        self.nodes[ROOT] = Node(address=ROOT, body=Sequence(children=tuple(parts)))
+        if setup is not None:
+            self._stage(setup, 0)
+        self._map(written, parts.index(MAP))
+        if reduce is not None:
+            self._stage(reduce, parts.index(MAP) + 1)
+        if self.keeps_results:
+            node = self.nodes[MAP]
+            assert isinstance(node.body, Map), "it was made so"
+            body = msgspec.structs.replace(node.body, keeps_results=True)
+            self.nodes[MAP] = msgspec.structs.replace(node, body=body)
+            template = self.nodes[TEMPLATE].body
+            self.kept.update(template.children if isinstance(template, Sequence) else ())
+
+    def _map(self, written: MapAsWritten, index: int) -> None:
+        when = self._parsed(written.when, expression.parse, self.known, expression.references) if written.when else None
+        body = map_body(written, read=self._parsed, names=self.known)
+        self.nodes[MAP] = Node(
+            address=MAP,
+            body=body,
+            parent=ROOT,
+            index=index,
+            line=written.line,
+            policy=Policy(
+                when=when,
+                retry=self._retry(written.retry),
+                timeout=self._timeout(written.timeout),
+                on_failure=self._handlers(written.on_failure, MAP),
+                checkpoint=is_true(written.checkpoint),
+            ),
+            definition=map_definition(body),
+        )
+        self._template_of(written)
+        self.known |= {"map"}
+        self._handler_steps(written.on_failure, MAP)
+
+    def _template_of(self, written: MapAsWritten) -> None:
+        """Make the nodes that run for each item; what they make known is known inside only."""
+        outside, recent = self.known, {kind: list(steps) for kind, steps in self.recent.items()}
+        self.known |= frozenset(OF_ITEMS)
+        self.is_in_template = True
+        policy = Policy(timeout=self._timeout(written.agent_timeout), retry=self._item_retry(written.error_policy))
+        self._sequence(written.agent_template, at=TEMPLATE, parent=MAP)
+        self.nodes[TEMPLATE] = msgspec.structs.replace(self.nodes[TEMPLATE], line=written.line, policy=policy)
+        self.is_in_template = False
+        self.known, self.recent = outside, recent
+
+    def _item_retry(self, written: ErrorPolicyAsWritten | None) -> Retry | None:
+        if written is None:
+            return None
+        if written.on_item_failure is None or written.on_item_failure.text != "retry":
+            if written.max_retries is not None:
+                message = "'max_retries' needs on_item_failure: retry"
+                self.source.report(written.max_retries, message, hint="or give the steps a retry of their own")
+            return None
+        return self._retry(written.max_retries) or Retry(attempts=ITEM_RETRIES + 1)
+
+    def _handler_steps(self, written: HandlersAsWritten | None, at: str) -> None:
+        if written is not None:
+            self.owners.append(at)
+            self._sequence(written.commands, at=address.of_handlers(at), parent=at)
+            self.owners.pop()
 
     def _step(self, step: Step, *, at: str, parent: str, index: int) -> expression.Expression | None:
         """Make the nodes of a step and its handlers; return its condition."""
@@ -225,17 +304,14 @@ class _Compilation:
             body=Run(command=command),
             parent=parent,
             index=index,
-            id=_text(step.id),
-            name=_text(step.name),
+            id=text_of(step.id),
+            name=text_of(step.name),
             line=step.line,
             policy=policy,
             definition=_definition(command, policy),
         )
         self._remember(step, at)
-        if step.on_failure is not None:
-            self.owners.append(at)
-            self._sequence(step.on_failure.commands, at=address.of_handlers(at), parent=at)
-            self.owners.pop()
+        self._handler_steps(step.on_failure, at)
         if step.capture_output is not None:
             self.known |= {step.capture_output.text}
         return when
@@ -257,7 +333,7 @@ class _Compilation:
             if step.interpreter is not None:
                 self.source.report(step.interpreter, "'interpreter' is for shell steps")
             return Claude(text=text, prompt=self._template(step.command), env=env, working_dir=working_dir)
-        interpreter = _text(step.interpreter or self.document.interpreter) or "sh"
+        interpreter = text_of(step.interpreter or self.document.interpreter) or "sh"
         script = self._script(step, interpreter)
         return Shell(text=text, script=script, interpreter=interpreter, env=env, working_dir=working_dir)
 
@@ -282,11 +358,10 @@ class _Compilation:
         return self.known & (steps | self.declared.variables.keys())
 
     def _policy(self, step: Step, at: str, when: expression.Expression | None) -> Policy:
-        if step.checkpoint is not None and self.owners:
-            self.source.report(step.checkpoint, "'checkpoint' cannot stand inside on_failure", hint="remove it")
-        if step.requires_confirmation is not None and self.owners:
-            message = "'requires_confirmation' cannot stand inside on_failure"
-            self.source.report(step.requires_confirmation, message, hint="remove it")
+        place = "on_failure" if self.owners else "agent_template" if self.is_in_template else ""
+        for name in ("checkpoint", "requires_confirmation") if place else ():
+            if (written := getattr(step, name)) is not None:
+                self.source.report(written, f"{name!r} cannot stand inside {place}", hint="remove it")
         if step.capture_format is not None and step.capture_output is None:
             self.source.report(step.capture_format, "'capture_format' needs capture_output", hint="add a name")
         return Policy(
@@ -294,32 +369,32 @@ class _Compilation:
             retry=self._retry(step.retry),
             timeout=self._timeout(step.timeout),
             on_failure=self._handlers(step.on_failure, at),
-            allow_failure=_is_true(step.allow_failure),
-            checkpoint=_is_true(step.checkpoint),
-            requires_confirmation=_is_true(step.requires_confirmation),
-            on_interrupt=_choice(step.on_interrupt, OnInterrupt, "rerun"),
-            capture=_text(step.capture_output),
-            capture_format=_choice(step.capture_format, CaptureFormat, "text"),
+            allow_failure=is_true(step.allow_failure),
+            checkpoint=is_true(step.checkpoint),
+            requires_confirmation=is_true(step.requires_confirmation),
+            on_interrupt=choice_of(step.on_interrupt, OnInterrupt, "rerun"),
+            capture=text_of(step.capture_output),
+            capture_format=choice_of(step.capture_format, CaptureFormat, "text"),
         )
 
     def _retry(self, written: Scalar | RetryAsWritten | None) -> Retry | None:
         if written is None:
             return None
         if isinstance(written, Scalar):
-            attempts = self._template(written) if is_template(written) else _integer(written, 0) + 1
+            attempts = self._template(written) if is_template(written) else integer_of(written, 0) + 1
             return Retry(attempts=attempts, is_further=is_template(written))
-        initial_delay_s = _seconds(written.initial_delay, INITIAL_DELAY_S)
+        initial_delay_s = seconds_or(written.initial_delay, INITIAL_DELAY_S)
         return Retry(
             attempts=self._count(written.attempts),
-            backoff=_choice(written.backoff, Backoff, "exponential"),
+            backoff=choice_of(written.backoff, Backoff, "exponential"),
             initial_delay_s=initial_delay_s,
-            max_delay_s=_seconds(written.max_delay, max(MAX_DELAY_S, initial_delay_s)),
-            jitter=_is_true(written.jitter),
+            max_delay_s=seconds_or(written.max_delay, max(MAX_DELAY_S, initial_delay_s)),
+            jitter=is_true(written.jitter),
             retry_on=tuple(reason.value for reason in written.retry_on if isinstance(reason.value, int | str)),
         )
 
     def _count(self, written: Scalar | None) -> int | Template:
-        return self._template(written) if written and is_template(written) else _integer(written, 1)
+        return self._template(written) if written and is_template(written) else integer_of(written, 1)
 
     def _timeout(self, written: Scalar | None) -> float | Template | None:
         if written is None:
@@ -329,11 +404,11 @@ class _Compilation:
     def _handlers(self, written: HandlersAsWritten | None, at: str) -> Handlers | None:
         if written is None:
             return None
-        repairs = _integer(written.max_attempts, 1 if _is_true(written.retry_original) else 0)
+        repairs = integer_of(written.max_attempts, 1 if is_true(written.retry_original) else 0)
         if written.retry_original and written.max_attempts and not written.retry_original.value:
             message = "'max_attempts' tries the step again, and retry_original: false forbids it"
             self.source.report(written.max_attempts, message, hint="remove one of them")
-        fail_workflow = _is_true(written.fail_workflow)
+        fail_workflow = is_true(written.fail_workflow)
         return Handlers(address=address.of_handlers(at), repairs=repairs, fail_workflow=fail_workflow)
 
     # References -------------------------------------------------------------------------------------------
@@ -367,17 +442,29 @@ class _Compilation:
 
     def _refuse(self, scalar: Scalar, error: Syntax) -> None:
         name = NAME.match(scalar.text, error.offset + 2)
-        if name is None or not self._report_later(scalar, error.offset, name.group()):
+        if name is None or not self._report_elsewhere(scalar, error.offset, name.group()):
             self.source.report_inside(scalar, error.offset, error.message, hint=error.hint)
 
-    def _report_later(self, scalar: Scalar, offset: int, name: str) -> bool:
-        """Note a reference to what a step gives that has not run at this place; return whether it is one."""
+    def _report_elsewhere(self, scalar: Scalar, offset: int, name: str) -> bool:
+        """Note a reference to a name that is known, but not at this place; return whether it is one."""
+        message, hint = ("", "") if name in self.known else self._elsewhere(name)
+        if message:
+            self.source.report_inside(scalar, offset, message, hint=hint)
+        return bool(message)
+
+    def _elsewhere(self, name: str) -> tuple[str, str]:
+        """Return where a name that is unknown here is known, and what to do, or nothing."""
         place = self.declared.where(name)
-        if place is None or name in self.known:
-            return False
-        message = f"{name!r} comes later: the step on line {place.line} gives it"
-        self.source.report_inside(scalar, offset, message, hint="a reference looks back, never ahead")
-        return True
+        if place is not None and name in self.declared.of_template and not self.is_in_template:
+            return f"{name!r} is inside the map: the step on line {place.line} gives it", "use ${map.results}"
+        if place is not None:
+            return f"{name!r} comes later: the step on line {place.line} gives it", _BACKWARD
+        if self.document.map is not None and name in OF_ITEMS:
+            inside = "agent_template, filter and item_key" if name == "item" else "agent_template"
+            return f"{name!r} is known for each item only: in {inside}", "use ${map.results} in reduce"
+        if self.document.map is not None and name == MAP:
+            return "'map' is known when the map is done: in reduce, and in on_failure of the map", _BACKWARD
+        return "", ""
 
     def _check_later(
         self, scalar: Scalar, parse: Callable[[str, Names], shell.Script], names: Names, environment: Names
@@ -396,17 +483,19 @@ class _Compilation:
             except Syntax:
                 continue
             if any(reference.path[0] == name for reference in shell.references(script)):
-                self._report_later(scalar, plain[name], name)
+                self._report_elsewhere(scalar, plain[name], name)
                 return
 
     def _refer(self, scalar: Scalar, reference: Reference) -> None:
         """Note a reference: what it needs kept, and whether there is such a result."""
         name, result = str(reference.path[0]), reference.path[1] if len(reference.path) > 1 else None
-        known = NAMESPACES.get(name) or (RESULTS if name in self.addresses else None)
+        known = NAMESPACES.get(name) or (OF_MAP if name == MAP else RESULTS if name in self.addresses else None)
         if known is not None and result not in known and (result is not None or name in NAMESPACES):
             hint = suggestion(str(result), known, form=f"${{{{{name}.{{}}}}}}") or f"known: {', '.join(known)}"
             offset = max(scalar.text.find(reference.text), 0)
             self.source.report_inside(scalar, offset, f"{reference.text} names no result of {name!r}", hint=hint)
+        if name == MAP and result in (None, "results", "dead_letters"):
+            self.keeps_results = True
         if name in self.addresses and result in (None, "output", "stderr"):
             self.kept.add(self.addresses[name])
         if name in self.recent and result == "output":
@@ -426,24 +515,3 @@ def _definition(command: Command, policy: Policy) -> str:
     env = sorted(command.env.items())
     what = (text, env, command.working_dir, policy.capture, policy.capture_format)
     return sha256(msgspec.json.encode(what)).hexdigest()[:DEFINITION_CHARS]
-
-
-def _text(scalar: Scalar | None) -> str | None:
-    return scalar.text.strip() if scalar else None
-
-
-def _is_true(scalar: Scalar | None) -> bool:
-    return scalar is not None and scalar.value is True
-
-
-def _integer(scalar: Scalar | None, default: int) -> int:
-    return scalar.value if scalar is not None and isinstance(scalar.value, int) else default
-
-
-def _seconds(scalar: Scalar | None, default_s: float) -> float:
-    amount_s = seconds_of(scalar) if scalar else None
-    return default_s if amount_s is None else amount_s
-
-
-def _choice(scalar: Scalar | None, choices: Any, default: str) -> Any:
-    return msgspec.convert(scalar.text if scalar else default, choices)

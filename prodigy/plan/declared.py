@@ -13,7 +13,7 @@ import msgspec
 from prodigy.errors import UsageProblem
 from prodigy.plan.reference import NAME
 from prodigy.plan.source import Fields, Scalar, Source, excerpt, plain
-from prodigy.plan.written import Document, Step
+from prodigy.plan.written import Document, HandlersAsWritten, StageAsWritten, Step
 
 RESERVED = frozenset({"item", "item_key", "item_index", "map", "shell", "claude", "workflow"})
 NAMESPACES: dict[str, tuple[str, ...]] = {
@@ -21,6 +21,9 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
     "claude": ("output",),
     "workflow": ("id", "name", "path"),
 }
+OF_ITEMS = ("item", "item_key", "item_index")
+OF_MAP = ("total", "successful", "failed", "results", "dead_letters")
+PARTS_OF_MAPREDUCE = ("setup", "map", "reduce")
 ENVIRONMENT_OF_ATTEMPTS = frozenset(
     f"PRODIGY_{name}" for name in ("RUN_ID", "RUN_DIR", "OWNER", "STEP", "ATTEMPT", "EPOCH", "ITEM_KEY")
 )
@@ -30,12 +33,16 @@ _NAME_HINT = "letters, digits, _ and -, at most 100, not beginning with a digit 
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
-    """Every name of a workflow: `variables` with their values, ids and captures with their places."""
+    """Every name of a workflow: `variables` with their values, ids and captures with their places.
+
+    `of_template` are the ids and captures that only the steps of a map's template give.
+    """
 
     variables: dict[str, Any]
     environment: frozenset[str]
     ids: dict[str, Scalar]
     captures: dict[str, Scalar]
+    of_template: frozenset[str] = frozenset()
 
     def where(self, name: str) -> Scalar | None:
         """Return the place of the step that makes `name` known, or None when no step does."""
@@ -52,7 +59,9 @@ def declare(source: Source, document: Document, parameters: Mapping[str, Any]) -
     variables = _variables(source, document.variables)
     ids, captures = _of_steps(source, document, frozenset(variables))
     _check_stages(source, document, variables.keys() | ids.keys() | captures.keys())
-    of_stages = (stage.env for stage in document.stages)
+    if document.mode is not None:
+        _check_parts(source, [*(document.variables.entries if document.variables else ())], ids, captures)
+    of_stages = (group.env for group in _groups(document))
     for fields in (document.env, *of_stages, *(step.env for step in every_step(document))):
         _check_environment(source, fields)
     return Declared(
@@ -60,16 +69,47 @@ def declare(source: Source, document: Document, parameters: Mapping[str, Any]) -
         environment=frozenset(name.text for name, _ in (document.env.entries if document.env else ())),
         ids=ids,
         captures=captures,
+        of_template=_of_template(document),
     )
 
 
 def every_step(document: Document) -> Iterator[Step]:
     """Yield all steps of a workflow, handlers among them, in document order."""
     yield from _with_handlers(document.commands)
-    for stage in document.stages:
-        yield from _with_handlers(stage.commands)
-        if stage.on_failure is not None:
-            yield from _with_handlers(stage.on_failure.commands)
+    for group in (*document.stages, document.setup):
+        yield from _of_group(group)
+    if document.map is not None:
+        yield from _with_handlers(document.map.agent_template)
+        yield from _of_handlers(document.map.on_failure)
+    yield from _of_group(document.reduce)
+
+
+def _groups(document: Document) -> Iterator[StageAsWritten]:
+    yield from (group for group in (*document.stages, document.setup, document.reduce) if group is not None)
+
+
+def _of_group(group: StageAsWritten | None) -> Iterator[Step]:
+    if group is not None:
+        yield from _with_handlers(group.commands)
+        yield from _of_handlers(group.on_failure)
+
+
+def _of_handlers(handlers: HandlersAsWritten | None) -> Iterator[Step]:
+    yield from _with_handlers(handlers.commands if handlers else ())
+
+
+def _of_template(document: Document) -> frozenset[str]:
+    """Return the names that the steps of the template give and no other step does."""
+    inside = [*_with_handlers(document.map.agent_template)] if document.map else []
+    places = {id(step) for step in inside}
+    outside = [step for step in every_step(document) if id(step) not in places] if inside else []
+    return frozenset(_given(inside)) - frozenset(_given(outside))
+
+
+def _given(steps: list[Step]) -> Iterator[str]:
+    """Yield the names that steps make known: their ids and captures."""
+    for step in steps:
+        yield from (name.text for name in (step.id, step.capture_output) if name is not None)
 
 
 def _with_handlers(steps: tuple[Step, ...]) -> Iterator[Step]:
@@ -121,6 +161,15 @@ def _check_capture(source: Source, step: Step, name: Scalar, ids: Mapping[str, S
     if other is not None and other is not step.id:
         hint = f"that step is on line {other.line}"
         source.report(name, f"{name.text!r} is the id of another step", hint=hint)
+
+
+def _check_parts(
+    source: Source, variables: list[tuple[Scalar, Any]], ids: Mapping[str, Scalar], captures: Mapping[str, Scalar]
+) -> None:
+    """The parts of a mapreduce workflow are stages, so their names are no values' names."""
+    for name in (*(name for name, _ in variables), *ids.values(), *captures.values()):
+        if name.text in PARTS_OF_MAPREDUCE and name.text not in RESERVED:
+            source.report(name, f"{name.text!r} is a part of the workflow already", hint="choose another name")
 
 
 def _check_stages(source: Source, document: Document, taken: Set[str]) -> None:

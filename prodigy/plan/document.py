@@ -16,12 +16,14 @@ from typing import Any
 import msgspec
 import yaml
 
+from prodigy.plan.reading import EXAMPLE, as_document
 from prodigy.plan.source import LINE_BREAK, UNPRINTABLE, Fields, Listing, Scalar, Source, Value, excerpt, plain
-from prodigy.plan.written import EXAMPLE, Document, as_document
+from prodigy.plan.written import Document
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 VALUES_MAX = 100_000
 DEPTH_MAX = 50
+LINES_ABOVE_MAX = 100
 BYTE_ORDER_MARK = "\ufeff"
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -31,6 +33,8 @@ _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})|0o[0-7]{1,20}|0x[0-9a-fA-F]{
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?=[eE])))(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _SPECIAL = frozenset("~nNtTfF.-+0123456789") | {""}
+_BEGINNING = re.compile(r"(?P<indent> *)(?P<dash>- +)?(?P<key>[A-Za-z_][\w-]*)(?P<colon>:)(?: |$)")
+_GLUED_DASH = re.compile(r" *-(?P<word>[A-Za-z_][\w-]*:)(?: |$)")
 _TAG = "tag:yaml.org,2002:"
 _TAGGED: dict[str, tuple[type, ...]] = {
     "str": (str,), "int": (int,), "float": (int, float), "bool": (bool,), "null": (type(None),),
@@ -69,16 +73,32 @@ def read_mapping(data: bytes, *, file: str) -> dict[str, Any]:
     Raises:
         WorkflowProblem: it cannot be read, or is no mapping.
     """
-    source = Source(_decoded_leniently(data), file=file)
-    found: Value | None = None
-    with suppress(_Unreadable):
-        _check_bytes(source, data)
-        found = _compose(source)
+    source, found = _read(data, file)
     if found is not None and not isinstance(found, Fields):
         source.report(found, "this is no mapping of names to values", hint="for example  batch_size: 500")
     source.raise_problems()
     assert isinstance(found, Fields), "anything else was reported"
     return {name.text: plain(value) for name, value in found.entries}
+
+
+def read_data(data: bytes, *, file: str) -> Any:
+    """Return the plain data that a YAML file holds, such as items; it has the limits of a workflow file.
+
+    Raises:
+        WorkflowProblem: it cannot be read.
+    """
+    source, found = _read(data, file)
+    source.raise_problems()
+    assert found is not None, "a file without mistakes has a value"
+    return plain(found)
+
+
+def _read(data: bytes, file: str) -> tuple[Source, Value | None]:
+    source = Source(_decoded_leniently(data), file=file)
+    with suppress(_Unreadable):
+        _check_bytes(source, data)
+        return source, _compose(source)
+    return source, None
 
 
 # Bytes to text ----------------------------------------------------------------------------------------------
@@ -300,12 +320,36 @@ def _report_broken(source: Source, error: yaml.YAMLError) -> None:
     """Note what the YAML parser says, in its words, with a hint for what is usually meant."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     message = str(getattr(error, "problem", None) or error)
+    if "end of stream" in message:
+        mark = getattr(error, "context_mark", None) or mark  # where the quote opens, not where the file ends
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     if source.character(line, column) == "\t":
         source.report_at(line, column, "a tab cannot indent", hint="use spaces")
-        return
-    hint = next((mend for words, mend in _BROKEN_MENDS.items() if words in message), None)
-    source.report_at(line, column, f"this is not YAML: {message}", hint=hint)
+    elif misplaced := _misplaced(source, line, column):
+        source.report_at(line, *misplaced)
+    else:
+        hint = next((mend for words, mend in _BROKEN_MENDS.items() if words in message), None)
+        source.report_at(line, column, f"this is not YAML: {message}", hint=hint)
+
+
+def _misplaced(source: Source, line: int, column: int) -> tuple[int, str] | None:
+    """Return where a key or list entry begins otherwise than the one above it, and what to say of it.
+
+    The parser stops at the beginning of the line, or at the colon where the line seemed to go on with a text.
+    """
+    lines = LINE_BREAK.split(source.text)[max(0, line - LINES_ABOVE_MAX) : line]
+    if lines and (glued := _GLUED_DASH.match(lines[-1])):
+        return glued.start("word"), f"a blank follows the dash of a list: write  - {glued['word']}"
+    here = _BEGINNING.match(lines.pop()) if len(lines) > 1 else None
+    if here is None or column not in (here.end("indent") + 1, here.start("colon") + 1):
+        return None
+    part = "dash" if here["dash"] else "key"
+    above = next((match for match in map(_BEGINNING.match, reversed(lines)) if match and match[part]), None)
+    if above is None or above.start(part) == here.start(part):
+        return None
+    what = "entries of one list" if here["dash"] else f"{here['key']!r} and {above['key']!r} above it"
+    columns = f"{here.start(part) + 1} and {above.start(part) + 1}"
+    return here.start(part) + 1, f"{what} begin in different columns, {columns}: indent them alike"
 
 
 _BROKEN_MENDS = {

@@ -322,14 +322,13 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     **{f"not {word}": _beside_values(compare, expected=False) for word, compare in _COMPARING_WORDS.items()},
 }
 
-
 _SIGN = re.compile(r"&&|\|\||[=!<>]=|[!<>()\[\],]")
 _WORD_END = re.compile(r"(?![\w.])")
 _BARE_WORD = re.compile(r"[^\s()\[\],=!<>&|'\"$]+")
+_TWO_BARE_WORDS = re.compile(r"([A-Za-z_][\w.-]{0,99}) *([=!]=) *([A-Za-z_][\w-]{0,99})(?![\w.])")
 _QUOTED_PIECE = re.compile(r"[^\\'\"$]+|\\(?P<escape>[\\'\"nrt])|\$(?P<dollar>\$\{)|.", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 _INTEGERS = range(-(2**63), 2**64)
-
 _CONSTANTS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
 _CONNECTIVES = {"&&": "and", "||": "or", "and": "and", "or": "or", "not": "not"}
 _KEYWORDS = (*_CONNECTIVES, *_COMPARING_WORDS, *_TESTS, "length")
@@ -437,7 +436,9 @@ def _unexpected(text: str, start: int, names: Names) -> Syntax:
     if found is None or text[start] in _MENDS:
         return Syntax(start, f"unexpected {text[start]!r}", _MENDS.get(text[start]))
     word = _clip(found.group(), SHOWN_CHARS_MAX)
-    hint = f"text needs quotes: '{word}'" + (f"; the value is ${{{word}}}" if word in names else "")
+    hint = f"text needs quotes: '{word}'" + (f"; the value is ${{{word}}}" if word.split(".")[0] in names else "")
+    if compared := _TWO_BARE_WORDS.match(text, start):
+        hint = compared.expand(r"a value has ${…} and text has quotes: ${\1} \2 '\3'")
     is_known = word.lower() in (*_CONSTANTS, *_KEYWORDS)
     meant = f"did you mean {word.lower()}?" if is_known else suggestion(word, _UNLIKE_PLAIN_WORDS, form="{}")
     return Syntax(start, f"{word!r} is a bare word", f"{meant} {hint}" if meant else hint)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from prodigy.plan.address import template_of
 from prodigy.plan.expression import Expression
 from prodigy.plan.reference import Template
 from prodigy.plan.shell import Script
@@ -59,7 +60,65 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     answers: dict[str, tuple[str, ...]] = {}
 
 
-Body = Run | Sequence
+SourceKind = Literal["auto", "file", "glob", "command"]
+OnItemFailure = Literal["dlq", "retry", "skip", "stop"]
+
+
+class SortKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One key of `sort_by`: a path into the item, and where null stands."""
+
+    path: tuple[str | int, ...]
+    is_descending: bool = False
+    has_nulls_first: bool = False
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a map's items come from, and which of them are taken, in which order."""
+
+    kind: SourceKind
+    text: Template
+    json_path: str | None = None
+    filter: Expression | None = None
+    sort_by: tuple[SortKey, ...] = ()
+    distinct: tuple[str | int, ...] | None = None
+    offset: int | Template = 0
+    max_items: int | Template | None = None
+
+
+class Breaker(msgspec.Struct, frozen=True, kw_only=True):
+    """After `failures` failed items in a row nothing begins for `pause_s`; then one item tries the way."""
+
+    failures: int
+    pause_s: float
+
+
+class ErrorPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a failed item means, and when there are too many: `failure_threshold` is a share of the settled items."""
+
+    on_item_failure: OnItemFailure = "dlq"
+    max_failures: int | None = None
+    failure_threshold: float | None = None
+    breaker: Breaker | None = None
+
+
+class Map(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="map", tag_field="body"):
+    """The node at `template`, once for each item, at most `max_parallel` at a time.
+
+    Addresses below it name the item: the template's `map[].lint` is `map[src/a.py].lint` for the item with that key.
+    `keeps_results`: something refers to what the items printed.
+    """
+
+    source: Source
+    template: str
+    max_parallel: int | Template = 10
+    max_processes: int | Template | None = None
+    item_key: Template = ()
+    checkpoint_frequency: int = 100
+    errors: ErrorPolicy = ErrorPolicy()
+    keeps_results: bool = False
+
+
+Body = Run | Sequence | Map
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -129,8 +188,22 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     grace_s: float = 5.0
     digest: str = ""
 
+    def node(self, address: str) -> Node:
+        """Return the node at an address; inside an item of a map it is the template's, with the item's addresses."""
+        found = self.nodes.get(address)
+        return _for_item(self.nodes, address) if found is None else found
+
+    def template(self, address: str) -> Node:
+        """Return the node at an address as the plan has it: of one inside an item, the template's own."""
+        found = self.nodes.get(address)
+        return self.nodes[template_of(address)] if found is None else found
+
+    def is_in_item(self, address: str) -> bool:
+        """Whether the address is inside an item of a map, or is one."""
+        return address not in self.nodes
+
     def walk(self, address: str = ROOT) -> Iterator[Node]:
-        """Yield the node at `address` and all below it in document order, handlers not among them."""
+        """Yield the node at `address` and all below it in document order, handlers and map items not among them."""
         stack = [address]
         while stack:
             node = self.nodes[stack.pop()]
@@ -139,8 +212,29 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 stack.extend(reversed(node.body.children))
 
     def leaves(self) -> list[Node]:
-        """Return the steps in document order, handlers not among them; the order `total_steps` counts."""
-        return [node for node in self.walk() if isinstance(node.body, Run)]
+        """Return the steps in document order, a map as one; the order `total_steps` counts."""
+        return [node for node in self.walk() if not isinstance(node.body, Sequence)]
+
+
+def _for_item(nodes: dict[str, "Node"], address: str) -> "Node":
+    """Return the template's node with the addresses of the item: its own, its parent's, its children's."""
+    node = nodes[template_of(address)]
+    map_address = address[: address.index("[")]
+    item = address[: address.index("]") + 1]
+    cut = len(map_address) + 2  # the template's addresses begin with `map[]`
+
+    def own(template: str) -> str:
+        return item + template[cut:]
+
+    body, policy = node.body, node.policy
+    if isinstance(body, Sequence):
+        answers = {own(child): tuple(map(own, later)) for child, later in body.answers.items()}
+        body = Sequence(children=tuple(map(own, body.children)), answers=answers)
+    if policy.on_failure is not None:
+        handlers = msgspec.structs.replace(policy.on_failure, address=own(policy.on_failure.address))
+        policy = msgspec.structs.replace(policy, on_failure=handlers)
+    parent = map_address if node.parent == map_address else own(node.parent)
+    return msgspec.structs.replace(node, address=address, parent=parent, body=body, policy=policy)
 
 
 def is_below(plan: Plan, address: str, ancestor: str) -> bool:
@@ -148,5 +242,5 @@ def is_below(plan: Plan, address: str, ancestor: str) -> bool:
     while address != ancestor:
         if address == ROOT:
             return False
-        address = plan.nodes[address].parent
+        address = plan.node(address).parent
     return True

@@ -24,7 +24,7 @@ def notices(source: Source, document: Document, declared: Declared, plan: Plan) 
     for node in plan.nodes.values():
         if isinstance(node.body, Sequence):
             found += _tolerated(source, plan, node, nodes)
-        elif step := nodes.get((node.line, node.body.command.text)):
+        elif isinstance(node.body, Run) and (step := nodes.get((node.line, node.body.command.text))):
             found += _in_script(source, declared, node, step)
     return sorted(found, key=lambda problem: (problem.line, problem.column))
 
@@ -40,9 +40,9 @@ def _tolerated(source: Source, plan: Plan, sequence: Node, steps: dict[tuple[int
         if not isinstance(node.body, Run) or node.policy.allow_failure:
             continue
         step = steps[(node.line, node.body.command.text)]
-        by = " or ".join(siblings)
+        by = " or ".join(f"{sibling} (line {plan.nodes[sibling].line})" for sibling in siblings)
         message = f"if {child} fails, the run goes on: the condition of {by} refers to it"
-        hint = f"unless {by} then runs and succeeds, the run fails in the end"
+        hint = "unless such a step then runs and succeeds, the run fails in the end"
         yield source.notice(step.id or step.command, 0, message, hint=hint)
 
 
@@ -60,7 +60,8 @@ def _in_script(source: Source, declared: Declared, node: Node, step: Step) -> It
 def _misleading(source: Source, document: Document, declared: Declared) -> Iterator[Problem]:
     for name in _declared_names(document, declared):
         if name.text in MISLEADING:
-            yield source.notice(name, 0, f"{name.text!r} usually means something else in workflows", hint=None)
+            message = f"{name.text!r} usually means something else in workflows"
+            yield source.notice(name, 0, message, hint=f"a name such as my_{name.text} says that it is yours")
 
 
 def _declared_names(document: Document, declared: Declared) -> Iterator[Scalar]:

@@ -9,7 +9,6 @@ and no deeper than `DEPTH_MAX`.
 """
 
 import csv
-import difflib
 import io
 import json
 import re
@@ -149,6 +148,8 @@ def references(template: Iterable[Piece]) -> Iterator[Reference]:
 
 def suggestion(name: str, known: Names | tuple[str, ...], *, form: str = "${{{}}}") -> str | None:
     """Return the hint that names the nearest of `known`, or None when none is near."""
+    import difflib  # 3 ms, for the hint of an error
+
     near = difflib.get_close_matches(name, sorted(known), n=1)
     return f"did you mean {form.format(near[0])}?" if near else None
 

@@ -14,7 +14,19 @@ import msgspec
 
 from prodigy.plan.reference import suggestion
 
-Where = Literal["workflow", "stage", "step", "retry", "on_failure"]
+Where = Literal[
+    "workflow",
+    "stage",
+    "step",
+    "retry",
+    "on_failure",
+    "phase",
+    "map",
+    "input",
+    "agent_template",
+    "error_policy",
+    "circuit_breaker",
+]
 Shape = Literal[
     "text",
     "prose",
@@ -35,6 +47,15 @@ Shape = Literal[
     "stages",
     "retry",
     "handlers",
+    "phase",
+    "map",
+    "input",
+    "path",
+    "order",
+    "agent_template",
+    "share",
+    "error_policy",
+    "circuit_breaker",
 ]
 
 SHAPES: dict[Shape, str] = {
@@ -57,6 +78,15 @@ SHAPES: dict[Shape, str] = {
     "stages": "a list of stages, each with a name and commands",
     "retry": "a number of further attempts, a ${…}, or a mapping",
     "handlers": "a step, a list of steps, or a mapping with commands",
+    "phase": "a list of steps, or a mapping with commands",
+    "map": "a mapping with input and agent_template",
+    "input": "a file, a glob or a command, or a mapping with file, glob or command",
+    "path": "a path into the item such as a.b[0]",
+    "order": "paths into the item such as a.b DESC NULLS LAST, c",
+    "agent_template": "a list of steps, or a mapping with commands",
+    "share": "a share such as 0.2 or 20%",
+    "error_policy": "a mapping such as {on_item_failure: dlq, max_failures: 10}",
+    "circuit_breaker": "a mapping such as {failure_threshold: 5, timeout: 1m}",
 }
 
 WHERE: dict[Where, str] = {
@@ -65,6 +95,12 @@ WHERE: dict[Where, str] = {
     "step": "a step",
     "retry": "retry",
     "on_failure": "on_failure",
+    "phase": "setup and reduce",
+    "map": "map",
+    "input": "input",
+    "agent_template": "agent_template",
+    "error_policy": "error_policy",
+    "circuit_breaker": "circuit_breaker",
 }
 
 RETRIES_MAX = 1000
@@ -72,6 +108,8 @@ GRACE_S_MAX = 3600
 DELAY_S_MAX = 7 * 86_400
 TIMEOUT_S_MIN = 0.001
 TIMEOUT_S_MAX = 366 * 86_400
+PARALLEL_MAX = 1000
+ITEMS_MAX = 1_000_000
 
 _DURATION = re.compile(
     r"(?:(?P<h>\d{1,9}(?:\.\d{1,9})?)h)?(?:(?P<m>\d{1,9}(?:\.\d{1,9})?)m)?(?:(?P<s>\d{1,9}(?:\.\d{1,9})?)s?)?",
@@ -110,6 +148,40 @@ _stage = partial(Key, where="stage")
 _step = partial(Key, where="step")
 _retry = partial(Key, where="retry")
 _on_failure = partial(Key, where="on_failure")
+_map = partial(Key, where="map")
+_input = partial(Key, where="input")
+_agent_template = partial(Key, where="agent_template")
+_error_policy = partial(Key, where="error_policy")
+_breaker = partial(Key, where="circuit_breaker")
+
+
+def _of_group(where: Where, what: str) -> tuple[Key, ...]:
+    """Return the keys of a named group of steps, its name not among them."""
+    key = partial(Key, where=where)
+    return (
+        key(name="commands", shape="steps", about="Its steps, in order."),
+        key(name="steps", shape="steps", about="The same as commands.", alias_of="commands"),
+        key(name="when", shape="condition", about=f"The {what} is skipped unless this is true."),
+        key(
+            name="retry",
+            shape="retry",
+            about=f"How often the whole {what} is tried again.",
+            minimum=0,
+            maximum=RETRIES_MAX,
+        ),
+        key(
+            name="timeout",
+            shape="duration",
+            about="Longest time it may take, over all resumes.",
+            minimum=TIMEOUT_S_MIN,
+            maximum=TIMEOUT_S_MAX,
+        ),
+        key(name="on_failure", shape="handlers", about="What runs after its last failed attempt."),
+        key(name="checkpoint", shape="boolean", about="Its end is a version with its name."),
+        key(name="requires_confirmation", shape="boolean", about="A person is asked before it begins."),
+        key(name="env", shape="environment", about="Environment of its steps, over the workflow's."),
+    )
+
 
 KEYS: tuple[Key, ...] = (
     _workflow(name="name", shape="text", about="What its runs are called."),
@@ -128,32 +200,13 @@ KEYS: tuple[Key, ...] = (
         maximum=GRACE_S_MAX,
     ),
     _workflow(name="stages", shape="stages", about="Named groups of steps, in order, instead of commands."),
-    _workflow(name="mode", shape="text", about="How it runs.", is_available=False),
-    _workflow(name="setup", shape="steps", about="Steps before a map.", is_available=False),
-    _workflow(name="map", shape="variables", about="Items, and steps for each.", is_available=False),
-    _workflow(name="reduce", shape="steps", about="Steps after a map.", is_available=False),
+    _workflow(name="mode", shape="choice", about="mapreduce: the same steps for many items.", choices=("mapreduce",)),
+    _workflow(name="setup", shape="phase", about="Steps before a map."),
+    _workflow(name="map", shape="map", about="Items, and the steps for each of them."),
+    _workflow(name="reduce", shape="phase", about="Steps after a map."),
     _stage(name="name", shape="word", about="What it is called; --from-checkpoint takes it."),
-    _stage(name="commands", shape="steps", about="Its steps, in order."),
-    _stage(name="steps", shape="steps", about="The same as commands.", alias_of="commands"),
-    _stage(name="when", shape="condition", about="The stage is skipped unless this is true."),
-    _stage(
-        name="retry",
-        shape="retry",
-        about="How often the whole stage is tried again.",
-        minimum=0,
-        maximum=RETRIES_MAX,
-    ),
-    _stage(
-        name="timeout",
-        shape="duration",
-        about="Longest time it may take, over all resumes.",
-        minimum=TIMEOUT_S_MIN,
-        maximum=TIMEOUT_S_MAX,
-    ),
-    _stage(name="on_failure", shape="handlers", about="What runs after its last failed attempt."),
-    _stage(name="checkpoint", shape="boolean", about="Its end is a version with its name."),
-    _stage(name="requires_confirmation", shape="boolean", about="A person is asked before it begins."),
-    _stage(name="env", shape="environment", about="Environment of its steps, over the workflow's."),
+    *_of_group("stage", "stage"),
+    *_of_group("phase", "part"),
     _step(name="shell", shape="command", about="A command for the shell."),
     _step(name="claude", shape="command", about="A prompt for Claude Code."),
     _step(name="name", shape="text", about="What the step is called where people read."),
@@ -211,7 +264,153 @@ KEYS: tuple[Key, ...] = (
     ),
     _on_failure(name="retry_original", shape="boolean", about="The step is tried again after them."),
     _on_failure(name="fail_workflow", shape="boolean", about="The step has failed even so."),
+    _map(name="input", shape="input", about="Where the items come from; they are read once."),
+    _map(name="json_path", shape="path", about="Which values of a JSON or YAML file are the items: $.files[*]."),
+    _map(name="filter", shape="condition", about="Items for which it is true: severity == 'high'."),
+    _map(name="sort_by", shape="order", about="Their order."),
+    _map(name="distinct", shape="path", about="Of items with the same value there, only the first."),
+    _map(name="offset", shape="count", about="How many items are left out first.", minimum=0, maximum=ITEMS_MAX),
+    _map(name="max_items", shape="count", about="How many items at most.", minimum=0, maximum=ITEMS_MAX),
+    _map(name="item_key", shape="template", about="What an item is known by: ${item.id}."),
+    _map(name="agent_template", shape="agent_template", about="The steps for each item."),
+    _map(
+        name="max_parallel",
+        shape="count",
+        about="How many items at once: 10 unless told.",
+        minimum=1,
+        maximum=PARALLEL_MAX,
+    ),
+    _map(
+        name="max_processes",
+        shape="count",
+        about="How many processes at once in the whole run.",
+        minimum=1,
+        maximum=PARALLEL_MAX,
+    ),
+    _map(
+        name="checkpoint_frequency",
+        shape="integer",
+        about="A version every so many items: 100 unless told.",
+        minimum=1,
+        maximum=ITEMS_MAX,
+    ),
+    _map(
+        name="agent_timeout",
+        shape="duration",
+        about="Longest time one item may take.",
+        minimum=TIMEOUT_S_MIN,
+        maximum=TIMEOUT_S_MAX,
+    ),
+    _map(
+        name="timeout",
+        shape="duration",
+        about="Longest time the map may take, over all resumes.",
+        minimum=TIMEOUT_S_MIN,
+        maximum=TIMEOUT_S_MAX,
+    ),
+    _map(name="error_policy", shape="error_policy", about="What a failed item means, and when there are too many."),
+    _map(name="when", shape="condition", about="The map is skipped unless this is true."),
+    _map(
+        name="retry",
+        shape="retry",
+        about="How often the map is tried again, its failed items only.",
+        minimum=0,
+        maximum=RETRIES_MAX,
+    ),
+    _map(name="on_failure", shape="handlers", about="What runs after its last failed attempt."),
+    _map(name="checkpoint", shape="boolean", about="Its end is a version with its name."),
+    _input(name="file", shape="template", about="A file of JSON, JSON Lines, YAML, CSV or text."),
+    _input(name="glob", shape="template", about="A pattern of file names: src/**/*.py."),
+    _input(name="command", shape="template", about="A shell command that prints the items."),
+    _agent_template(name="commands", shape="steps", about="The steps for each item, in order."),
+    _agent_template(name="steps", shape="steps", about="The same as commands.", alias_of="commands"),
+    _error_policy(
+        name="on_item_failure",
+        shape="choice",
+        about="A failed item is a dead letter (dlq), tried again (retry), let go (skip), or ends the map (stop).",
+        choices=("dlq", "retry", "skip", "stop"),
+    ),
+    _error_policy(
+        name="max_retries",
+        shape="count",
+        about="How often on_item_failure: retry tries an item again: 3 unless told.",
+        minimum=0,
+        maximum=RETRIES_MAX,
+    ),
+    _error_policy(
+        name="max_failures",
+        shape="integer",
+        about="After so many failed items no further one begins.",
+        minimum=1,
+        maximum=ITEMS_MAX,
+    ),
+    _error_policy(
+        name="failure_threshold",
+        shape="share",
+        about="When more than this share of the items failed no further one begins.",
+        minimum=0,
+        maximum=1,
+    ),
+    _error_policy(name="circuit_breaker", shape="circuit_breaker", about="A pause after failures in a row."),
+    _breaker(
+        name="failure_threshold",
+        shape="integer",
+        about="After so many failed items in a row nothing begins for a while.",
+        minimum=1,
+        maximum=ITEMS_MAX,
+    ),
+    _breaker(
+        name="failures",
+        shape="integer",
+        about="The same as failure_threshold.",
+        minimum=1,
+        maximum=ITEMS_MAX,
+        alias_of="failure_threshold",
+    ),
+    _breaker(name="timeout", shape="seconds", about="For how long: 60 s unless told.", minimum=0, maximum=DELAY_S_MAX),
+    _breaker(
+        name="pause",
+        shape="seconds",
+        about="The same as timeout.",
+        minimum=0,
+        maximum=DELAY_S_MAX,
+        alias_of="timeout",
+    ),
 )
+
+# What other tools call what is meant. An answer that is no key is said as it stands.
+_ELSEWHERE = {
+    **dict.fromkeys(("command", "cmd", "run", "script", "bash", "sh", "exec", "task"), "shell"),
+    **dict.fromkeys(("prompt", "agent", "llm", "ai", "slash"), "claude"),
+    **dict.fromkeys(("if", "condition", "only_if"), "when"),
+    **dict.fromkeys(("retries", "attempts", "max_retries", "max_attempts"), "retry"),
+    **dict.fromkeys(
+        ("continue_on_error", "continue_on_failure", "ignore_error", "ignore_errors", "ignore_failure", "fail_ok"),
+        "allow_failure",
+    ),
+    **dict.fromkeys(("on_error", "on_fail", "catch", "rescue", "finally"), "on_failure"),
+    **dict.fromkeys(("register", "output", "save", "save_as", "store", "result", "outputs"), "capture_output"),
+    **dict.fromkeys(("environment", "environ"), "env"),
+    **dict.fromkeys(("cwd", "dir", "directory", "workdir", "chdir", "path", "folder"), "working_dir"),
+    **dict.fromkeys(("vars", "params", "parameters", "inputs", "args", "with", "defaults"), "variables"),
+    **dict.fromkeys(("jobs", "tasks", "workflow", "pipeline"), "commands"),
+    **dict.fromkeys(("phases", "groups"), "stages"),
+    **dict.fromkeys(("confirm", "approval", "confirmation", "manual"), "requires_confirmation"),
+    **dict.fromkeys(("title", "label"), "name"),
+    **dict.fromkeys(("delay", "wait", "interval"), "initial_delay"),
+    **dict.fromkeys(("items", "source", "over", "for_each", "foreach"), "input"),
+    **dict.fromkeys(("parallel", "concurrency", "workers", "parallelism", "jobs_max"), "max_parallel"),
+    **dict.fromkeys(("template", "each", "do"), "agent_template"),
+    **dict.fromkeys(("where", "select"), "filter"),
+    **dict.fromkeys(("limit", "first", "head"), "max_items"),
+    **dict.fromkeys(("sort", "order_by", "order"), "sort_by"),
+    **dict.fromkeys(("unique", "dedup", "deduplicate", "unique_by"), "distinct"),
+    "max_time": "timeout",
+    "needs": "steps run in the order in which they stand",
+    "depends_on": "steps run in the order in which they stand",
+    "on": "a workflow begins when it is cooked; there is nothing to put here",
+    "version": "a workflow file has no version; remove the line",
+}
 
 _BY_PLACE = {(key.where, key.name): key for key in KEYS}
 
@@ -230,6 +429,11 @@ def advice(where: Where, name: str) -> str:
     """Return the hint for an unknown key: the nearest one, the place where it belongs, or all there are."""
     if near := suggestion(name, names(where), form="{}"):
         return near
+    meant = _ELSEWHERE.get(name.lower().replace("-", "_"), "")
+    if (key := find(where, meant)) and key.is_available:
+        return f"here it is called {meant}"
+    if " " in meant:
+        return meant
     elsewhere = [WHERE[key.where] for key in KEYS if key.name == name]
     if elsewhere:
         return f"it is a key of {' and of '.join(elsewhere)}"

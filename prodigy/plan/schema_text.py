@@ -13,18 +13,30 @@ _PLACES: dict[str, Where] = {
     "retry": "retry",
     "stages": "stage",
     "on_failure": "on_failure",
+    "setup": "phase",
+    "reduce": "phase",
+    "map": "map",
+    "input": "input",
+    "agent_template": "agent_template",
+    "error_policy": "error_policy",
+    "circuit_breaker": "circuit_breaker",
 }
 _TEMPLATE = {"type": "string", "pattern": r"\$\{"}
 _WORD = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,99}$"}
-_SCALAR = {"type": ["string", "number", "boolean"]}
-_DURATION = {"type": "string", "pattern": r"^([0-9.]+h)?([0-9.]+m)?([0-9.]+s?)?$"}
+_SCALAR = ["string", "number", "boolean"]
+_NOT_BLANK = {"type": "string", "pattern": r"\S"}
+_AMOUNT = r"[0-9]{1,9}(\.[0-9]{1,9})?"
+_DURATION = {"type": "string", "pattern": rf"^(?=[0-9])({_AMOUNT}h)?({_AMOUNT}m)?({_AMOUNT}s?)?$"}
+_PERCENT = {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,6})? ?%$"}
 
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of workflow files."""
     step = _object("step") | {"oneOf": [{"required": ["shell"]}, {"required": ["claude"]}]}
     bodies = [{"required": [name]} for name in ("commands", "steps", "stages")]
-    workflow = _object("workflow") | {"oneOf": bodies}
+    breakers = [{"required": [name]} for name in ("failure_threshold", "failures")]
+    modes = {"mode": ["map"], **{word: ["mode"] for word in ("setup", "map", "reduce")}}
+    workflow = _object("workflow") | {"oneOf": [*bodies, {"required": ["mode", "map"]}], "dependentRequired": modes}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A prodigy workflow",
@@ -36,7 +48,13 @@ def json_schema() -> dict[str, Any]:
             "stage": _object("stage") | {"required": ["name"], "oneOf": bodies[:2]},
             "step": step,
             "retry": _object("retry") | {"required": ["attempts"]},
-            "on_failure": _object("on_failure") | {"anyOf": [{"required": ["commands"]}, {"required": ["steps"]}]},
+            "on_failure": _object("on_failure") | {"oneOf": bodies[:2]},
+            "phase": _object("phase") | {"oneOf": bodies[:2]},
+            "map": _object("map") | {"required": ["input", "agent_template"]},
+            "input": _object("input") | {"minProperties": 1, "maxProperties": 1},
+            "agent_template": _object("agent_template") | {"oneOf": bodies[:2]},
+            "error_policy": _object("error_policy"),
+            "circuit_breaker": _object("circuit_breaker") | {"oneOf": breakers},
         },
     }
 
@@ -48,35 +66,44 @@ def describe(path: str) -> str:
         UsageProblem: there is no such key; the hint names the nearest.
     """
     *above, name = path.replace("[]", "").split(".")
-    place = _PLACES.get(above[-1] if above else "")
-    keys = [key for key in KEYS if key.name == name and (place is None or key.where == place)]
-    if (above and place is None) or not keys:
-        keys = [] if above else [key for key in KEYS if key.name == name]
+    place = _PLACES.get(above[-1]) if above else None
+    is_place = place is not None or not above
+    keys = [key for key in KEYS if is_place and key.name == name and place in (None, key.where)]
     if not keys:
-        known = tuple(dict.fromkeys(key.name for key in KEYS))
-        near = suggestion(name, known, form="`prodigy schema {}`")
+        known = tuple(dict.fromkeys(key.name for key in KEYS if place in (None, key.where)))
+        prefix = "".join(f"{part}." for part in above) if is_place else ""
+        near = suggestion(name, known, form=f"`prodigy schema {prefix}{{}}`")
         raise UsageProblem(f"there is no key {path!r}", hint=near or f"keys: {', '.join(known)}")
     return "\n\n".join(map(_about, keys))
 
 
 def _about(key: Key) -> str:
-    lines = [f"{key.name}: a key of {WHERE[key.where]}", f"  {key.about}", f"  Takes {SHAPES[key.shape]}."]
-    if key.choices:
-        lines.append(f"  One of: {', '.join(key.choices)}.")
-    if key.minimum is not None or key.maximum is not None:
-        lines.append(f"  From {key.minimum:g} to {key.maximum:g}.")
+    takes = f"one of {', '.join(key.choices)}" if key.choices else SHAPES[key.shape]
+    lines = [f"{key.name}: a key of {WHERE[key.where]}", f"  {key.about}", f"  Takes {takes}{_bounds(key)}."]
     if key.alias_of:
         lines.append(f"  Another spelling of {key.alias_of}.")
     if not key.is_available:
         lines.append("  Not available in this version yet.")
-    inner = [other for other in KEYS if other.where == key.name]
-    lines += [f"    {other.name:<15} {other.about}" for other in inner]
+    inside = "phase" if key.shape == "phase" else key.name
+    inner = [other for other in KEYS if other.where == inside]
+    width = max((len(other.name) for other in inner), default=0)
+    lines += [f"    {other.name:<{width}}  {other.about}" for other in inner]
     return "\n".join(lines)
 
 
+def _bounds(key: Key) -> str:
+    if key.minimum is None or key.maximum is None:
+        return ""
+    unit = " seconds" if key.shape in ("duration", "seconds") else ""
+    return f", from {key.minimum:.9g} to {key.maximum:.9g}{unit}"
+
+
 def _object(where: Where) -> dict[str, Any]:
-    properties = {key.name: _property(key) for key in KEYS if key.where == where and key.is_available}
-    return {"type": "object", "additionalProperties": False, "properties": properties}
+    keys = [key for key in KEYS if key.where == where and key.is_available]
+    properties = {key.name: _property(key) for key in keys}
+    both = [{"required": [key.alias_of, key.name]} for key in keys if key.alias_of]
+    one_spelling = {"not": {"anyOf": both}} if both else {}
+    return {"type": "object", "additionalProperties": False, "properties": properties, **one_spelling}
 
 
 def _property(key: Key) -> dict[str, Any]:
@@ -87,8 +114,14 @@ def _shape(key: Key) -> dict[str, Any]:
     bounds = {word: bound for word, bound in (("minimum", key.minimum), ("maximum", key.maximum)) if bound is not None}
     number = {"type": "integer", **bounds}
     match key.shape:
-        case "text" | "prose" | "command" | "condition" | "template":
-            return dict(_SCALAR)
+        case "text":
+            return {"type": _SCALAR, "pattern": r"^(?!.*\$\{).*\S.*$"}
+        case "prose":
+            return {"type": _SCALAR, "pattern": r"^(?![\s\S]*\$\{)[\s\S]*\S"}
+        case "command" | "condition":
+            return {"type": ["string", "boolean"], "pattern": r"\S"}
+        case "template":
+            return {"type": _SCALAR, "pattern": r"\S"}
         case "word":
             return dict(_WORD)
         case "boolean":
@@ -104,15 +137,32 @@ def _shape(key: Key) -> dict[str, Any]:
         case "choice":
             return {"enum": list(key.choices)}
         case "reasons":
-            reason = {"type": ["integer", "string"]}
+            reason = {"anyOf": [{"type": "integer"}, _NOT_BLANK]}
             return {"anyOf": [reason, {"type": "array", "items": reason, "minItems": 1}]}
         case "variables":
             return {"type": "object", "propertyNames": _WORD}
         case "environment":
-            return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
+            return {"type": "object", "additionalProperties": {"type": [*_SCALAR, "null"]}}
         case "steps" | "stages":
             return {"$ref": f"#/$defs/{key.shape}"}
         case "retry":
             return {"anyOf": [number, _TEMPLATE, {"$ref": "#/$defs/retry"}]}
         case "handlers":
             return {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in ("step", "steps", "on_failure")]}
+        case "map" | "error_policy" | "circuit_breaker":
+            return {"$ref": f"#/$defs/{key.shape}"}
+        case "phase" | "agent_template":
+            return {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in ("steps", key.shape)]}
+        case "path":
+            return dict(_NOT_BLANK)
+        case "order":
+            return {"anyOf": [_NOT_BLANK, {"type": "array", "items": _NOT_BLANK, "minItems": 1}]}
+        case "input":
+            return {"anyOf": [_NOT_BLANK, {"$ref": "#/$defs/input"}]}
+        case "share":
+            return {
+                "anyOf": [
+                    {"type": "number", **bounds},
+                    {"type": "string", "pattern": "^[0-9]{1,3}([.][0-9]{1,6})? ?%$"},
+                ]
+            }

@@ -16,7 +16,8 @@ SOURCE_CHARS_MAX = 300
 EXCERPT_CHARS_MAX = 60
 EXACT_CHARS_MAX = 10_000
 
-UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# All but what YAML 1.2 calls printable; said the other way round it takes eight times as long to compile.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _SINGLE_QUOTED = re.compile(r"''|[^']")
 _DOUBLE_QUOTED = re.compile(r"\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\.|[^\\\"]")

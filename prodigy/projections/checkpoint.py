@@ -12,6 +12,7 @@ import immutables
 import msgspec
 
 from prodigy.kernel.decide import headline
+from prodigy.kernel.items import ItemList
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.snapshot import Snapshot, restored, snapshot_of
@@ -54,10 +55,23 @@ class RetryState(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str | None
 
 
+class MapProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a map is: every item is in exactly one of the counts after `total`."""
+
+    total: int
+    succeeded: int
+    skipped: int
+    dead_letters: int
+    failed: int
+    in_flight: int
+    pending: int
+
+
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The document in `checkpoints/<workflow-id>.json`.
 
-    `stored_captures` maps the name of each capture that is too large for it to the digest of its value.
+    `stored_captures` maps the name of each capture that is too large for it to the digest of its value, and
+    `stored_items` each map to that of its list of items.
     """
 
     workflow_id: str
@@ -79,6 +93,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     stored_captures: dict[str, str]
     snapshot: Snapshot
     stage: str | None = None
+    map: MapProgress | None = None
+    stored_items: dict[str, str] = {}
 
 
 def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Checkpoint:
@@ -94,6 +110,9 @@ def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Check
     stage = stage_of(state, current)
     run = state.run
     small, stored = _split(state.captures, keep)
+    lists = {
+        at: digest for at, items in state.maps.items() if (digest := keep(f"items of {at}", items.listed)) is not None
+    }
     return Checkpoint(
         workflow_id=run.workflow_id,
         workflow_path=run.workflow_path,
@@ -104,7 +123,7 @@ def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Check
             total_steps=len(steps),
         ),
         variables=_variables(state, small, stored),
-        completed_steps=[_completed(step) for step in steps if step.is_settled],
+        completed_steps=[_completed(state, step) for step in steps if step.is_settled],
         retry_state=retry_state(state, current.leaf) if current else None,
         schema_version=SCHEMA_VERSION,
         name=state.plan.name,
@@ -117,7 +136,9 @@ def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Check
         failure=state.failure,
         plan_digest=plan_digest,
         stored_captures=stored,
-        snapshot=snapshot_of(state, small),
+        snapshot=snapshot_of(state, small, elsewhere=lists),
+        map=map_progress(state),
+        stored_items=lists,
     )
 
 
@@ -125,8 +146,14 @@ def restore(checkpoint: Checkpoint, plan: Plan, *, get: Get) -> State:
     """Return the state that a checkpoint holds; `get` yields a stored value's JSON by digest."""
     large = {name: msgspec.json.decode(get(digest)) for name, digest in checkpoint.stored_captures.items()}
     captures = checkpoint.snapshot.captures | large
+    maps = {
+        at: msgspec.structs.replace(items, listed=_list(get(checkpoint.stored_items[at])))
+        if items.listed is None
+        else items
+        for at, items in checkpoint.snapshot.maps.items()
+    }
     return restored(
-        msgspec.structs.replace(checkpoint.snapshot, captures=captures),
+        msgspec.structs.replace(checkpoint.snapshot, captures=captures, maps=maps),
         plan,
         seq=checkpoint.last_seq,
         generation=checkpoint.generation,
@@ -134,10 +161,31 @@ def restore(checkpoint: Checkpoint, plan: Plan, *, get: Get) -> State:
     )
 
 
-def _completed(step: Step) -> CompletedStep:
+def _list(data: bytes) -> ItemList:
+    return msgspec.json.decode(data, type=ItemList)
+
+
+def map_progress(state: State) -> MapProgress | None:
+    """Return how far the run's map is, or None where it has none or has not listed its items."""
+    items = next(iter(state.maps.values()), None)
+    if items is None:
+        return None
+    return MapProgress(
+        total=items.total,
+        succeeded=items.succeeded,
+        skipped=items.skipped,
+        dead_letters=items.dead,
+        failed=items.failed,
+        in_flight=len(items.active),
+        pending=items.pending,
+    )
+
+
+def _completed(state: State, step: Step) -> CompletedStep:
+    items = state.maps.get(step.leaf.address)
     return CompletedStep(
         step_index=step.index,
-        command=headline(step.leaf),
+        command=headline(step.leaf) + (f" ({items.total} items)" if items else ""),
         success=step.here.status is Status.SUCCEEDED,
         timestamp=step.here.since,
         address=step.leaf.address,

@@ -5,7 +5,7 @@ import msgspec
 from prodigy.kernel.decide import headline
 from prodigy.kernel.lifecycle import SETTLED, Status
 from prodigy.kernel.state import NodeState, State
-from prodigy.plan.nodes import ROOT, Node, Run
+from prodigy.plan.nodes import ROOT, Node, Sequence
 
 CONFIRMED_STEPS_SHOWN = 10
 
@@ -40,9 +40,9 @@ def steps_of(state: State) -> list[Step]:
     stack: list[tuple[str, NodeState | None]] = [(ROOT, None)]
     while stack:
         address, inherited = stack.pop()
-        node = state.plan.nodes[address]
+        node = state.plan.node(address)
         here = inherited or state.node(address)
-        if isinstance(node.body, Run):
+        if not isinstance(node.body, Sequence):
             found.append(Step(len(found), node, here))
         else:
             below = here if here.status is Status.SKIPPED else None
@@ -60,24 +60,24 @@ def current_step(state: State, steps: list[Step]) -> Step | None:
 
 def stage_of(state: State, current: Step | None) -> Stage | None:
     """Return the stage that a staged run stands in: the current step's, or the last one when all have settled."""
-    root = state.plan.nodes[ROOT]
-    if isinstance(root.body, Run) or (current is None and state.status != "completed"):
+    root = state.plan.node(ROOT)
+    if not isinstance(root.body, Sequence) or (current is None and state.status != "completed"):
         return None
-    stages = [at for at in root.body.children if not isinstance(state.plan.nodes[at].body, Run)]
-    if not stages:
+    stages = list(root.body.children)
+    if not any(isinstance(state.plan.node(at).body, Sequence) for at in stages):
         return None
     address = current.leaf.address if current else stages[-1]
     while address not in stages:
         if address == ROOT:
             return None
-        address = state.plan.nodes[address].parent
-    name = state.plan.nodes[address].name or address
+        address = state.plan.node(address).parent
+    name = state.plan.node(address).name or address
     return Stage(stages.index(address) + 1, len(stages), name, _standing(state, address))
 
 
 def confirmation(state: State, address: str) -> str:
     """Return the question before a node that requires confirmation: what is about to happen."""
-    leaves = [node for node in state.plan.walk(address) if isinstance(node.body, Run)]
+    leaves = [node for node in state.plan.walk(address) if not isinstance(node.body, Sequence)]
     shown = [f"  {headline(leaf)}" for leaf in leaves[:CONFIRMED_STEPS_SHOWN]]
     if len(leaves) > CONFIRMED_STEPS_SHOWN:
         shown.append(f"  and {len(leaves) - CONFIRMED_STEPS_SHOWN} more steps")

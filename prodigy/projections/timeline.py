@@ -1,8 +1,28 @@
-"""One row per event, for people who read a log."""
+"""One row per event, for people who read a log; and the same as cells of a spreadsheet.
 
+Records are taken as they were logged, never decoded into events: whatever wrote them, they can be listed.
+"""
+
+import json
+from collections.abc import Iterator
 from typing import Any
 
 DETAIL_CHARS_MAX = 200
+CSV_COLUMNS = (
+    "seq",
+    "time",
+    "type",
+    "at",
+    "attempt",
+    "epoch",
+    "exit_code",
+    "signal",
+    "duration_s",
+    "cost_usd",
+    "error",
+    "version",
+    "details",
+)
 
 _HIDDEN = frozenset(
     {
@@ -20,20 +40,62 @@ _HIDDEN = frozenset(
         "format",
     }
 )
+# What makes a cell a formula in a spreadsheet; what steps print must never become one.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def row_of(record: dict[str, Any]) -> tuple[str, str, str, str, str]:
-    """Return (seq, time, type, address, details) of a record as logged."""
-    details = " ".join(f"{key}={_short(value)}" for key, value in record.items() if key not in _HIDDEN)
+def row_of(record: dict[str, Any], *, most: int | None = DETAIL_CHARS_MAX) -> tuple[str, str, str, str, str]:
+    """Return (seq, time, type, address, details) of a record as logged.
+
+    Args:
+        most: the most characters of the details; all of them with None.
+    """
+    details = " ".join(f"{key}={_short(key, value, most)}" for key, value in record.items() if key not in _HIDDEN)
     return (
         str(record["seq"]),
         str(record["time"])[:19] + "Z",
         str(record["type"]),
         str(record.get("at", "")),
-        details if len(details) <= DETAIL_CHARS_MAX else details[:DETAIL_CHARS_MAX] + "…",
+        _clipped(details, most),
     )
 
 
-def _short(value: Any) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= DETAIL_CHARS_MAX else text[:DETAIL_CHARS_MAX] + "…"
+def cells_of(record: dict[str, Any]) -> list[str]:
+    """Return a record as the cells of `CSV_COLUMNS`; `details` has as JSON what has no column of its own."""
+    rest = {key: value for key, value in record.items() if key not in (*CSV_COLUMNS, "chain", "commit")}
+    shown = [record.get(column) for column in CSV_COLUMNS[:-1]]
+    return [*(_cell(value) for value in shown), json.dumps(rest, ensure_ascii=False) if rest else ""]
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield every text in a JSON value, keys among them."""
+    stack = [value]
+    while stack:
+        here = stack.pop()
+        if isinstance(here, str):
+            yield here
+        elif isinstance(here, dict):
+            stack += [*here.values(), *here]
+        elif isinstance(here, list):
+            stack += here
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return json.dumps(value)
+
+
+def _short(key: str, value: Any, most: int | None) -> str:
+    """Return a value in one line: seconds rounded, text quoted where it would not be one word."""
+    if isinstance(value, float) and key.endswith("_s"):
+        return f"{round(value, 3 if value < 10 else 1):g}"
+    if isinstance(value, str) and value and not any(character.isspace() or character in '"=' for character in value):
+        return _clipped(value, most)
+    return _clipped(json.dumps(value, ensure_ascii=False), most)
+
+
+def _clipped(text: str, most: int | None) -> str:
+    return text if most is None or len(text) <= most else text[:most] + "…"

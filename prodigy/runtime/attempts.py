@@ -7,7 +7,6 @@ import asyncio
 import errno
 import os
 import signal
-import subprocess
 import time
 from contextlib import suppress
 
@@ -16,6 +15,7 @@ import msgspec
 from prodigy.kernel.effects import RenderedClaude, Spawn
 from prodigy.kernel.signals import Exited
 from prodigy.runtime import claude
+from prodigy.runtime.child import Process
 from prodigy.runtime.commands import VALUE_TOO_LONG
 from prodigy.runtime.outputs import OutputFile, Tail, end_of
 
@@ -38,7 +38,7 @@ class Attempt:
 
     def __init__(self, effect: Spawn) -> None:
         self.effect = effect
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         self.files: list[OutputFile] = []
         self.pidfd = -1
         self.begun = self.asked_at = time.monotonic()
@@ -89,7 +89,7 @@ def exit_of(attempt: Attempt, *, now: str, ended: tuple[str, ...] = ()) -> Exite
         OSError: an output cannot be read.
     """
     assert attempt.process, "what has ended was started"
-    effect, code = attempt.effect, attempt.process.returncode
+    effect, code = attempt.effect, attempt.process.wait()
     out, err = attempt.files[0].tail(effect.output_bytes_max), attempt.files[1].tail(STDERR_BYTES_MAX)
     was_ended = attempt.stopped or attempt.timed_out
     return Exited(

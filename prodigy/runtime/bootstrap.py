@@ -30,15 +30,19 @@ from prodigy.kernel.evolve import evolve
 from prodigy.kernel.recover import questions
 from prodigy.kernel.state import Origin, State
 from prodigy.plan.nodes import Plan
+from prodigy.projections.checkpoint import Checkpoint
 from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.clock import now
 from prodigy.runtime.host import Display, Host
+from prodigy.runtime.listing import Listing
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.requeuing import Requeuing, requeued
 from prodigy.runtime.waiting import acquire
 from prodigy.store.catalog import last_number
 from prodigy.store.checkpoints import read_own_checkpoint
-from prodigy.store.history import open_journal, read_history
+from prodigy.store.files import existing_folder
+from prodigy.store.history import NewJournal, new_log, open_journal, read_history
 from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder, new_id, prepare_mirror, prepare_run
 from prodigy.store.lock import RunLock, next_number
@@ -68,7 +72,9 @@ class ResumeOrder(NamedTuple):
 
     workflow_id: str
     max_retries: int | None = None
+    max_parallel: int | None = None
     force: bool = False
+    requeue: Requeuing | None = None
     from_checkpoint: str | None = None
     approved: str | None = None
     accepts_changes: bool = False
@@ -140,7 +146,7 @@ def resume(project: Project, order: ResumeOrder, display: Display) -> State:
 
 def _folder_of(project: Project, order: ResumeOrder) -> RunFolder:
     folder = project.run(order.workflow_id)
-    if folder.generations() or order.from_checkpoint == "mirror":
+    if order.from_checkpoint == "mirror" or existing_folder(folder.path):  # without a log it is damaged, not gone
         return prepare_run(project, order.workflow_id)
     raise RunNotFound(
         f"the folder of {order.workflow_id} is gone; its mirror is left",
@@ -181,7 +187,7 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
     if found.checkpoint is None:
         notes = (f"the checkpoint was rebuilt from the log: {found.problem or 'there was none'}",)
     if order.force:
-        return _start_over(ground, order)
+        return _start_over(ground, order, found.checkpoint)
     if order.from_checkpoint is not None:
         from prodigy.runtime.travel import go_back
 
@@ -193,8 +199,9 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
             f"{order.workflow_id} was never started: its log is empty",
             hint="Cook its workflow again: `prodigy cook FILE`.",
         )
-    if state.status == "completed":
-        display.note(f"nothing to do: {order.workflow_id} is completed (--force starts it over)")
+    requeue = None if order.requeue is None else requeued(state, order.requeue)
+    if state.status == "completed" and requeue is None:
+        display.note(_nothing_to_do(order.workflow_id, state))
         return state
     revision, more = revision_of(project, order, state)
     answers = answers_to(state, revision, display)
@@ -208,17 +215,29 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
         time=now(),
         number=next_number(project, lambda: last_number(project)),
         max_retries=order.max_retries,
+        max_parallel=order.max_parallel,
         answers=answers,
         revision=revision,
+        requeue=requeue,
         notes=notes,
     )
     return play(ground, state, journal, first, approved=order.approved)
 
 
-def _start_over(ground: Ground, order: ResumeOrder) -> State:
+def _nothing_to_do(workflow_id: str, state: State) -> str:
+    dead = sum(items.dead for items in state.maps.values())
+    if dead:
+        return (
+            f"nothing to do: {workflow_id} is completed, but {dead} dead letters remain; "
+            f"retry them with `prodigy dlq retry {workflow_id}`"
+        )
+    return f"nothing to do: {workflow_id} is completed (--force starts it over)"
+
+
+def _start_over(ground: Ground, order: ResumeOrder, found: Checkpoint | None) -> State:
     """Begin a new generation with today's file and the original parameters."""
     project, folder, display = ground.project, ground.folder, ground.display
-    origin, plan, version = _beginning(project, order, folder)
+    origin, plan, version = _beginning(order, folder, found)
     path = project.root / origin.workflow_path
     text = b""
     if path.exists():
@@ -228,8 +247,9 @@ def _start_over(ground: Ground, order: ResumeOrder) -> State:
         display.note(f"{path} is gone: the stored workflow is used")
     for line in swept(folder):
         display.note(line)
-    generation = max(folder.generations(), default=0) + 1
-    log = Log.create(folder.events(generation))
+    # A log may be lost that a checkpoint has seen: its number is not used again.
+    generation = max([found.generation if found else 0, *folder.generations()]) + 1
+    log = new_log(folder, generation)
     first = sig.CookRequested(
         time=now(),
         workflow_id=order.workflow_id,
@@ -247,12 +267,11 @@ def _start_over(ground: Ground, order: ResumeOrder) -> State:
         from_chain=log.position.chain,
         reason="resume --force",
     )
-    return play(ground, State(), Journal(log, Values(folder.values)), first)
+    return play(ground, State(), NewJournal(folder, generation, log), first)
 
 
-def _beginning(project: Project, order: ResumeOrder, folder: RunFolder) -> tuple[Origin, Plan, int]:
+def _beginning(order: ResumeOrder, folder: RunFolder, found: Checkpoint | None) -> tuple[Origin, Plan, int]:
     """Return what a run was started with, its plan and its last version: from the log, else from a checkpoint."""
-    found = read_own_checkpoint(project.checkpoint(order.workflow_id), order.workflow_id).checkpoint
     try:
         state = read_history(folder, found).state
         if state.origin is not None:
@@ -279,13 +298,27 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
     checkpointer = Checkpointer(
         project.checkpoint(folder.path.name), Values(folder.values), ground.mirror, display.note
     )
-    host = Host(state, journal, checkpointer=checkpointer, inbox=folder.inbox, display=display, approved=approved)
+    directory = project.root / origin
+    marks = {
+        "PRODIGY_RUN_ID": folder.path.name,
+        "PRODIGY_RUN_DIR": os.path.realpath(folder.path),
+        "PRODIGY_OWNER": ground.reaper.owner,
+    }
+    host = Host(
+        state,
+        journal,
+        checkpointer=checkpointer,
+        inbox=folder.inbox,
+        display=display,
+        make_listing=lambda: Listing(directory, run_folder=folder.path, marks=marks, reaper=ground.reaper),
+        approved=approved,
+    )
 
     def make_processes(emit: Callable[[sig.Exited], None]) -> Processes:
         return Processes(
             run_id=folder.path.name,
             run_folder=folder.path,
-            directory=project.root / origin,
+            directory=directory,
             emit=emit,
             now=now,
             show=display.show,
@@ -339,14 +372,22 @@ def _conflict(workflow_id: str, path: Path, alignment: Alignment) -> WorkflowPro
 
 def _trusted(project: Project, order: ResumeOrder, display: Display) -> Mirror | None:
     """Return the mirror of a run that this machine knows, or that the operator trusts."""
-    if not order.trusted and not is_known(project, order.workflow_id):
-        raise RunNotFound(
-            f"{order.workflow_id} was not started on this machine by this user; "
-            f"it lies in {project.run(order.workflow_id).path}",
-            hint="A log can hold commands of whoever wrote it. If you trust it: "
-            f"`prodigy resume {order.workflow_id} --trust`.",
-        )
+    check_trust(project, order.workflow_id, trusted=order.trusted)
     return mirror_for(project, order.workflow_id, display)
+
+
+def check_trust(project: Project, workflow_id: str, *, trusted: bool) -> None:
+    """Refuse a run that this machine does not know and the operator does not trust.
+
+    Raises:
+        RunNotFound: so it is; the hint says how to trust it.
+    """
+    if not trusted and not is_known(project, workflow_id):
+        raise RunNotFound(
+            f"{workflow_id} was not started on this machine by this user; it lies in {project.run(workflow_id).path}",
+            hint="A log can hold commands of whoever wrote it. If you trust it, give `--trust`: "
+            f"`prodigy resume {workflow_id} --trust`.",
+        )
 
 
 def is_known(project: Project, workflow_id: str) -> bool:

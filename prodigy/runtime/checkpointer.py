@@ -145,7 +145,11 @@ class Checkpointer:
             return
         try:
             copies = Values(self._mirror.values)
-            for digest in {checkpoint.plan_digest, *checkpoint.stored_captures.values()}:
+            for digest in {
+                checkpoint.plan_digest,
+                *checkpoint.stored_captures.values(),
+                *checkpoint.stored_items.values(),
+            }:
                 if digest not in self._mirrored:
                     copies.put(self._values.get(digest))
                     self._mirrored.add(digest)

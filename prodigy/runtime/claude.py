@@ -9,7 +9,6 @@ attempt has succeeded when it exited 0 *and* a result line was read *and* that s
 `subtype` success *and* the prompt's slash command was one that Claude Code knows.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -187,6 +186,8 @@ class _Found:
         known = [name.removeprefix("/") for name in self.init.slash_commands]
         if match["name"] in known:
             return None
+        import difflib  # 3 ms, for the hint of an error
+
         near = difflib.get_close_matches(match["name"], known, n=1)
         mend = f"did you mean /{near[0]}?" if near else f"it would be .claude/commands/{match['name']}.md"
         return f"Claude Code knows no command /{match['name']} here; {mend}"

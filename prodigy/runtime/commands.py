@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, assert_never
 
@@ -27,6 +28,7 @@ VALUE_TOO_LONG = (
     "a value is too long for one argument of a program (128 KiB on Linux); "
     "pass the path of a file that holds it: ${name|file}"
 )
+_DEFAULT_PATH = os.defpath.encode()
 _TEXT_ERRORS = "surrogateescape"  # what came from file names and the environment goes back byte for byte
 
 Environment = dict[bytes, bytes]
@@ -91,7 +93,7 @@ def give_children_default_signals() -> None:
 
     A signal that we ignore stays ignored across `exec`, one that we handle does not: so an ignored one gets a
     handler that does nothing. (With SIGCHLD ignored the system would collect our children before we can.)
-    Python's own (SIGPIPE, SIGXFSZ) are restored by `Popen`. Main thread only; elsewhere nothing.
+    Python's own (SIGPIPE, SIGXFSZ) are restored by `child.start`. Main thread only; elsewhere nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -112,11 +114,15 @@ def find_program(name: str, environment: Environment) -> str | None:
     """
     if "/" in name:
         return name
-    for folder in os.fsdecode(environment.get(b"PATH", os.defpath.encode())).split(os.pathsep):
-        program = f"{folder}/{name}"
+    for program in _candidates(name, environment.get(b"PATH", _DEFAULT_PATH)):
         if os.access(program, os.X_OK) and os.path.isfile(program):
             return program
     return None
+
+
+@lru_cache
+def _candidates(name: str, path: bytes) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}" for folder in os.fsdecode(path).split(os.pathsep))
 
 
 def _shell(effect: Spawn, command: RenderedShell, folder: str, inherited: Environment, marks: Environment) -> Prepared:

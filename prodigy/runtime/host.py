@@ -27,9 +27,11 @@ from prodigy.kernel.state import State
 from prodigy.projections.steps import confirmation
 from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.clock import now
+from prodigy.runtime.commands import WEATHER
+from prodigy.runtime.listing import Listing
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reactor import Reactor, Record
-from prodigy.store.inbox import Approve, Stop, take
+from prodigy.store.inbox import Approve, Stop, Taken, take
 from prodigy.store.journal import Journal
 
 INBOX_INTERVAL_S = 0.25
@@ -68,6 +70,7 @@ class Host:
         checkpointer: Checkpointer,
         inbox: Path,
         display: Display,
+        make_listing: Callable[[], Listing],
         approved: str | None = None,
     ) -> None:
         self._reactor = Reactor(state, journal, self._publish)
@@ -76,8 +79,12 @@ class Host:
         self._inbox = inbox
         self._display = display
         self._approved = approved
+        self._asked = ""
+        self._make_listing = make_listing
+        self._listing: Listing | None = None
         self._queue: deque[sig.Signal] = deque()
         self._is_turning = False
+        self._unseen: list[tuple[State, Sequence[Record]]] = []
         self._holds = False
         self._held: dict[int, fx.Spawn] = {}
         self._timers: list[asyncio.TimerHandle] = []
@@ -120,15 +127,26 @@ class Host:
             effects = self._reactor.handle(signals)
             for effect in effects:
                 self._perform(effect)
+            self._observe()
         except BaseException as failure:
-            self._processes.kill_all()
-            if not self._end.done():
-                self._end.set_exception(failure)
+            self._crash(failure)
+
+    def _crash(self, failure: BaseException) -> None:
+        """End everything now: the log refused a turn, or something of ours is broken."""
+        self._processes.kill_all()
+        if not self._end.done():
+            self._end.set_exception(failure)
 
     def _publish(self, state: State, turn: Sequence[Record]) -> None:
         self._holds = any(isinstance(event, CheckpointMarked) and event.label for _, event in turn)
         self._checkpointer.publish(state, self._journal.position.chain)
-        self._display.observe(state, turn)
+        self._unseen.append((state, turn))
+
+    def _observe(self) -> None:
+        """Show what has happened: after the starts, so that commands run while we print."""
+        for state, turn in self._unseen:
+            self._display.observe(state, turn)
+        self._unseen.clear()
 
     def _perform(self, effect: fx.Effect) -> None:
         match effect:
@@ -141,14 +159,22 @@ class Host:
             case fx.Sleep():
                 due: _Timer = sig.TimerFired(time="", at=effect.at, attempt=effect.attempt)
                 self._timers.append(self._loop.call_later(effect.delay_s, self._fire, due))
+            case fx.List():
+                self._listing = self._make_listing()
+                self._listing.start(effect, self._listed_soon, self._crash_soon)
+            case fx.RejectList():
+                self.send(sig.Listed(time=now(), at=effect.at, error=effect.reason))
             case fx.Limit():
                 late = sig.LimitFired(time="", at=effect.at, attempt=effect.attempt)
                 self._timers.append(self._loop.call_later(effect.delay_s, self._fire, late))
-            case fx.Ask() if self._approved in (effect.at, self.state.plan.nodes[effect.at].id):
+            case fx.Ask() if self._approved is not None and self._approved in (
+                effect.at,
+                self.state.plan.node(effect.at).id,
+            ):
+                self._approved = None  # which holds for one entry
                 self._answer(effect.at, True, f"{self._display.user} with prodigy approve")
             case fx.Ask():
-                question = confirmation(self.state, effect.at)
-                threading.Thread(target=self._ask, args=(effect.at, question), daemon=True).start()
+                self._ask(effect.at)
             case fx.Finish():
                 if not self._end.done():
                     self._end.set_result(None)
@@ -178,11 +204,36 @@ class Host:
     def _fire(self, timer: _Timer) -> None:
         self.send(msgspec.structs.replace(timer, time=now()))
 
-    def _ask(self, at: str, question: str) -> None:
+    def _listed_soon(self, listed: sig.Listed) -> None:
+        """Called by the thread that reads items; when the run is over nobody waits for them."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._listed, listed)
+
+    def _crash_soon(self, failure: BaseException) -> None:
+        """Called by the thread that reads items."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._crash, failure)
+
+    def _listed(self, listed: sig.Listed) -> None:
+        self.send(msgspec.structs.replace(listed, time=now()))
+
+    def _ask(self, at: str) -> None:
         """Ask from a thread of its own, for a person may take all night and the run must hear Ctrl-C."""
+        self._asked = at
+        threading.Thread(target=self._listen_for_answer, args=(confirmation(self.state, at),), daemon=True).start()
+
+    def _listen_for_answer(self, question: str) -> None:
         answer = self._display.ask(question)
         with suppress(RuntimeError):  # the run is over, nobody waits for the answer
-            self._loop.call_soon_threadsafe(self._answer, at, answer, self._display.operator)
+            self._loop.call_soon_threadsafe(self._hear, answer)
+
+    def _hear(self, answer: bool | None) -> None:
+        """Take a person's word as the answer to what was asked last, whoever listened for it.
+
+        An earlier question may have been answered from elsewhere, and its thread hears the next word. If nothing is
+        open the kernel passes it over.
+        """
+        self._answer(self._asked, answer, self._display.operator)
 
     def _answer(self, at: str, is_confirmed: bool | None, by: str) -> None:
         self.send(sig.Answered(time=now(), at=at, is_confirmed=is_confirmed, by=by))
@@ -214,9 +265,15 @@ class Host:
     def _look_into_inbox(self) -> None:
         try:
             taken = take(self._inbox)
-        except ProdigyError as problem:
-            self._display.note(f"the inbox cannot be read any more: {problem.message}")
-            return
+        except (ProdigyError, OSError) as problem:
+            if not _is_weather(problem):
+                self._display.note(f"the inbox cannot be read any more: {problem}")
+                return
+        else:
+            self._obey(taken)
+        self._loop.call_later(INBOX_INTERVAL_S, self._look_into_inbox)
+
+    def _obey(self, taken: Taken) -> None:
         for sentence in taken.refused:
             self._display.note(sentence)
         for order in taken.orders:
@@ -225,14 +282,21 @@ class Host:
                     self.send(sig.StopRequested(time=now(), by=by))
                 case Approve(at=at, by=by):
                     self._answer(at, True, by)
-        self._loop.call_later(INBOX_INTERVAL_S, self._look_into_inbox)
 
     def _close(self) -> None:
         """Leave nothing behind: no timer, no process, no handler."""
         for timer in self._timers:
             timer.cancel()
+        if self._listing is not None:
+            self._listing.stop()
         with suppress(Exception):
             self._loop.run_until_complete(self._processes.close())
         for number in (*STOP_SIGNALS, signal.SIGTSTP):
             self._loop.remove_signal_handler(number)
         self._loop.close()
+
+
+def _is_weather(problem: Exception) -> bool:
+    """Whether the system had no room just now, such as no free descriptor: the next look finds what waits."""
+    cause = problem.__cause__ or problem
+    return isinstance(cause, OSError) and cause.errno in WEATHER

@@ -3,10 +3,16 @@
 A command's stdout and stderr are files, never pipes: nothing blocks when nobody reads, a daemon that holds
 them open holds nobody up, and all of it survives us. We only ever look at the end of a file, or at what is
 new in it, in bounded pieces; how large it is costs nothing.
+
+To make a file can cost as much as to run a short command: ext4 looks at the number of each file that was removed of
+late. Most commands print nothing to stderr, many nothing at all; so a file that stayed empty, and that surely nobody
+has open any more, becomes a later command's under a new name. Its old name, where it must not vanish, becomes one more
+link to one empty file.
 """
 
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +22,10 @@ from prodigy.store.files import CHUNK_BYTES, FILE_MODE, private_folder, write_al
 OUTPUTS_FOLDER = "outputs"
 SHOWN_BYTES_MAX = 64 * 1024
 # Appending, so that a script which opens /dev/stderr anew does not write over what is there.
-_NEW = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = _OLD | os.O_CREAT | os.O_EXCL
+_LINK = ".empty"  # a link on its way to its name
+_PRIVATE_FILE = stat.S_IFREG | FILE_MODE
 
 
 class Tail(NamedTuple):
@@ -30,12 +39,17 @@ class Tail(NamedTuple):
 class OutputFile:
     """One file that a command writes and we read. `path` is relative to the run's folder."""
 
-    def __init__(self, folder: int, name: str) -> None:
+    def __init__(self, folder: int, name: str, descriptor: int) -> None:
         self.path = f"{OUTPUTS_FOLDER}/{name}"
-        self._name = name
-        self.descriptor = os.open(name, _NEW, FILE_MODE, dir_fd=folder)
+        self.name = name
+        self.descriptor = descriptor
         self._folder = folder
         self._seen = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in it now."""
+        return os.fstat(self.descriptor).st_size == 0
 
     def tail(self, bytes_max: int) -> Tail:
         """Return the last `bytes_max` bytes as text, invalid ones as U+FFFD, no character cut in two."""
@@ -57,6 +71,8 @@ class OutputFile:
         ended here, so that the lines of two files never run into each other.
         """
         size = os.fstat(self.descriptor).st_size
+        if size == self._seen == 0:
+            return 0, b""
         start = self._seen if size >= self._seen else 0  # a script may have emptied its own output
         skipped = max(0, size - start - SHOWN_BYTES_MAX)
         data = self._read(start + skipped, size)
@@ -84,7 +100,7 @@ class OutputFile:
         os.close(self.descriptor)
         if not is_kept:
             with suppress(FileNotFoundError):
-                os.unlink(self._name, dir_fd=self._folder)
+                os.unlink(self.name, dir_fd=self._folder)
 
     def _read(self, start: int, end: int) -> bytes:
         """Return the bytes from `start` to `end`, fewer when the file has shrunk meanwhile."""
@@ -102,6 +118,10 @@ class Outputs:
     def __init__(self, run_folder: Path) -> None:
         path = private_folder(run_folder / OUTPUTS_FOLDER)
         self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._spare_outputs = list[str]()
+        self._spare_errors = list[str]()
+        self._empty = ""  # the file that names without content are links to
+        pass
 
     def open(self, epoch: int, extensions: tuple[str, ...]) -> list[OutputFile]:
         """Create new files, such as `12.out` and `12.err`, or `12-2.out` and `12-2.err` where one stands already.
@@ -114,7 +134,7 @@ class Outputs:
             files: list[OutputFile] = []
             try:
                 for extension in extensions:
-                    files.append(OutputFile(self._descriptor, f"{stem}.{extension}"))
+                    files.append(self._open(f"{stem}.{extension}"))
             except OSError as error:
                 for file in files:
                     file.close(is_kept=False)
@@ -125,9 +145,84 @@ class Outputs:
             else:
                 return files
 
+    def put_away(self, files: Sequence[OutputFile], *, is_free: bool) -> None:
+        """Close the files of a command that has ended: all are kept but an empty stderr.
+
+        `is_free`: surely nobody has them open, so those that are empty may serve another command.
+        """
+        for file in files:
+            is_error, is_empty = file.name.endswith(".err"), file.is_empty
+            if is_empty and is_free:
+                (self._spare_errors if is_error else self._spare_outputs).append(file.name)
+            file.close(is_kept=is_free or not (is_error and is_empty))
+
     def close(self) -> None:
-        """Let the folder go."""
+        """Remove what was to be used again, and let the folder go."""
+        for name in self._spare_errors:
+            self._unlink(name)
         os.close(self._descriptor)
+
+    def _open(self, name: str) -> OutputFile:
+        """Open a file under a new name: a spare one, or else a new one."""
+        spares = self._spare_errors if name.endswith(".err") else self._spare_outputs
+        while spares:
+            is_renamed = self._rename(spares[-1], name)
+            spares.pop()
+            if is_renamed:
+                return OutputFile(self._descriptor, name, self._open_again(name))
+        return OutputFile(self._descriptor, name, os.open(name, _NEW, FILE_MODE, dir_fd=self._descriptor))
+
+    def _open_again(self, name: str) -> int:
+        """Open a file anew: flags and locks that the last command set on its own are gone with it."""
+        try:
+            return os.open(name, _OLD, dir_fd=self._descriptor)
+        except OSError:
+            self._unlink(name)
+            raise
+
+    def _rename(self, spare: str, name: str) -> bool:
+        """Give a spare file a new name; False when that cannot be. At no moment does an output lack its file.
+
+        Raises:
+            FileExistsError: the name is taken.
+        """
+        is_error = spare.endswith(".err")
+        if self._links(spare) != 1:
+            return False  # somebody wrote into an old output
+        if not is_error and not self._links(self._empty):
+            self._empty = spare
+            return False
+        try:
+            if is_error:
+                self._link(spare, name)
+                self._unlink(spare)
+            else:
+                self._link(self._empty, _LINK)
+                self._link(spare, name)
+                os.rename(_LINK, spare, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        except OSError as error:
+            pass
+            if isinstance(error, FileExistsError):
+                raise
+            # The empty file has as many names as the disk allows, or the disk has no links.
+            self._empty = self._empty if is_error else spare
+            return False
+        return True
+
+    def _links(self, name: str) -> int:
+        """Return how many names a file of ours has that is as it was made, empty and private; of any other none."""
+        try:
+            status = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return 0
+        return status.st_nlink if (status.st_mode, status.st_size) == (_PRIVATE_FILE, 0) else 0
+
+    def _link(self, old: str, new: str) -> None:
+        os.link(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor, follow_symlinks=False)
+
+    def _unlink(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._descriptor)
 
 
 def end_of(text: str, bytes_max: int) -> str:

@@ -12,7 +12,6 @@ of signals, the search among leftovers, a transcript) is off the straight path `
 import asyncio
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from prodigy.kernel.effects import RenderedClaude, Spawn
 from prodigy.kernel.signals import Exited
 from prodigy.runtime import claude, sweep
 from prodigy.runtime.attempts import STDERR_BYTES_MAX, Attempt, exit_of, with_answer
+from prodigy.runtime.child import Process, keep_descriptors, start
 from prodigy.runtime.commands import (
     WEATHER,
     WEATHER_S_MAX,
@@ -185,6 +185,7 @@ class Processes:
     def _be_ready(self) -> None:
         """Done at the first start, when whoever asks which signals were inherited as ignored has asked."""
         give_children_default_signals()
+        keep_descriptors()
         sweep.become_subreaper()
         self._is_ready = True
 
@@ -222,15 +223,12 @@ class Processes:
         extensions = CLAUDE_FILES if attempt.is_claude else FILES
         attempt.files = self._outputs.open(attempt.effect.epoch, extensions)
         attempt.begun = time.monotonic()
-        attempt.process = process = subprocess.Popen(
-            prepared.arguments,
-            executable=prepared.program,
-            env=prepared.environment,
-            cwd=self._working_dir(attempt.effect),
+        attempt.process = process = start(
+            prepared,
+            directory=self._working_dir(attempt.effect),
             stdin=self._null if prepared.stdin is None else prepared.stdin,
             stdout=attempt.files[0].descriptor,
             stderr=attempt.files[1].descriptor,
-            start_new_session=True,
         )
         self._known.add(process.pid)
         if self._reaper:
@@ -239,7 +237,7 @@ class Processes:
         if attempt.effect.timeout_s is not None:
             self._set_limit(attempt, attempt.begun + attempt.effect.timeout_s)
 
-    def _watch(self, attempt: Attempt, process: subprocess.Popen[bytes]) -> None:
+    def _watch(self, attempt: Attempt, process: Process) -> None:
         loop = asyncio.get_running_loop()
         try:
             attempt.pidfd = os.pidfd_open(process.pid)
@@ -249,13 +247,13 @@ class Processes:
         else:
             loop.add_reader(attempt.pidfd, self._ended, attempt, process)
 
-    def _wait(self, attempt: Attempt, process: subprocess.Popen[bytes], loop: asyncio.AbstractEventLoop) -> None:
+    def _wait(self, attempt: Attempt, process: Process, loop: asyncio.AbstractEventLoop) -> None:
         """Where there is no pidfd: wait in a thread."""
         process.wait()
         with suppress(RuntimeError):  # the loop is closed, and so are we
             loop.call_soon_threadsafe(self._ended, attempt, process)
 
-    def _ended(self, attempt: Attempt, process: subprocess.Popen[bytes]) -> None:
+    def _ended(self, attempt: Attempt, process: Process) -> None:
         """The command itself has ended; collect it, and look whether anything of it is left."""
         attempt.duration_s = time.monotonic() - attempt.begun
         if attempt.pidfd >= 0:
@@ -268,30 +266,42 @@ class Processes:
             if timer:
                 timer.cancel()
         attempt.limit_at = None
-        if attempt.is_claude or self._left_by(attempt):
-            attempt.task = asyncio.get_running_loop().create_task(self._end_slowly(attempt))
+        if attempt.is_claude:
+            self._go_slowly(attempt)
+        elif sweep.has_left_nothing(process.pid, self._known):
+            self._report(attempt, is_alone=True)
+        elif self._left_by(attempt):
+            self._go_slowly(attempt)
         else:
             self._report(attempt)
 
-    def _report(self, attempt: Attempt, reading: claude.Reading | None = None, ended: tuple[str, ...] = ()) -> None:
-        """Everything of the attempt is gone: read its output, put its files away, and say so."""
+    def _go_slowly(self, attempt: Attempt) -> None:
+        attempt.task = asyncio.get_running_loop().create_task(self._end_slowly(attempt))
+
+    def _report(
+        self,
+        attempt: Attempt,
+        reading: claude.Reading | None = None,
+        ended: tuple[str, ...] = (),
+        *,
+        is_alone: bool = False,
+    ) -> None:
+        """Everything of the attempt is gone: read its output, put its files away, and say so.
+
+        `is_alone`: surely nobody has its files open any more, not even a daemon that hides from sweeps.
+        """
         assert attempt.process, "what never started is reported elsewhere"
         if self._reaper:
             self._reaper.discard(attempt.process.pid)
-        keeps_stderr = True
         try:
             if self._show:
                 self._show_new(attempt, self._show, is_over=True)
             exited = exit_of(attempt, now=self._now(), ended=ended)
-            keeps_stderr = exited.stderr != ""
             if reading:
                 exited = with_answer(exited, attempt, reading)
         except OSError as error:
             exited = self._unknown(attempt, f"its output cannot be read or stored: {error}")
-        attempt.files[0].close(is_kept=True)
-        attempt.files[1].close(is_kept=keeps_stderr)
-        for file in attempt.files[2:]:
-            file.close(is_kept=True)
+        self._outputs.put_away(attempt.files, is_free=is_alone)
         self._forget(attempt)
         self._emit(exited)
 
@@ -329,7 +339,7 @@ class Processes:
         self._emit(self._unknown(attempt, error))
 
     def _working_dir(self, effect: Spawn) -> str:
-        return os.path.join(self._directory, effect.working_dir)
+        return os.path.join(self._directory, effect.working_dir) if effect.working_dir else str(self._directory)
 
     # Ending commands before their time, and what they leave behind.
 
@@ -403,7 +413,7 @@ class Processes:
         """Read the transcript off the loop's thread: it may be long."""
         assert isinstance(attempt.effect.command, RenderedClaude), "only claude has a transcript"
         assert attempt.process, "it ran"
-        code = attempt.process.returncode
+        code = attempt.process.wait()
         try:
             return await asyncio.to_thread(
                 claude.read_transcript,

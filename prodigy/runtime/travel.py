@@ -22,6 +22,7 @@ from prodigy.runtime.bootstrap import (
     Ground,
     ResumeOrder,
     answers_to,
+    check_trust,
     mirror_for,
     play,
     revision_of,
@@ -33,8 +34,7 @@ from prodigy.runtime.reaper import Reaper
 from prodigy.store.catalog import last_number
 from prodigy.store.checkpoints import read_own_checkpoint, restored
 from prodigy.store.files import write_all
-from prodigy.store.history import lineage, start_of
-from prodigy.store.journal import Journal
+from prodigy.store.history import NewJournal, lineage, new_log, start_of
 from prodigy.store.layout import Project, RunFolder, new_id, prepare_run
 from prodigy.store.lock import RunLock, next_number
 from prodigy.store.log import Log, Position, read_chunks, scan
@@ -45,11 +45,15 @@ MIRROR = "mirror"
 
 
 class ForkOrder(NamedTuple):
-    """A new run that shares the history of another up to `at`: `v3`, an event's seq, a step or a stage."""
+    """A new run that shares the history of another up to `at`: `v3`, an event's seq, a step or a stage.
+
+    `trusted` takes the history of a run that this machine does not know.
+    """
 
     workflow_id: str
     at: str
     variables: dict[str, Any]
+    trusted: bool = False
 
 
 def go_back(ground: Ground, order: ResumeOrder) -> State:
@@ -70,9 +74,10 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
     """Make a new run that shares another's history until a moment, and go on with it; the other is untouched.
 
     Raises:
-        RunNotFound: there is no such moment.
+        RunNotFound: there is no such moment, or this machine does not know the run and it is not trusted.
         UsageProblem: a variable that the workflow does not have.
     """
+    check_trust(project, order.workflow_id, trusted=order.trusted)
     source = project.run(order.workflow_id)
     found = _moment_of(source, order.at)
     _check_variables(found.state, order.variables)
@@ -83,10 +88,12 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
     reaper = Reaper.start(folder.path)
     try:
         with RunLock.acquire(folder.lock, command="fork"):
-            journal = Journal(_copied(source, folder, found), Values(folder.values))
+            answers = {} if found.target else answers_to(found.state, None, display)
+            journal = NewJournal(folder, 1, _copied(source, folder, found))
             first = sig.ResumeRequested(
                 time=now(),
                 number=next_number(project, lambda: last_number(project)),
+                answers=answers,
                 fork=sig.Fork(workflow_id=workflow_id, from_workflow_id=order.workflow_id, variables=order.variables),
             )
             return play(Ground(project, folder, mirror, reaper, display), found.state, journal, first)
@@ -98,6 +105,11 @@ def _go_on(ground: Ground, order: ResumeOrder, found: Found, *, snapshot: bool) 
     """Begin a generation that continues from a moment, and play it."""
     project, folder, display = ground.project, ground.folder, ground.display
     revision, notes = revision_of(project, order, found.state)
+    if found.at and revision is not None and revision.moved.get(found.at, found.at) not in revision.plan.nodes:
+        raise RunNotFound(
+            f"{found.at} is not in the edited {found.state.run.workflow_path} any more",
+            hint="Go back to a version before it, or put it back into the file.",
+        )
     answers = {} if found.target else answers_to(found.state, revision, display)
     for note in (*notes, *swept(folder)):
         display.note(note)
@@ -121,8 +133,8 @@ def _go_on(ground: Ground, order: ResumeOrder, found: Found, *, snapshot: bool) 
             restored=snapshot_of(found.state, dict(found.state.captures)) if snapshot else None,
         ),
     )
-    log = Log.create(folder.events(generation), Position(found.seq, found.chain))
-    return play(ground, found.state, Journal(log, Values(folder.values)), first)
+    log = new_log(folder, generation, Position(found.seq, found.chain))
+    return play(ground, found.state, NewJournal(folder, generation, log), first)
 
 
 def _from_mirror(ground: Ground, order: ResumeOrder) -> State:
@@ -193,15 +205,15 @@ def _copied(source: RunFolder, folder: RunFolder, found: Found) -> Log:
     """Copy the history until a moment, with the values and outputs that it names, into a log of its own."""
     for name in ("values", "outputs"):
         _link_all(source.path / name, folder.path / name)
-    log = Log.create(folder.events(1))
+    log = new_log(folder, 1)
     log.close()
-    descriptor = os.open(folder.events(1), os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(log.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         for line in _lines(source, found):
             write_all(descriptor, line + b"\n")
     finally:
         os.close(descriptor)
-    return Log.continued(folder.events(1), Position(found.seq, found.chain))
+    return Log.continued(log.path, Position(found.seq, found.chain))
 
 
 def _lines(source: RunFolder, found: Found) -> Iterator[bytes]:

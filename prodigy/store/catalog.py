@@ -1,7 +1,8 @@
 """Which runs there are: every run of a project, and the one that a reference means. Reads only.
 
 A run is what its log says. One whose log says `running` but that nobody owns is `interrupted`; one whose folder is gone
-is known by its mirror alone; one that cannot be read is listed as `damaged`, with the reason.
+is known by its mirror alone; one that cannot be read is listed as `damaged`, with the reason. One that was cleaned has
+only its log left: it is found for the audit, and else no more.
 """
 
 import os
@@ -16,6 +17,7 @@ from prodigy.store.files import existing_folder
 from prodigy.store.history import read_history
 from prodigy.store.layout import Mirror, Project, check_id
 from prodigy.store.lock import Holder, holder
+from prodigy.store.standing import Standing, cleaned_at, header_of, quick_standing, read_header, status_of
 from prodigy.store.values import Values
 
 CANDIDATES_SHOWN = 10
@@ -35,9 +37,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
         """The run's status as people know it."""
         if self.state is None:
             return "damaged"
-        if self.state.status == "running" and self.owner is None:
-            return "interrupted"
-        return "stopping" if self.owner and self.state.stopping else self.state.status
+        return status_of(self.state.status, self.state.stopping, self.owner)
 
     @property
     def number(self) -> int:
@@ -50,10 +50,12 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
         return self.state.plan.name if self.state else self.workflow_id.rpartition("-")[0]
 
 
-def listed(project: Project, workflow_id: str) -> Listed:
-    """Return one run of the project, which exists."""
+def listed(project: Project, workflow_id: str, mirror: Mirror | None = None) -> Listed:
+    """Return one run of the project, which exists, or is known to `mirror`."""
     folder = project.run(workflow_id)
     try:
+        if mirror is not None and not existing_folder(folder.path):
+            return _mirrored(mirror, workflow_id)
         owner = holder(folder.lock)
         found = read_own_checkpoint(project.checkpoint(workflow_id), workflow_id)
         history = read_history(folder, found.checkpoint)
@@ -69,16 +71,58 @@ def listed(project: Project, workflow_id: str) -> Listed:
 def list_runs(project: Project, mirror: Mirror | None = None) -> list[Listed]:
     """Return all runs of a project, the one cooked or resumed last first; `mirror` adds those it alone knows."""
     runs = [listed(project, workflow_id) for workflow_id in run_ids(project)]
-    known = {run.workflow_id for run in runs}
+    runs = [run for run in runs if run.state or run.owner or _was_begun(project, run.workflow_id)]
+    known = {run.workflow_id for run in runs} | set(cleaned_ids(project))
     for workflow_id in mirrored_ids(mirror):
         if workflow_id not in known:
             runs.append(_mirrored(mirror, workflow_id))
     return sorted(runs, key=lambda run: (-run.number, run.workflow_id))
 
 
+def standing(project: Project, workflow_id: str, mirror: Mirror | None = None) -> Standing:
+    """Return where a run stands that exists, or that `mirror` knows; its log is folded only where it must be."""
+    folder = project.run(workflow_id)
+    try:
+        if mirror is not None and not existing_folder(folder.path):
+            return _mirrored_standing(mirror, workflow_id)
+        generations = folder.generations()
+        if generations and (found := quick_standing(project, folder, generations[-1])):
+            return found
+    except (ProdigyError, OSError):
+        pass  # which is said better by whoever reads all of it
+    run = listed(project, workflow_id)
+    header = header_of(run.state) if run.state else None
+    return Standing(workflow_id=workflow_id, header=header, owner=run.owner, problem=run.problem)
+
+
+def list_standings(project: Project, mirror: Mirror | None = None) -> list[Standing]:
+    """Return where all runs of a project stand, as `list_runs` does and a hundred times as fast."""
+    ids = run_ids(project)
+    runs = [standing(project, workflow_id) for workflow_id in ids]
+    runs = [run for run in runs if run.header or run.owner or _was_begun(project, run.workflow_id)]
+    if gone := set(mirrored_ids(mirror)) - {run.workflow_id for run in runs}:
+        runs += [_mirrored_standing(mirror, workflow_id) for workflow_id in gone - set(cleaned_ids(project))]
+    return sorted(runs, key=lambda run: (-run.number, run.workflow_id))
+
+
 def run_ids(project: Project) -> list[str]:
-    """Return the ids of the runs that have a folder, by name."""
-    return _ids(os.listdir(project.runs)) if _exists(project) else []
+    """Return the ids of the runs that have a folder and were not cleaned, by name."""
+    return [workflow_id for workflow_id in _folders(project) if not cleaning_of(project, workflow_id)]
+
+
+def cleaned_ids(project: Project) -> list[str]:
+    """Return the ids of the runs of which only the log is left, by name."""
+    return [workflow_id for workflow_id in _folders(project) if cleaning_of(project, workflow_id)]
+
+
+def cleaning_of(project: Project, workflow_id: str) -> str:
+    """Return when the run was cleaned, UTC, ISO 8601; empty where it was not, or cannot be read."""
+    folder = project.run(workflow_id)
+    try:
+        generations = folder.generations()
+    except (ProdigyError, OSError):
+        return ""
+    return cleaned_at(folder, generations[-1]) if generations else ""
 
 
 def mirrored_ids(mirror: Mirror | None) -> list[str]:
@@ -89,34 +133,47 @@ def mirrored_ids(mirror: Mirror | None) -> list[str]:
     return _ids(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
 
-def find_run(project: Project, reference: str, mirror: Mirror | None = None) -> str:
+def find_run(project: Project, reference: str, mirror: Mirror | None = None, *, with_cleaned: bool = False) -> str:
     """Return the id of the run that `reference` means: an id, a workflow's name (its most recent run), a unique prefix.
 
-    Runs that only `mirror` knows count where it is given.
+    Runs that only `mirror` knows count where it is given, and those of which only the log is left `with_cleaned`.
 
     Raises:
-        RunNotFound: it is no reference, or means no run or several; the candidates are listed.
+        RunNotFound: it is no reference, or means no run, several, or one that was cleaned; candidates are listed.
     """
     check_id(reference)
-    ids = run_ids(project)
-    if reference in ids:
-        return reference
-    runs = list_runs(project, mirror)
+    if _exists(project) and existing_folder(project.run(reference).path):
+        return _unless_cleaned(project, reference, with_cleaned=with_cleaned)
+    runs = list_standings(project, mirror)
     named = [run for run in runs if run.name == reference]
     if named:
         return named[0].workflow_id
     matching = [run for run in runs if run.workflow_id.startswith(reference)]
     if len(matching) == 1:
         return matching[0].workflow_id
+    cleaned = [workflow_id for workflow_id in cleaned_ids(project) if workflow_id.startswith(reference)]
+    if not matching and len(cleaned) == 1:
+        return _unless_cleaned(project, cleaned[0], with_cleaned=with_cleaned)
     raise _not_found(reference, matching, runs)
 
 
 def last_number(project: Project) -> int:
     """Return the largest number that any run has, for a counter that was lost."""
-    return max((run.number for run in list_runs(project)), default=0)
+    return max((run.number for run in list_standings(project)), default=0)
 
 
-def _not_found(reference: str, matching: list[Listed], runs: list[Listed]) -> RunNotFound:
+def _unless_cleaned(project: Project, workflow_id: str, *, with_cleaned: bool) -> str:
+    time = cleaning_of(project, workflow_id)
+    if not time or with_cleaned:
+        return workflow_id
+    raise RunNotFound(
+        f"{workflow_id} was cleaned at {time[:19]}Z: only its log is left",
+        hint=f"Read that: `prodigy events ls --job-id {workflow_id}`.\n"
+        f"  Remove it too: `prodigy checkpoints clean --workflow-id {workflow_id} --purge`.",
+    )
+
+
+def _not_found(reference: str, matching: list[Standing], runs: list[Standing]) -> RunNotFound:
     if matching:
         return RunNotFound(f"{reference} may mean {_names(matching)}", hint="Type more of the one you mean.")
     if not runs:
@@ -126,13 +183,17 @@ def _not_found(reference: str, matching: list[Listed], runs: list[Listed]) -> Ru
     )
 
 
-def _names(runs: list[Listed]) -> str:
+def _names(runs: list[Standing]) -> str:
     shown = ", ".join(f"{run.workflow_id} ({run.status})" for run in runs[:CANDIDATES_SHOWN])
     return shown + (f" and {len(runs) - CANDIDATES_SHOWN} more" if len(runs) > CANDIDATES_SHOWN else "")
 
 
 def _exists(project: Project) -> bool:
     return existing_folder(project.state) and existing_folder(project.runs)
+
+
+def _folders(project: Project) -> list[str]:
+    return _ids(os.listdir(project.runs)) if _exists(project) else []
 
 
 def _ids(names: Iterable[str]) -> list[str]:
@@ -143,6 +204,16 @@ def _ids(names: Iterable[str]) -> list[str]:
         except RunNotFound:
             continue
     return found
+
+
+def _was_begun(project: Project, workflow_id: str) -> bool:
+    """Whether anything is there to be damaged: a cook that died before its first turn leaves an empty folder."""
+    folder = project.run(workflow_id)
+    try:
+        logs = [folder.events(generation) for generation in folder.generations()]
+        return os.path.lexists(project.checkpoint(workflow_id)) or any(log.lstat().st_size for log in logs)
+    except (ProdigyError, OSError):
+        return True
 
 
 def _mirrored(mirror: Mirror | None, workflow_id: str) -> Listed:
@@ -157,15 +228,23 @@ def _mirrored(mirror: Mirror | None, workflow_id: str) -> Listed:
     return Listed(workflow_id=workflow_id, state=state, is_mirror_only=True)
 
 
+def _mirrored_standing(mirror: Mirror | None, workflow_id: str) -> Standing:
+    assert mirror is not None, "nothing is mirrored without a mirror"
+    path = mirror.checkpoint(workflow_id)
+    header = read_header(path, workflow_id)
+    problem = "" if header else read_own_checkpoint(path, workflow_id).problem or f"{path} is gone"
+    return Standing(workflow_id=workflow_id, header=header, problem=problem, is_mirror_only=True)
+
+
 def last_unfinished(project: Project) -> str:
     """Return the run that a bare `resume` means: of those that are neither completed nor cancelled, the last.
 
     Raises:
         RunNotFound: there is none.
     """
-    runs = list_runs(project)
+    runs = list_standings(project)
     for run in runs:
-        if run.state is None or run.status not in ("completed", "cancelled"):
+        if run.header is None or run.status not in ("completed", "cancelled"):
             return run.workflow_id
     if runs:
         raise RunNotFound(
@@ -181,7 +260,7 @@ def last_run(project: Project) -> str:
     Raises:
         RunNotFound: there is none.
     """
-    runs = list_runs(project)
+    runs = list_standings(project)
     if not runs:
         raise RunNotFound("there is no run here", hint="Nothing was cooked here yet: `prodigy cook FILE`.")
     return runs[0].workflow_id

@@ -164,6 +164,31 @@ def private_folder(path: Path) -> Path:
     return path
 
 
+def own_folders(*paths: Path) -> None:
+    """Make folders whose parents exist, or come before them here, durable and private; check those that are there.
+
+    Each parent is synced once, even if nothing was made in it: whoever made a folder may have died before it could.
+
+    Raises:
+        DamagedState, StorageFailure: as for `private_folder`.
+    """
+    for path in paths:
+        try:
+            with suppress(FileExistsError):
+                os.mkdir(path, FOLDER_MODE)
+            status = path.lstat()
+            _check_folder(path, status)
+            if stat.S_IMODE(status.st_mode) != FOLDER_MODE:  # a strange umask, or a checkout made it
+                path.chmod(FOLDER_MODE)
+        except OSError as error:
+            raise refused(path, error) from error
+    for parent in dict.fromkeys(path.parent for path in paths):
+        try:
+            sync_folder(parent)
+        except OSError as error:
+            raise refused(parent, error) from error
+
+
 def existing_folder(path: Path) -> bool:
     """Return whether the folder exists; nothing is made.
 

@@ -5,7 +5,7 @@ A checkpoint is never believed further than the log bears it out: its chain must
 shorter than a checkpoint has seen has lost something.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -16,12 +16,14 @@ from prodigy.kernel.evolve import evolve, fold
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.store.checkpoints import restored
-from prodigy.store.journal import Journal, decode, decode_turn
+from prodigy.store.files import refused, sync_folder
+from prodigy.store.journal import Journal, decode, decode_lines
 from prodigy.store.layout import RunFolder
-from prodigy.store.log import START, Log, Position, Scan, chain_of, read_chunks, scan
+from prodigy.store.log import START, Log, Position, Scan, chain_of, ends_turn, read_chunks, scan
 from prodigy.store.values import Values
 
 FIRST_LINE_BYTES_MAX = 128 * 1024
+LINES_TOGETHER = 256
 SEQ_MAX = 2**62
 
 
@@ -43,7 +45,13 @@ def read_history(folder: RunFolder, checkpoint: Checkpoint | None) -> History:
     generations = folder.generations()
     if not generations:
         raise DamagedState(f"{folder.path} has no log", hint="List what there is: `prodigy checkpoints list`.")
-    generation = generations[-1]
+    history = _read_generation(folder, generations.pop(), checkpoint)
+    while generations and not history.checked.end_offset:  # whoever began it died before its first turn
+        history = _read_generation(folder, generations.pop(), checkpoint)
+    return history
+
+
+def _read_generation(folder: RunFolder, generation: int, checkpoint: Checkpoint | None) -> History:
     if checkpoint is not None and checkpoint.generation == generation:
         try:
             return _read(folder, generation, checkpoint)
@@ -78,14 +86,62 @@ def events_of(folder: RunFolder, generation: int) -> Iterator[tuple[int, str, Ev
         yield record.seq, record.time, decode(record, values, name=str(path))
 
 
+class NewJournal(Journal):
+    """The journal of a new generation or run: its log gets its name with the first turn.
+
+    Whoever is killed before that leaves the run as it was: a log that does not say what it continues is never met.
+    """
+
+    def __init__(self, folder: RunFolder, generation: int, log: Log) -> None:
+        super().__init__(log, Values(folder.values))
+        self._path = folder.events(generation)
+        self._is_named = False
+
+    def append(self, turn: Sequence[tuple[str, Event]], *, sync: bool) -> None:
+        """Write one turn; the first is durable on return in any case.
+
+        Raises:
+            StorageFailure: the disk refused the turn, or the log's name.
+        """
+        super().append(turn, sync=sync or not self._is_named)
+        if self._is_named:
+            return
+        try:
+            self._log.path.rename(self._path)
+            sync_folder(self._path.parent)
+        except OSError as error:
+            raise refused(self._path, error) from error
+        self._log.path = self._path
+        self._is_named = True
+
+
+def new_log(folder: RunFolder, generation: int, start: Position = START) -> Log:
+    """Create the log of a new generation under a name that nobody reads yet; `NewJournal` gives it its own.
+
+    Raises:
+        StorageFailure: the disk refused.
+    """
+    path = folder.events(generation)
+    unnamed = path.with_name(f".{path.name}.new")
+    try:
+        unnamed.unlink(missing_ok=True)  # of one who was killed here
+    except OSError as error:
+        raise refused(unnamed, error) from error
+    return Log.create(unnamed, start)
+
+
 class Moment(NamedTuple):
-    """One event of a history: its place and chain, in which generation's file it stands, when it happened."""
+    """One event of a history: its place and chain, in which generation's file it stands, when it happened.
+
+    `ends_turn`: it was the last of those that were decided together.
+    """
 
     generation: int
     seq: int
     chain: str
     time: str
     event: Event
+    ends_turn: bool
 
 
 def moments(folder: RunFolder, parts: list[tuple[int, int]]) -> Iterator[Moment]:
@@ -101,7 +157,13 @@ def moments(folder: RunFolder, parts: list[tuple[int, int]]) -> Iterator[Moment]
             if record.seq > last_seq:
                 break
             event = decode(record, values, name=str(path))
-            yield Moment(generation, record.seq, chain_of(record.line), record.time, event)
+            yield Moment(generation, record.seq, chain_of(record.line), record.time, event, ends_turn(record.line))
+
+
+def beginning(folder: RunFolder, generation: int) -> State:
+    """Return the state that a generation's whole history begins with: an empty one, after what was lost before it."""
+    first = _first(folder, lineage(folder, generation)[0][0])
+    return State(seq=first.from_seq) if first is not None and first.is_parent_lost else State()
 
 
 def start_of(folder: RunFolder, generation: int) -> Position:
@@ -145,25 +207,37 @@ def _read(folder: RunFolder, generation: int, checkpoint: Checkpoint | None) -> 
     start = start_of(folder, generation)
     witness_seq = 0 if checkpoint is None else checkpoint.last_seq
     checked = scan(read_chunks(path), start, witness_seq=witness_seq, name=name)
-    for first, lines in checked.turns():
+    for first, lines in _together(checked.turns(), witness_seq):
         if first <= witness_seq:
             _compare(checkpoint, first, lines)
         else:
-            state = fold(state, decode_turn(first, lines, values, name=name))
+            state = fold(state, decode_lines(first, lines, values, name=name))
     return History(state, generation, checked, ())
 
 
 def _base(folder: RunFolder, generation: int) -> State:
     """Return the state that a generation's log begins with: what its parents came to."""
-    first = _first(folder, generation)
-    if first is None or first.from_seq == 0:
-        return State()
-    if first.is_parent_lost:
-        return State(seq=first.from_seq)
-    state = State()
+    state = beginning(folder, generation)
     for moment in moments(folder, lineage(folder, generation)[:-1]):
         state = evolve(state, moment.event, moment.time)
     return state
+
+
+def _together(turns: Iterator[tuple[int, list[bytes]]], witness_seq: int) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield turns as they come up to the one with `witness_seq`, and many at once after it: that is decoded faster."""
+    first, many = 0, list[bytes]()
+    for seq, lines in turns:
+        if seq <= witness_seq:
+            yield seq, lines
+            continue
+        if not many:
+            first = seq
+        many += lines
+        if len(many) >= LINES_TOGETHER:
+            yield first, many
+            many = []
+    if many:
+        yield first, many
 
 
 def _compare(checkpoint: Checkpoint | None, first: int, lines: list[bytes]) -> None:

@@ -7,6 +7,7 @@ one: it is refused, never guessed.
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -19,7 +20,6 @@ from prodigy.store.values import Values
 STORED_BYTES_MIN = 16 * 1024
 
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Event)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STORED = msgspec.json.Decoder(dict[str, str])
 _NAMES_STORED = b',"stored":{"'
@@ -74,22 +74,28 @@ def decode(record: Record, values: Values, *, name: str) -> Event:
     try:
         if _NAMES_STORED in record.line:
             return _restore(record.line, values)
-        return _known(_DECODER.decode(record.line))
+        return _known(_decoder().decode(record.line))
     except msgspec.DecodeError as error:
         raise _unreadable(record, name, error) from error
 
 
-def decode_turn(first: int, lines: list[bytes], values: Values, *, name: str) -> Iterable[tuple[str, Event]]:
-    """Return (time, event) of each line of a checked turn; `first` is the seq of its first line.
+def decode_lines(first: int, lines: list[bytes], values: Values, *, name: str) -> Iterable[tuple[str, Event]]:
+    """Return (time, event) of each of these checked lines; `first` is the seq of the first of them.
 
     Raises:
         DamagedState: as for `decode`.
     """
-    turn = b"\n".join(lines)
-    if _NAMES_STORED not in turn and _STARTS_RUN not in turn:
+    data = b"\n".join(lines)
+    if _NAMES_STORED not in data and _STARTS_RUN not in data:
         with suppress(msgspec.DecodeError):  # which is said better line by line
-            return zip(map(_time_of, lines), _DECODER.decode_lines(turn), strict=True)
+            return zip(map(_time_of, lines), _decoder().decode_lines(data), strict=True)
     return ((record.time, decode(record, values, name=name)) for record in records(first, lines))
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Event]:
+    """Made when the first event is read, for it takes 4 ms and a new run reads none."""
+    return msgspec.json.Decoder(Event)
 
 
 def _time_of(line: bytes) -> str:
@@ -117,7 +123,7 @@ def _restore(line: bytes, values: Values) -> Event:
     stored = _STORED.decode(fields.pop("stored", b"{}"))
     for name, digest in stored.items():
         fields[name] = msgspec.Raw(values.get(digest))
-    return _known(_DECODER.decode(_ENCODER.encode(fields)))
+    return _known(_decoder().decode(_ENCODER.encode(fields)))
 
 
 def _known(event: Event) -> Event:

@@ -23,14 +23,13 @@ import msgspec
 
 from prodigy.errors import RunNotFound, StorageFailure
 from prodigy.store.files import (
-    FOLDER_MODE,
     existing_folder,
     locked,
     open_private,
+    own_folders,
     private_folder,
     read_private,
     refused,
-    sync_folder,
     write_atomically,
 )
 
@@ -197,6 +196,11 @@ class Mirror(msgspec.Struct, frozen=True):
         """The file that holds the project's absolute path."""
         return self.path / "project"
 
+    @property
+    def lock(self) -> Path:
+        """The lock under which mirrors are made and emptied; a run that begins waits for it."""
+        return self.path.parent.with_name("state.lock")
+
     def root(self) -> Path | None:
         """Return the project's folder, or None when the mirror does not say.
 
@@ -250,11 +254,7 @@ def prepare(project: Project) -> None:
         DamagedState: one of them is a symlink, no folder, or belongs to somebody else.
         StorageFailure: the disk refused.
     """
-    _own_folder(project.state)
-    if not os.path.lexists(project.state / ".gitignore"):
-        write_atomically(project.state / ".gitignore", IGNORE)
-    _own_folder(project.checkpoints)
-    _own_folder(project.runs)
+    _prepare(project)
 
 
 def prepare_run(project: Project, run_id: str) -> RunFolder:
@@ -265,10 +265,14 @@ def prepare_run(project: Project, run_id: str) -> RunFolder:
         RunNotFound: the id is none.
     """
     folder = project.run(run_id)
-    prepare(project)
-    for path in (folder.path, folder.values, folder.outputs, folder.inbox):
-        _own_folder(path)
+    _prepare(project, folder.path, folder.values, folder.outputs, folder.inbox)
     return folder
+
+
+def _prepare(project: Project, *more: Path) -> None:
+    own_folders(project.state, project.checkpoints, project.runs, *more)
+    if not os.path.lexists(project.state / ".gitignore"):
+        write_atomically(project.state / ".gitignore", IGNORE)
 
 
 def find_mirror(project: Project) -> Mirror | None:
@@ -291,14 +295,14 @@ def prepare_mirror(project: Project) -> Mirror:
         DamagedState: a symlink or somebody else's folder stands in its place.
         StorageFailure: the global folder cannot be written. The run can go on without: a warning.
     """
-    state = _own_folder(private_folder(home()) / "state")
+    state = private_folder(home()) / "state"
+    own_folders(state)
     with locked(state.with_name("state.lock")):
         try:
             mirror = find_mirror(project) or _claim(project)
         except OSError as error:
             raise refused(state, error) from error
-    for path in (mirror.path, mirror.checkpoints, mirror.values, mirror.known):
-        _own_folder(path)
+    own_folders(mirror.path, mirror.checkpoints, mirror.values, mirror.known)
     return mirror
 
 
@@ -355,21 +359,6 @@ def _global_folder() -> Path | None:
         return None
 
 
-def _own_folder(path: Path) -> Path:
-    """Make a folder whose parent exists, or check it.
-
-    Its name is synced even if it is there: the process that made it may have died before it could.
-    """
-    private_folder(path)
-    try:
-        if path.stat().st_mode & 0o077:  # a checkout made it
-            path.chmod(FOLDER_MODE)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise refused(path, error) from error
-    return path
-
-
 def _candidates(project: Project) -> tuple[Mirror, Mirror]:
     """Return the two mirrors that a project may have: the plain name's, and the one with a hash."""
     state, name = home() / "state", project.root.name or "root"
@@ -384,6 +373,6 @@ def _claim(project: Project) -> Mirror:
     """
     plain, hashed = _candidates(project)
     mirror = hashed if plain.root() or os.path.lexists(plain.checkpoints) else plain
-    _own_folder(mirror.path)
+    own_folders(mirror.path)
     write_atomically(mirror.project, os.fsencode(project.root) + b"\n")
     return mirror

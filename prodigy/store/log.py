@@ -15,6 +15,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -41,15 +42,6 @@ _CHAIN = b',"chain":"'
 _TAIL_BYTES = len(_CHAIN) + 16 + len('"}')
 _MARK = _COMMIT + _CHAIN
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
-# What ends a turn. One wrong byte does not hide it: a flipped bit must not make two turns look like one. Nor
-# can an event's fields forge it, not even a captured log: in JSON no newline is bare, and `,` parts objects.
-_TURN_END = re.compile(
-    b"|".join(
-        [re.escape(_MARK[:i]) + b"." + re.escape(_MARK[i + 1 :]) + rb'.{16}"\}\n' for i in range(len(_MARK))]
-        + [re.escape(_MARK) + rb'.{16}(?:.\}|".)\n', re.escape(_MARK) + rb'.{16}"\}[^,](?=\{"seq":)']
-    ),
-    re.S,
-)
 _TURN_END_BYTES = len(_MARK) + 16 + len('"}\n')
 _WINDOW_BYTES = _TURN_END_BYTES + len('{"seq":')
 
@@ -184,11 +176,32 @@ def chain_of(line: bytes) -> str:
     return line[-18:-2].decode()
 
 
+def ends_turn(line: bytes) -> bool:
+    """Whether a checked line is the last of its turn."""
+    return line[:-_TAIL_BYTES].endswith(_COMMIT)
+
+
 def records(first: int, lines: list[bytes]) -> Iterator[Record]:
     """Yield the records of one turn; `first` is the seq of its first line."""
     for seq, line in enumerate(lines, start=first):
         time = line.index(b'"time":"') + 8
         yield Record(seq, line[time : line.index(b'"', time)].decode(), line)
+
+
+@cache
+def _turn_end() -> re.Pattern[bytes]:
+    """Return what ends a turn; it is looked for in damaged and torn logs alone.
+
+    One wrong byte does not hide it: a flipped bit must not make two turns look like one. Nor can an event's fields
+    forge it, not even a captured log: in JSON no newline is bare, and `,` parts objects.
+    """
+    return re.compile(
+        b"|".join(
+            [re.escape(_MARK[:i]) + b"." + re.escape(_MARK[i + 1 :]) + rb'.{16}"\}\n' for i in range(len(_MARK))]
+            + [re.escape(_MARK) + rb'.{16}(?:.\}|".)\n', re.escape(_MARK) + rb'.{16}"\}[^,](?=\{"seq":)']
+        ),
+        re.S,
+    )
 
 
 def _survey(rest: bytes, more: Iterator[bytes]) -> tuple[int, int, int]:
@@ -198,7 +211,7 @@ def _survey(rest: bytes, more: Iterator[bytes]) -> tuple[int, int, int]:
     for chunk in itertools.chain([rest], more):
         window = kept + chunk
         base = size - len(kept)
-        for mark in _TURN_END.finditer(window):
+        for mark in _turn_end().finditer(window):
             if base + mark.end() > last_end:
                 turn_ends, last_end = turn_ends + 1, base + mark.end()
         size += len(chunk)

@@ -11,8 +11,9 @@ from prodigy.kernel import events as ev
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
+from prodigy.plan.nodes import is_below
 from prodigy.plan.reference import suggestion
-from prodigy.store.history import Moment, lineage, moments
+from prodigy.store.history import Moment, beginning, lineage, moments
 from prodigy.store.layout import RunFolder
 
 _ENTERS = (ev.NodeStarted, ev.CommandStarted, ev.ConfirmationRequested, ev.NodeSkipped, ev.NodeBypassed)
@@ -20,13 +21,17 @@ SHOWN_MAX = 20
 
 
 class Found(NamedTuple):
-    """A moment: the state at it, and where it is. `target` is a node to begin with that was never entered."""
+    """A moment: the state at it, and where it is.
+
+    `at` is the node that is to begin with, where one was named; `target` is it too where it was never entered.
+    """
 
     state: State
     generation: int
     seq: int
     chain: str
     target: str = ""
+    at: str = ""
 
 
 def version_number(text: str) -> int | None:
@@ -43,12 +48,12 @@ def find_version(folder: RunFolder, version: int) -> Found:
     """
     known: set[int] = set()
     for generation in reversed(folder.generations()):
-        state = State()
+        state = beginning(folder, generation)
         for moment in moments(folder, lineage(folder, generation)):
             state = evolve(state, moment.event, moment.time)
-            if isinstance(moment.event, ev.CheckpointMarked):
-                known.add(moment.event.version)
-                if moment.event.version == version:
+            if isinstance(moment.event, ev.CheckpointMarked | ev.RunRestored):
+                known.add(state.version)
+                if state.version == version:
                     return Found(state, moment.generation, moment.seq, moment.chain)
     raise RunNotFound(
         f"{folder.path.name} has no version v{version}",
@@ -59,15 +64,22 @@ def find_version(folder: RunFolder, version: int) -> Found:
 def find_seq(folder: RunFolder, seq: int) -> Found:
     """Return the moment right after event `seq` of the run's present history.
 
+    What was decided because of the event belongs to it: a command's end is never parted from what came of it. What
+    begins next does not.
+
     Raises:
         RunNotFound: there is no such event.
     """
-    state = State()
-    for moment in moments(folder, lineage(folder, folder.generations()[-1])):
+    generation = folder.generations()[-1]
+    state, last = beginning(folder, generation), None
+    for moment in moments(folder, lineage(folder, generation)):
+        if last is not None and (last.ends_turn or isinstance(moment.event, _ENTERS)):
+            break
         state = evolve(state, moment.event, moment.time)
-        if moment.seq == seq:
-            return Found(state, moment.generation, moment.seq, moment.chain)
-    raise RunNotFound(f"{folder.path.name} has no event {seq}; its last is {state.seq}", hint=_EVENTS)
+        last = moment if last is not None or moment.seq == seq else None
+    if last is None:
+        raise RunNotFound(f"{folder.path.name} has no event {seq}; its last is {state.seq}", hint=_EVENTS)
+    return Found(state, last.generation, last.seq, last.chain)
 
 
 def find_node(folder: RunFolder, name: str) -> Found:
@@ -77,21 +89,34 @@ def find_node(folder: RunFolder, name: str) -> Found:
         name: the id, the address or the stage's name.
 
     Raises:
-        RunNotFound: the run has no such step.
+        RunNotFound: the run has no such step, or it is one of handlers that never began.
     """
-    state, before = State(), None
+    generation = folder.generations()[-1]
+    state, before = beginning(folder, generation), None
     last: Moment | None = None
-    for moment in moments(folder, lineage(folder, folder.generations()[-1])):
+    for moment in moments(folder, lineage(folder, generation)):
         at = getattr(moment.event, "at", "")
-        if at and isinstance(moment.event, _ENTERS) and last is not None and _is_entered(state, at, name):
-            before = Found(state, last.generation, last.seq, last.chain)
+        if at and isinstance(moment.event, _ENTERS) and last is not None:
+            if _is_entered(state, at, name):
+                before = Found(state, last.generation, last.seq, last.chain, at=at)
+            elif target := _passed_over(state, moment.event, name):
+                before = Found(state, last.generation, last.seq, last.chain, target=target, at=target)
         state, last = evolve(state, moment.event, moment.time), moment
     if before is not None:
         return before
     address = state.addresses.get(name, name)
     if last is None or address not in state.plan.nodes:
         raise _no_such_step(folder, state, name)
-    return Found(state, last.generation, last.seq, last.chain, target=address)
+    if not _is_step(state, address):
+        raise RunNotFound(
+            f"{name} belongs to the handlers of a step, and they never began", hint="Name the step, or a version."
+        )
+    if state.node(address).status is not Status.PENDING:
+        raise RunNotFound(
+            f"where {name} began is not in the history of {folder.path.name}: it was lost, or the step has moved",
+            hint=f"Go back to a version: {_versions({state.version})} is the last.",
+        )
+    return Found(state, last.generation, last.seq, last.chain, target=address, at=address)
 
 
 def find_moment(folder: RunFolder, reference: str) -> Found:
@@ -107,6 +132,20 @@ def find_moment(folder: RunFolder, reference: str) -> Found:
 def _is_entered(state: State, at: str, name: str) -> bool:
     is_it = at == state.addresses.get(name, name)
     return is_it and state.node(at).status is Status.PENDING
+
+
+def _passed_over(state: State, event: ev.Event, name: str) -> str:
+    """Return the address of the named node where this event passes over something that it is in, else nothing."""
+    address = state.addresses.get(name, name)
+    if not isinstance(event, ev.NodeSkipped | ev.NodeBypassed) or address == event.at or not _is_step(state, address):
+        return ""
+    is_new = state.node(address).status is Status.PENDING
+    return address if is_new and is_below(state.plan, address, event.at) else ""
+
+
+def _is_step(state: State, address: str) -> bool:
+    """Whether the plan has this node, and not as part of a handler."""
+    return any(node.address == address for node in state.plan.walk())
 
 
 def _no_such_step(folder: RunFolder, state: State, name: str) -> RunNotFound:

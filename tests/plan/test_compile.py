@@ -620,7 +620,8 @@ def test_stages_are_named_sequences_with_policy() -> None:
 )
 def test_the_name_of_a_stage_means_one_thing(second: str, message: str) -> None:
     """Stage names are unique, no values' names, and none that names a checkpoint."""
-    text = f"stages:\n- {{name: build, commands: [{{shell: x, id: make}}]}}\n- {{name: {second}, commands: [{{shell: x}}]}}\n"
+    first = "stages:\n- {name: build, commands: [{shell: x, id: make}]}\n"
+    text = f"{first}- {{name: {second}, commands: [{{shell: x}}]}}\n"
     assert [refusal.partition(" ")[2].partition(" (")[0] for refusal in refusals(text)] == [message]
 
 

@@ -230,9 +230,12 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
         "- shell: a\n  capture: x\n  capture_output: y\n",
         ["3:3 'capture_output' and 'capture' are the same key (keep one)"],
     ),
-    "word of a later version": (
+    "mode without its map": (
         "mode: mapreduce\n",
-        ["1:1 'mode' is a word of the language that this version does not run yet"],
+        [
+            "1:1 'mode: mapreduce' needs map "
+            "(for example  map: {input: files.json, agent_template: [{shell: 'wc ${item}'}]})"
+        ],
     ),
     "choice of a later version": (
         "- claude: a\n  on_interrupt: continue\n",
@@ -358,6 +361,15 @@ ACCEPTED: dict[Shape, set[str]] = {
     "stages": set(),
     "retry": set(),
     "handlers": set(),
+    "phase": set(),
+    "map": set(),
+    "input": {"text"},
+    "path": {"text"},
+    "order": {"text"},
+    "agent_template": set(),
+    "share": set(),
+    "error_policy": set(),
+    "circuit_breaker": set(),
 }
 AVAILABLE = [key for key in KEYS if key.is_available]
 
@@ -367,7 +379,28 @@ def workflow_with(key: Key, value: str) -> str:
     match key.where:
         case "workflow":
             rest = "" if key.field in ("commands", "stages") else "commands: [{shell: make}]\n"
+            if key.name in ("mode", "setup", "map", "reduce"):
+                rest = "" if key.name == "mode" else "mode: mapreduce\n"
+                rest += "" if key.name == "map" else "map: {input: x, agent_template: [{shell: make}]}\n"
             return f"{key.name}: {value}\n{rest}"
+        case "phase":
+            rest = "" if key.field == "commands" else "  commands: [{shell: make}]\n"
+            a_map = "map: {input: x, agent_template: [{shell: make}]}\n"
+            return f"mode: mapreduce\n{a_map}setup:\n  {key.name}: {value}\n{rest}"
+        case "map":
+            rest = "" if key.name == "input" else "  input: x\n"
+            rest += "" if key.name == "agent_template" else "  agent_template: [{shell: make}]\n"
+            return f"mode: mapreduce\nmap:\n  {key.name}: {value}\n{rest}"
+        case "input" | "agent_template":
+            rest = "agent_template: [{shell: make}]" if key.where == "input" else "input: x"
+            return f"mode: mapreduce\nmap:\n  {key.where}:\n    {key.name}: {value}\n  {rest}\n"
+        case "error_policy":
+            rest = "  input: x\n  agent_template: [{shell: make}]\n"
+            return f"mode: mapreduce\nmap:\n{rest}  error_policy:\n    {key.name}: {value}\n"
+        case "circuit_breaker":
+            rest = "  input: x\n  agent_template: [{shell: make}]\n  error_policy:\n    circuit_breaker:\n"
+            failures = "" if key.field == "failure_threshold" else "      failures: 3\n"
+            return f"mode: mapreduce\nmap:\n{rest}      {key.name}: {value}\n{failures}"
         case "stage":
             rest = "" if key.name == "name" else "  name: build\n"
             rest += "" if key.field == "commands" else "  commands: [{shell: make}]\n"
@@ -445,7 +478,8 @@ def test_durations(text: str, expected: float | None) -> None:
         ("stages:\n- commands: [{shell: x}]\n", 2, "a stage needs name"),
         ("stages:\n- build\n", 2, "a stage is a mapping, not the text 'build'"),
         ("stages: []\n", 1, "a list of stages without a stage"),
-        ("stages: [{name: a, commands: [{shell: x}]}]\ncommands: [{shell: x}]\n", 1, "a workflow has commands or stages, not both"),
+        ("stages: [{name: a, commands: [{shell: x}]}]\ncommands: [{shell: x}]\n", 1,
+         "a workflow has commands or stages, not both"),
     ],
 )  # fmt: skip
 def test_a_stage_that_is_none_is_refused(text: str, line: int, message: str) -> None:

@@ -6,8 +6,10 @@ A scenario is one text file. It begins with what to check, in prose; the rest ar
     world       ADDRESS: END, END, …   how attempts 1, 2, … end; the last END holds for all later ones
                 END is  ok [TEXT] | exit N [TEXT] | killed SIGNAL | timeout SECONDS;  TEXT is what it prints
     edited      the YAML after `edit`
-    actions     cook | resume [--max-retries N] [--yes ADDRESS] [--accept-changes] | edit | wait SECONDS
-                cook and resume may end in  when ADDRESS[#ATTEMPT] starts|waits stop|kill
+    actions     cook | resume [--max-retries N] [--yes ADDRESS] [--accept-changes] [--from-checkpoint WHERE]
+                fork WHERE [NAME=VALUE …] | answer ADDRESS yes|no|nobody | edit | wait SECONDS
+                cook, resume and fork may end in  when ADDRESS[#ATTEMPT] starts|waits stop|kill
+                who is asked says yes, until `answer` says otherwise
     transcript  `>` is the operator, `$` a command that starts; everything else is an event
 
 A workflow without a world succeeds throughout.
@@ -17,18 +19,21 @@ import shlex
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.align import align
-from prodigy.kernel.evolve import fold
-from prodigy.kernel.state import State
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.nodes import Plan
-from tests.simulation.world import Crash, Ending, Start, World, history
+from prodigy.store.layout import RunFolder
+from prodigy.store.log import Position
+from prodigy.store.moments import Found, find_moment
+from tests.simulation.world import Crash, Disk, Ending, Start, World, history, state_on
 
+ANSWERS = {"yes": True, "no": False, "nobody": None}
 SILENT = (ev.RunStarted, ev.NodeStarted, ev.CommandStarted, ev.NodeContinued)
 
 
@@ -77,6 +82,7 @@ class Play:
         self.world = World(self.plan, endings(scenario.world))
         self.file: Plan | None = None
         self.told = 0
+        self.logs = [self.world.disk]
         self.lines: list[str] = []
 
     def transcript(self) -> str:
@@ -94,10 +100,15 @@ class Play:
         if words[0] == "wait":
             self.world.now += timedelta(seconds=int(words[1]))
             return
+        if words[0] == "answer":
+            self.world.answers[words[1]] = ANSWERS[words[2]]
+            return
         self.world.watch = self._watch(moment)
         try:
             if words[0] == "cook":
                 self.world.cook()
+            elif words[0] == "fork":
+                self._fork(words[1], dict(word.split("=", 1) for word in words[2:]))
             else:
                 self._resume(words[1:])
         except Crash:
@@ -110,7 +121,10 @@ class Play:
     def _resume(self, options: list[str]) -> None:
         retries = int(options[options.index("--max-retries") + 1]) if "--max-retries" in options else None
         answers = {options[options.index("--yes") + 1]: True} if "--yes" in options else {}
-        state = fold(State(), history(self.world.disk))
+        state, travel = state_on(self.world.disk), dict[str, Any]()
+        if "--from-checkpoint" in options:
+            found = self._moment(options[options.index("--from-checkpoint") + 1])
+            state, travel = found.state, {"disk": _disk(found), "rewind": self._rewind(found)}
         revision = None
         if self.file is not None and self.file.digest != state.plan.digest:
             alignment = align(state, self.file)
@@ -118,7 +132,43 @@ class Play:
                 self.lines += [f"refused: {sentence}" for sentence in alignment.conflicts]
                 return
             revision = sig.Revision(plan=self.file, workflow_text="", moved=alignment.moved, dropped=alignment.dropped)
-        self.world.resume(max_retries=retries, answers=answers, revision=revision)
+        order: dict[str, Any] = {"max_retries": retries, "answers": answers, "revision": revision}
+        if not travel:
+            self.world.resume(**order)
+            return
+        self._turn_to(travel["disk"])
+        self.world.travel(**travel, **order)
+
+    def _fork(self, where: str, variables: dict[str, str]) -> None:
+        found = self._moment(where)
+        fork = sig.Fork(workflow_id="demo-000002", from_workflow_id="demo-000001", variables=variables)
+        disk = _disk(found)
+        self._turn_to(disk)
+        self.world.travel(disk, fork=fork)
+
+    def _turn_to(self, disk: Disk) -> None:
+        self.logs.append(disk)
+        self.told = disk.start.seq
+
+    def _moment(self, where: str) -> Found:
+        """Return a moment of the run, as the store finds it in its files."""
+        with TemporaryDirectory() as path:
+            folder = RunFolder(Path(path))
+            for generation, disk in enumerate(self.logs, start=1):
+                folder.events(generation).write_bytes(disk.data)
+            return find_moment(folder, where)
+
+    def _rewind(self, found: Found) -> sig.Rewind:
+        return sig.Rewind(
+            generation=len(self.logs) + 1,
+            parent=found.generation,
+            from_seq=found.seq,
+            from_chain=found.chain,
+            version=max(state_on(disk).version for disk in self.logs),
+            reason="resume --from-checkpoint",
+            by="somebody",
+            target=found.target,
+        )
 
     def _watch(self, moment: list[str]) -> Callable[[World, fx.Effect], None]:
         due = list(moment)
@@ -141,7 +191,8 @@ class Play:
     def _tell(self) -> None:
         """Add a line for every event since the last time; a command's line has what it was given."""
         given = {start.epoch: start for start in self.world.starts}
-        for seq, (_, event) in enumerate(history(self.world.disk), start=1):
+        disk = self.world.disk
+        for seq, (_, event) in enumerate(history(disk), start=disk.start.seq + 1):
             if seq <= self.told:
                 continue
             self.told = seq
@@ -149,6 +200,10 @@ class Play:
                 self.lines.append(command_line(event, given.get(seq)))
             elif line := sentence(event):
                 self.lines.append(line)
+
+
+def _disk(found: Found) -> Disk:
+    return Disk(Position(found.seq, found.chain), found.state)
 
 
 def compiled(text: str) -> Plan:
@@ -212,6 +267,22 @@ def sentence(event: ev.Event) -> str:
             return f"  v{event.version}" + (f" {event.label!r}" if event.label else "")
         case ev.StopRequested():
             return "stop"
+        case ev.ConfirmationRequested():
+            return f"  {event.at} asks"
+        case ev.ConfirmationAnswered():
+            return f"  {event.at}: {'yes' if event.is_confirmed else 'no'}, says {event.by}"
+        case ev.RunCancelled():
+            return f"cancelled at {event.at} by {event.by}"
+        case ev.LimitStarted():
+            return f"  {event.at} has {event.left_s:g} s"
+        case ev.LimitReached():
+            return f"  {event.at} has used its time"
+        case ev.NodeBypassed():
+            return f"  {event.at} bypassed by {event.by}"
+        case ev.GenerationStarted():
+            return f"generation {event.generation} goes on from event {event.from_seq} of {event.parent}"
+        case ev.RunForked():
+            return f"forked at event {event.from_seq} with {event.variables}"
         case ev.RunResumed():
             return f"  resumed; again: {', '.join(event.again) or 'nothing'}"
         case ev.PlanChanged():

@@ -12,6 +12,7 @@ from tests.simulation.world import OK, Ending
 FAIL = Ending(exit_code=1, stderr="boom")
 DIE = Ending(signal="SIGKILL")
 SLOW = Ending(timed_out_s=9.0)
+HANG = Ending(hangs=True)
 
 Script = dict[str, list[Ending]]
 
@@ -24,6 +25,16 @@ def compiled(*steps: dict[str, Any], **keys: Any) -> Plan:
 def step(id_: str, **keys: Any) -> dict[str, Any]:
     """Return a shell step that does nothing but have an id."""
     return {"shell": f"do {id_}", "id": id_, **keys}
+
+
+def in_stages(*stages: dict[str, Any], **keys: Any) -> Plan:
+    """Return the plan of a workflow with these stages."""
+    return compile_workflow(json.dumps({"name": "demo", **keys, "stages": stages}).encode(), file="demo.yaml")
+
+
+def stage(name: str, *steps: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    """Return a stage with these steps."""
+    return {"name": name, "commands": steps, **keys}
 
 
 def staged(plan: Plan, stages: dict[str, list[str]], policies: dict[str, Policy]) -> Plan:
@@ -42,6 +53,15 @@ def staged(plan: Plan, stages: dict[str, list[str]], policies: dict[str, Policy]
             nodes[child] = replace(nodes[child], parent=name, index=place)
     nodes[ROOT] = replace(nodes[ROOT], body=Sequence(children=tuple(stages)))
     return replace(plan, nodes=nodes)
+
+
+def mapped(
+    setup: list[dict[str, Any]], template: list[dict[str, Any]], reduce: list[dict[str, Any]], **keys: Any
+) -> Plan:
+    """Return the plan of a mapreduce workflow; `keys` are the map's own besides its input and template."""
+    of_map = {"input": "items.txt", "agent_template": template, **keys}
+    words = {"name": "demo", "mode": "mapreduce", "setup": setup, "map": of_map, "reduce": reduce}
+    return compile_workflow(json.dumps(words).encode(), file="demo.yaml")
 
 
 def cases() -> dict[str, tuple[Plan, Script]]:
@@ -87,11 +107,53 @@ def cases() -> dict[str, tuple[Plan, Script]]:
             {"a": [FAIL]},
         ),
         "tolerated, unanswered": (compiled(step("a"), step("b", when="${a.success}")), {"a": [FAIL]}),
+        "tolerated, unanswered, and more to do": (
+            compiled(step("a"), step("b", when="${a.success}"), step("c")),
+            {"a": [FAIL]},
+        ),
         "allowed to fail": (compiled(step("a", allow_failure=True), step("b")), {"a": [FAIL]}),
         "checkpoints": (compiled(step("a", checkpoint=True), step("b", checkpoint=True, retry=1)), {"b": [FAIL, OK]}),
         "stages": (staged(abc, {"one": ["a", "b"], "two": ["c"]}, {}), {}),
         "a stage tried again": (
             staged(abc, {"one": ["a", "b"], "two": ["c"]}, {"one": Policy(retry=Retry(attempts=2))}),
             {"b": [FAIL]},
+        ),
+        "a stage that repairs": (
+            in_stages(
+                stage("one", step("a"), step("b"), on_failure={"commands": [{"shell": "mend"}], "max_attempts": 1}),
+                stage("two", step("c")),
+            ),
+            {"b": [FAIL]},
+        ),
+        "a stage that asks": (
+            in_stages(
+                stage("one", step("a"), checkpoint=True),
+                stage("two", step("b", requires_confirmation=True, retry=1), step("c"), requires_confirmation=True),
+            ),
+            {"b": [FAIL, OK]},
+        ),
+        "a stage that is skipped": (
+            in_stages(
+                stage("one", step("a"), when="false"), stage("two", step("b"), when="true"), stage("three", step("c"))
+            ),
+            {},
+        ),
+        "a stage that times out twice and is handled": (
+            in_stages(
+                stage("one", step("a"), step("b"), timeout=30, retry=1, on_failure={"shell": "clean"}),
+                stage("two", step("c")),
+            ),
+            {"b": [HANG]},
+        ),
+        "a stage that times out in a wait": (
+            in_stages(stage("one", step("a", retry={"attempts": 2, "initial_delay": 29}), timeout=20)),
+            {"a": [FAIL]},
+        ),
+        "a stage that times out in a handler": (
+            in_stages(
+                stage("one", step("a", on_failure={"shell": "hang"}), timeout=20, on_failure={"shell": "clean"}),
+                stage("two", step("b")),
+            ),
+            {"a": [FAIL], "a.on_failure[0]": [HANG]},
         ),
     }

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from prodigy.kernel import align, decide, durability, evolve, outcome, recover, retry
+from prodigy.kernel import align, decide, durability, evolve, outcome, recover, retry, rewind
 from prodigy.store import log
-from tests.kernel import test_steps as steps
 from tests.scenarios import test_scenarios as scenarios
 from tests.simulation import test_crash_everywhere as crashing
 from tests.simulation.world import CRASH_MODES
@@ -40,7 +39,9 @@ MUTANTS = {
     ),
     "resume gives no new budget": Mutant(evolve, "first=before.attempt + 1,", "first=before.first,"),
     "every attempt begins a budget": Mutant(evolve, "        first=before.first,", "        first=event.attempt,"),
-    "--max-retries retries the workflow": Mutant(evolve, "attempt, repairs=0)", "attempt, repairs=0, reopened=True)"),
+    "--max-retries retries the workflow": Mutant(
+        evolve, 'spent_s=0.0, limit_since="")', 'spent_s=0.0, limit_since="", reopened=True)'
+    ),
     "a wait is not shortened": Mutant(
         recover, "left_s = remaining_s(turn.time, due=here.due, delay_s=here.delay_s)", "left_s = here.delay_s"
     ),
@@ -48,7 +49,7 @@ MUTANTS = {
     "the owner runs again inside its handler": Mutant(
         recover, "stack.append(handlers.address)", "yield partial(start, turn, node, here.attempt)"
     ),
-    "handlers do not begin anew": Mutant(evolve, "if _known(state, handlers.address) else None", "if False else None"),
+    "handlers do not begin anew": Mutant(evolve, "if handlers.address in state.nodes:", "if False:"),
     "repairs without end": Mutant(decide, "here.repairs >= handlers.repairs", "here.repairs >= 9"),
     "fail_workflow is ignored": Mutant(decide, "if policy.fail_workflow:", "if False:"),
     "a late exit is accepted": Mutant(
@@ -70,7 +71,7 @@ MUTANTS = {
     "a version is used twice": Mutant(decide, "version=turn.state.version + 1", "version=turn.state.version or 1"),
     "a stage tried again keeps its children": Mutant(evolve, "if event.attempt > 1:", "if False:"),
     "a captured value is lost": Mutant(
-        evolve, "captures = state.captures.set(event.name, event.value)", "captures = state.captures"
+        evolve, "captures=state.captures.set(event.name, event.value)", "captures=state.captures"
     ),
     "a capture that cannot be read is no failure": Mutant(
         outcome, 'error=f"capture_format {node.policy.capture_format}: {problem}"', 'error=""'
@@ -83,6 +84,39 @@ MUTANTS = {
         align, "if node.definition != news[now].definition:", "if False:"
     ),
     "accepted changes run again": Mutant(align, "zip(finished[:spare] + pending, nows", "zip(pending, nows"),
+    "a node that asks begins unasked": Mutant(decide, "if node.policy.requires_confirmation:", "if False:"),
+    "nobody is somebody who agrees": Mutant(
+        decide, "if signal.is_confirmed is None:", "if False and signal.is_confirmed is None:"
+    ),
+    "a no is a yes": Mutant(decide, "    if signal.is_confirmed:\n", "    if True:\n"),
+    "a late wait begins something in a stage that timed out": Mutant(
+        decide, "Status.HANDLING if is_handler else Status.RUNNING", "turn.state.node(owner.address).status"
+    ),
+    "a timeout begins anew with every resume": Mutant(
+        recover, "spent_s = here.spent_s + elapsed_s(here.limit_since, turn.state.stood)", "spent_s = 0.0"
+    ),
+    "time runs while nobody does": Mutant(recover, 'stood=stood if stood != turn.state.time else ""', 'stood=""'),
+    "only the last process's time counts": Mutant(
+        evolve, "spent_s=event.spent_s, limit_since=time", "spent_s=0.0, limit_since=time"
+    ),
+    "a stage that timed out has no time when resumed": Mutant(
+        evolve, 'repairs=0, left_s=0.0, spent_s=0.0, limit_since="")', "repairs=0)"
+    ),
+    "a failure is passed over by going back": Mutant(
+        recover, "if failed := _undecided(turn.state, node):", "if failed := None:"
+    ),
+    "what a dead process had in flight still is": Mutant(
+        evolve, "in_flight=immutables.Map(),", "in_flight=state.in_flight,"
+    ),
+    "what is bypassed runs": Mutant(
+        rewind, "if not turn.state.node(child).is_settled or child in failed:", "if child in failed:"
+    ),
+    "a jump into a stage that asks is not asked": Mutant(rewind, "and not is_asked:", "and True:"),
+    "a version is used twice after going back": Mutant(
+        evolve, "        version=event.version,\n", "        version=state.version,\n"
+    ),
+    "a fork keeps its values": Mutant(evolve, "if k in state.captures})", "if False})"),
+    "a fork is what it was": Mutant(evolve, "replace(state.run, workflow_id=event.workflow_id,", "replace(state.run,"),
 }
 
 
@@ -140,14 +174,12 @@ def noticed_by() -> str | None:
 
 
 def checks() -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield the scenarios, then the simulation, cheapest first.
-
-    No workflow file has stages yet, so what they mean is checked by a rule of the kernel instead of a scenario.
-    """
+    """Yield the scenarios, then the simulation, cheapest first."""
     for path in scenarios.SCENARIOS:
         yield path.stem, partial(scenarios.test_scenario, path, rewrites=False)
-    yield "a stage tried again", steps.test_a_retried_sequence_enters_its_children_anew
     for name in crashing.CASES:
         yield f"stops: {name}", partial(crashing.test_a_stop_at_any_effect_changes_nothing, name)
     for name, mode in product(crashing.CASES, CRASH_MODES):
         yield f"crashes: {name}, {mode}", partial(crashing.test_a_crash_at_any_append_changes_nothing, name, mode)
+    for name in crashing.TRAVELLED:
+        yield f"goes back: {name}", partial(crashing.test_going_back_to_any_version_comes_to_the_same, name)

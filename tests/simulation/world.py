@@ -56,9 +56,14 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Disk:
-    """One log file: its bytes, and how many of them would survive a power loss."""
+    """One log file: its bytes, and how many of them would survive a power loss.
 
-    def __init__(self) -> None:
+    It continues from `start`, where history had led to `base`.
+    """
+
+    def __init__(self, start: Position = START, base: State | None = None) -> None:
+        self.start = start
+        self.base = base or State()
         self.data = bytearray()
         self.synced = 0
         self.appends = 0
@@ -87,7 +92,7 @@ class Disk:
 
     def recover(self) -> None:
         """Cut an unfinished turn, as the store does, and sync."""
-        torn = scan([bytes(self.data)]).verify().torn
+        torn = scan([bytes(self.data)], self.start).verify().torn
         if torn:
             del self.data[torn.offset :]
         self.synced = len(self.data)
@@ -98,7 +103,7 @@ class FakeJournal:
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
-        self.position: Position = scan([bytes(disk.data)]).verify().end
+        self.position: Position = scan([bytes(disk.data)], disk.start).verify().end
 
     def append(self, turn: Sequence[Record], *, sync: bool) -> None:
         data, position = frame(self.position, [(time, msgspec.json.encode(event)) for time, event in turn])
@@ -109,8 +114,13 @@ class FakeJournal:
 def history(disk: Disk) -> Iterator[Record]:
     """Yield the (time, event) of every committed record."""
     decoder = msgspec.json.Decoder(Event)
-    for record in scan([bytes(disk.data)], START):
+    for record in scan([bytes(disk.data)], disk.start):
         yield record.time, decoder.decode(record.line)
+
+
+def state_on(disk: Disk) -> State:
+    """Return the state that a disk holds."""
+    return fold(disk.base, history(disk))
 
 
 class World:
@@ -127,9 +137,11 @@ class World:
         self.now = datetime(2026, 1, 31, 9, tzinfo=UTC)
         self.watch: Callable[[World, fx.Effect], None] = lambda world, effect: None
         self.orders: list[sig.Signal] = []
+        self.answers: dict[str, bool | None] = {}
+        self.items: list[Any] = []
         self._random = random.Random(seed)
         self._running: dict[int, fx.Spawn] = {}
-        self._waiting: list[tuple[datetime, fx.Sleep]] = []
+        self._waiting: list[tuple[datetime, fx.Sleep | fx.Limit]] = []
         self._reactor: Reactor | None = None
 
     @property
@@ -170,16 +182,21 @@ class World:
         self._running.clear()
         self._waiting.clear()
         self.disk.recover()
-        state = fold(State(), history(self.disk))
+        state = state_on(self.disk)
         if state.origin is None:
             return self.cook()
         self._reactor = self._boot(state)
         self.number += 1
         return self._play(sig.ResumeRequested(time=self.time(), number=self.number, **changes))
 
+    def travel(self, disk: Disk, **changes: Any) -> State:
+        """Go on in another log file, as going back and forking do. A first turn that is lost leaves all as it was."""
+        self.disk = disk
+        return self.resume(**changes)
+
     def cut_off(self) -> None:
         """Take the state that the disk has, without going on: the run had come to rest before it crashed."""
-        self._reactor = self._boot(fold(State(), history(self.disk)))
+        self._reactor = self._boot(state_on(self.disk))
 
     def _boot(self, state: State) -> Reactor:
         return Reactor(state, FakeJournal(self.disk), lambda state, turn: None)
@@ -213,7 +230,18 @@ class World:
                     self.orders.append(
                         sig.Exited(time=self.time(), at=effect.at, epoch=effect.epoch, signal="SIGTERM", stopped=True)
                     )
-            case fx.Sleep():
+            case fx.List():
+                keys = tuple(map(str, self.items))
+                self.orders.append(sig.Listed(time=self.time(), at=effect.at, keys=keys, items=tuple(self.items)))
+            case fx.RejectList():
+                self.orders.append(sig.Listed(time=self.time(), at=effect.at, error=effect.reason))
+            case fx.Ask():
+                self.orders.append(
+                    sig.Answered(
+                        time=self.time(), at=effect.at, is_confirmed=self.answers.get(effect.at, True), by="somebody"
+                    )
+                )
+            case fx.Sleep() | fx.Limit():
                 self._waiting.append((self.now + timedelta(seconds=effect.delay_s), effect))
             case fx.Finish():
                 self._running.clear()
@@ -231,9 +259,10 @@ class World:
             return [self._exited(spawn)]
         if self._waiting:
             self._waiting.sort(key=lambda entry: entry[0])
-            due, sleep = self._waiting.pop(0)
+            due, wait = self._waiting.pop(0)
             self.now = max(self.now, due)
-            return [sig.TimerFired(time=self.time(), at=sleep.at, attempt=sleep.attempt)]
+            fired = sig.TimerFired if isinstance(wait, fx.Sleep) else sig.LimitFired
+            return [fired(time=self.time(), at=wait.at, attempt=wait.attempt)]
         return []
 
     def _ending(self, spawn: fx.Spawn) -> Ending:
@@ -247,7 +276,7 @@ class World:
             at=spawn.at,
             epoch=spawn.epoch,
             exit_code=ending.exit_code if ending.signal is None and ending.timed_out_s is None else None,
-            signal=ending.signal,
+            signal=ending.signal or ("SIGTERM" if ending.timed_out_s is not None else None),
             timed_out_s=ending.timed_out_s,
             output=ending.output,
             stderr=ending.stderr,

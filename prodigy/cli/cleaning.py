@@ -1,0 +1,269 @@
+"""`checkpoints clean`: free the disk of runs that nobody will go on with."""
+
+import re
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+if TYPE_CHECKING:
+    from prodigy.store.layout import Mirror, Project
+
+_AGE = re.compile(r"(\d{1,4})([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class Choice(NamedTuple):
+    """What to clean, as the command line says; `earliest` is the time since which a run must have rested."""
+
+    workflow_id: str | None
+    older_than: str | None
+    earliest: str
+    purge: bool
+
+    @property
+    def command(self) -> str:
+        """The command that this is, without the answer to its question."""
+        words = ["prodigy checkpoints clean"]
+        words.append("--all" if self.workflow_id is None else f"--workflow-id {self.workflow_id}")
+        words += [f"--older-than {self.older_than}"] if self.older_than else []
+        return " ".join([*words, "--purge"] if self.purge else words)
+
+
+class Chosen(NamedTuple):
+    """A run to be cleaned, and how many bytes that frees. `updated` is when it last moved."""
+
+    project: "Project"
+    mirror: "Mirror | None"
+    workflow_id: str
+    status: str
+    updated: str
+    size_bytes: int
+
+
+def clean(
+    all_: Annotated[bool, typer.Option("--all", help="Every completed or cancelled run.")] = False,
+    workflow_id: Annotated[
+        str | None, typer.Option("--workflow-id", metavar="REF", help="This run, whatever its status.")
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="AGE", help="Only what has rested so long: 12h, 7d, 2w.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; remove nothing.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Remove the log too: nothing of the run is left.")] = False,
+) -> None:
+    """Remove checkpoints, stored values and outputs of runs that are over; their logs stay for the audit."""
+    from prodigy.cli.display import has_terminal
+    from prodigy.errors import UsageProblem
+
+    if all_ == (workflow_id is not None):
+        raise UsageProblem(
+            "clean needs to know what" if workflow_id is None else "--all and --workflow-id are two things",
+            hint="Every run that is completed or cancelled: `prodigy checkpoints clean --all`.\n"
+            "  One run, whatever its status: `prodigy checkpoints clean --workflow-id REF`.",
+        )
+    choice = Choice(workflow_id, older_than, _earliest(older_than), purge)
+    places, is_everywhere = _places(choice)
+    runs, code = _gathered(places, choice)
+    if not runs:
+        print(_nothing(choice, [project for project, _ in places] if is_everywhere else []))
+        raise typer.Exit(code)
+    if is_everywhere or dry_run or (not force and has_terminal()):
+        print("\n".join(_table(runs, with_projects=is_everywhere)))
+    if dry_run:
+        print(f"would free {_total(runs, places)} of {_count(len(runs))}; nothing was removed")
+        raise typer.Exit(code)
+    if not force:
+        _confirm(runs, choice, _total(runs, places))
+    raise typer.Exit(_clean(runs, places, choice) or code)
+
+
+def _places(choice: Choice) -> "tuple[list[tuple[Project, Mirror | None]], bool]":
+    """Return the project here, or outside any, for `--all`, every project that this user has run; and whether so."""
+    from prodigy.cli.place import mirror_of, project_here
+    from prodigy.store.layout import Project, mirrors
+
+    here = project_here()
+    if choice.workflow_id is not None or not _is_outside(here):
+        return [(here, mirror_of(here))], False
+    known = [(root, mirror) for mirror in mirrors() if (root := mirror.root())]
+    return [(Project(root), mirror) for root, mirror in known if root.is_dir()], True
+
+
+def _is_outside(project: "Project") -> bool:
+    """Whether nothing here is a project: no state of one, and no repository unless that is the home folder itself."""
+    import os
+    from pathlib import Path
+
+    from prodigy.store.layout import home
+
+    if os.path.lexists(project.state) and project.state != home():
+        return False
+    return not os.path.lexists(project.root / ".git") or project.root == Path(os.path.realpath(Path.home()))
+
+
+def _gathered(places: "list[tuple[Project, Mirror | None]]", choice: Choice) -> "tuple[list[Chosen], int]":
+    """Return the runs to clean; a project that cannot be read is named, and decides the exit code."""
+    from prodigy.cli.app import complain
+    from prodigy.errors import ProdigyError
+
+    runs, code = list[Chosen](), 0
+    for project, mirror in places:
+        try:
+            runs += _chosen(project, mirror, choice)
+        except ProdigyError as problem:
+            code = code or complain(problem)
+    return runs, code
+
+
+def _chosen(project: "Project", mirror: "Mirror | None", choice: Choice) -> list[Chosen]:
+    from prodigy.store.catalog import cleaned_ids, cleaning_of, find_run, list_standings, standing
+    from prodigy.store.cleaning import FINISHED, weigh
+
+    if choice.workflow_id is not None:
+        named = find_run(project, choice.workflow_id, mirror, with_cleaned=True)
+        cleaned = [named] if cleaning_of(project, named) else []
+        runs = [] if cleaned else [standing(project, named, mirror)]
+    else:
+        cleaned = cleaned_ids(project)
+        runs = [run for run in list_standings(project, mirror) if run.status in FINISHED and run.owner is None]
+    found = [
+        Chosen(
+            project,
+            mirror,
+            run.workflow_id,
+            run.status,
+            run.header.timestamp if run.header else "",
+            weigh(project, mirror, run.workflow_id, purge=choice.purge),
+        )
+        for run in runs
+    ]
+    for workflow_id in cleaned:  # what a cleaner left that was killed; with --purge their logs
+        size = weigh(project, mirror, workflow_id, purge=choice.purge)
+        if size or choice.purge:
+            found.append(Chosen(project, mirror, workflow_id, "cleaned", cleaning_of(project, workflow_id), size))
+    return [run for run in found if not choice.earliest or run.updated < choice.earliest]
+
+
+def _confirm(runs: list[Chosen], choice: Choice, size: str) -> None:
+    """Ask on a terminal, default no. Elsewhere nobody can be asked.
+
+    Raises:
+        UsageProblem: there is no terminal.
+    """
+    from prodigy.cli.display import confirmed, has_terminal
+    from prodigy.errors import UsageProblem
+
+    logs = "log included" if choice.purge else "the log stays"
+    what = f"{size} of {_count(len(runs))} ({logs})"
+    if not has_terminal():
+        raise UsageProblem(
+            f"this would remove {what}, and nobody can be asked here",
+            hint=f"To do it: `{choice.command} --force`. To see what goes: `{choice.command} --dry-run`.",
+        )
+    lost = [f"  {run.workflow_id} is {run.status} and cannot be resumed then" for run in runs if _is_unfinished(run)]
+    if not confirmed("\n".join([f"Remove {what}?", *lost]), yes=False):
+        print("nothing was removed")
+        raise typer.Exit(1)
+
+
+def _is_unfinished(run: Chosen) -> bool:
+    from prodigy.store.cleaning import FINISHED
+
+    return run.status not in FINISHED and run.status != "cleaned"
+
+
+def _clean(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]", choice: Choice) -> int:
+    """Clean each run, say so, and go on with the next where one is refused; return the first refusal's exit code."""
+    from prodigy.cli.app import complain
+    from prodigy.cli.display import user
+    from prodigy.errors import ProdigyError
+    from prodigy.runtime.clock import now
+    from prodigy.store.cleaning import CleanOrder, clean, clean_values
+
+    freed, count, code = 0, 0, 0
+    order = CleanOrder(
+        by=f"{user()} with checkpoints clean",
+        time=now(),
+        only_finished=choice.workflow_id is None,
+        purge=choice.purge,
+    )
+    for run in runs:
+        try:
+            size = clean(run.project, run.mirror, run.workflow_id, order)
+        except ProdigyError as problem:
+            code = code or complain(problem)
+            continue
+        if size is None:
+            print(f"kept     {run.workflow_id}: it has gone on")
+            continue
+        print(f"{'purged' if choice.purge else 'cleaned'}  {run.workflow_id}  {in_bytes(size)}")
+        freed, count = freed + size, count + 1
+    for project, mirror in places:
+        freed += clean_values(project, mirror)
+    logs = "" if choice.purge or not count else "; what happened stays in the log, until --purge"
+    print(f"freed {in_bytes(freed)} of {_count(count)}{logs}")
+    return code
+
+
+def _total(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]") -> str:
+    from prodigy.store.cleaning import weigh_values
+
+    gone = [run.workflow_id for run in runs]
+    shared = sum(weigh_values(project, mirror, gone) for project, mirror in places)
+    return in_bytes(sum(run.size_bytes for run in runs) + shared)
+
+
+def _table(runs: list[Chosen], *, with_projects: bool) -> list[str]:
+    from prodigy.cli.columns import columns_of_terminal, table
+
+    headings = ["RUN", "STATUS", "UPDATED", "FREES"]
+    rows = [[run.workflow_id, run.status, run.updated[:19] + "Z", in_bytes(run.size_bytes)] for run in runs]
+    if with_projects:
+        headings.append("PROJECT")
+        rows = [[*row, str(run.project.root)] for row, run in zip(rows, runs, strict=True)]
+    return table(headings, rows, columns=columns_of_terminal())
+
+
+def _nothing(choice: Choice, projects: "list[Project]") -> str:
+    """Say that there is nothing to clean, and why that may be."""
+    if choice.workflow_id is not None:
+        what = f"{choice.workflow_id} is " + (
+            f"younger than {choice.older_than}" if choice.older_than else "cleaned already"
+        )
+    else:
+        what = "no run here is completed or cancelled"
+        if projects:
+            what = f"no run is completed or cancelled in {', '.join(str(project.root) for project in projects)}"
+        what += f" and older than {choice.older_than}" if choice.older_than else ""
+    return f"nothing to clean: {what}"
+
+
+def _earliest(age: str | None) -> str:
+    """Return the time, as logs write it, since which a run must have rested; empty for any."""
+    from datetime import UTC, datetime, timedelta
+
+    from prodigy.errors import UsageProblem
+
+    if age is None:
+        return ""
+    match = _AGE.fullmatch(age)
+    if match is None:
+        raise UsageProblem(f"--older-than {age[:100]!a} is no age", hint="For example: 12h, 7d, 2w.")
+    moment = datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def in_bytes(size: int) -> str:
+    """Return a size as people say it: `512 bytes`, `12.3 kB`, `4.0 MB`."""
+    if size < 1000:
+        return f"{size} bytes"
+    value, units = float(size), iter(("kB", "MB", "GB", "TB"))
+    unit = ""
+    while value >= 1000 and (larger := next(units, "")):
+        value, unit = value / 1000, larger
+    return f"{value:.1f} {unit}"
+
+
+def _count(runs: int) -> str:
+    return "1 run" if runs == 1 else f"{runs} runs"

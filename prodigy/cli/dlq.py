@@ -1,0 +1,197 @@
+"""`dlq`: the dead letters of a map, items that failed for good."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prodigy.cli.cook import MaxParallel
+
+if TYPE_CHECKING:
+    from prodigy.kernel.items import Item
+    from prodigy.kernel.state import State
+    from prodigy.store.layout import Project
+
+app = typer.Typer(help="Look at dead letters, items that failed for good, and put them back.", no_args_is_help=True)
+
+Ref = Annotated[
+    str | None,
+    typer.Argument(help="The run: id, name or beginning of an id; the last without.", show_default=False),
+]
+ItemKeys = Annotated[
+    list[str] | None, typer.Option("--item", metavar="KEY", help="Only this item; may be given again.")
+]
+Filter = Annotated[str | None, typer.Option("--filter", metavar="EXPR", help="Only items such as severity == 'high'.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command("list")
+def list_(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
+    """List the dead letters of a run."""
+    from prodigy.cli.output import print_json, print_table
+    from prodigy.cli.program import program
+    from prodigy.cli.words import first_line
+
+    _, workflow_id, state = _run(ref)
+    rows = _dead(state, filter_=filter_)
+    if json:
+        print_json(_document(workflow_id, rows))
+    elif not rows:
+        print(f"{workflow_id} has no dead letters{' like that' if filter_ else ''}")
+    else:
+        print_table(
+            ("ITEM", "STEP", "ATTEMPTS", "ERROR"),
+            ((key, item.step, str(item.attempts), first_line(item.error)) for key, _, item in rows),
+        )
+        print(f"\nput them back:  {program()} dlq retry {workflow_id}")
+
+
+@app.command("show")
+def show(ref: Ref = None, item: ItemKeys = None, json: Json = False) -> None:
+    """Show dead letters whole: the item, the error, where it failed."""
+    from prodigy.cli.output import print_json
+    from prodigy.plan.reference import as_text
+    from prodigy.runtime.terminal import visible
+
+    _, workflow_id, state = _run(ref)
+    rows = _dead(state, keys=tuple(item or ()))
+    if json:
+        print_json(_document(workflow_id, rows))
+        return
+    for key, value, dead in rows:
+        print(f"{visible(key)}  failed at {visible(dead.step) or 'the item itself'}, attempt {dead.attempts}")
+        print(f"  item   {visible(as_text(value))}")
+        print("  error  " + "\n         ".join(visible(line) for line in dead.error.splitlines()))
+
+
+@app.command("retry")
+def retry(
+    ref: Ref = None,
+    item: ItemKeys = None,
+    filter_: Filter = None,
+    max_parallel: MaxParallel = None,
+    no_reduce: Annotated[
+        bool, typer.Option("--no-reduce", help="Let what came after a completed map stand as it is.")
+    ] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Take a run that this machine does not know.")] = False,
+    json: Json = False,
+) -> None:
+    """Put dead letters back and go on with the run; a completed one runs its reduce again."""
+    import sys
+
+    from prodigy.cli.cook import go_on
+    from prodigy.runtime.requeuing import Requeuing
+
+    _, workflow_id, state = _run(ref)
+    order = Requeuing(keys=tuple(item or ()), filter=filter_, reduces=not no_reduce)
+    if state.status == "completed" and not no_reduce:
+        print(
+            f"     dlq  {workflow_id} was completed: when these items have settled, reduce runs again", file=sys.stderr
+        )
+    go_on(workflow_id, requeue=order, max_parallel=max_parallel, trust=trust, json=json)
+
+
+@app.command("export")
+def export(
+    ref: Ref = None,
+    format_: Annotated[str, typer.Option("--format", help="`json`, `jsonl` or `csv`.")] = "json",
+    filter_: Filter = None,
+) -> None:
+    """Print dead letters for other programs."""
+    from prodigy.cli.output import print_json, print_json_line
+    from prodigy.errors import UsageProblem
+
+    _, workflow_id, state = _run(ref)
+    rows = _dead(state, filter_=filter_)
+    match format_:
+        case "json":
+            print_json(_document(workflow_id, rows))
+        case "jsonl":
+            for row in rows:
+                print_json_line(_letter(*row))
+        case "csv":
+            _print_csv(rows)
+        case _:
+            raise UsageProblem(f"--format is json, jsonl or csv, not {format_!r}")
+
+
+@app.command("stats")
+def stats(ref: Ref = None, json: Json = False) -> None:
+    """Count dead letters by the step and the error that ended them."""
+    from collections import Counter
+
+    from prodigy.cli.output import print_json, print_table
+    from prodigy.cli.words import first_line
+
+    _, workflow_id, state = _run(ref)
+    counts = Counter((item.step, first_line(item.error)) for _, _, item in _dead(state))
+    rows = [{"step": step, "error": error, "count": count} for (step, error), count in counts.most_common()]
+    if json:
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "total": counts.total(), "groups": rows})
+    elif not rows:
+        print(f"{workflow_id} has no dead letters")
+    else:
+        print_table(("COUNT", "STEP", "ERROR"), ((str(r["count"]), str(r["step"]), str(r["error"])) for r in rows))
+
+
+@app.command("purge")
+def purge(
+    ref: Ref = None,
+    item: ItemKeys = None,
+    filter_: Filter = None,
+    force: Annotated[bool, typer.Option("--force", help="Do not ask.")] = False,
+) -> None:
+    """Give dead letters up for good: they count as skipped, and nothing retries them."""
+    from prodigy.cli.display import confirmed, has_terminal, user
+    from prodigy.errors import UsageProblem
+    from prodigy.runtime.requeuing import Requeuing
+    from prodigy.runtime.requeuing import purge as give_up
+
+    project, workflow_id, state = _run(ref)
+    count = len(_dead(state, keys=tuple(item or ()), filter_=filter_))
+    if count == 0:
+        print(f"{workflow_id} has no dead letters{' like that' if item or filter_ else ''}")
+        return
+    if not force and not has_terminal():
+        raise UsageProblem(f"purge gives {count} dead letters up for good", hint="Say so with --force.")
+    if not confirmed(f"give {count} dead letters of {workflow_id} up for good?", yes=force):
+        raise typer.Exit(1)
+    give_up(project, workflow_id, Requeuing(keys=tuple(item or ()), filter=filter_), by=user())
+    print(f"{count} dead letters of {workflow_id} were given up; the log keeps them")
+
+
+def _run(ref: str | None) -> "tuple[Project, str, State]":
+    from prodigy.cli.place import project_here
+    from prodigy.errors import DamagedState
+    from prodigy.store.catalog import find_run, last_run, listed
+
+    project = project_here()
+    workflow_id = find_run(project, ref) if ref is not None else last_run(project)
+    run = listed(project, workflow_id)
+    if run.state is None:
+        raise DamagedState(f"{workflow_id} cannot be read: {run.problem}", hint="Look: `prodigy checkpoints list`.")
+    return project, workflow_id, run.state
+
+
+def _dead(state: "State", *, keys: tuple[str, ...] = (), filter_: str | None = None) -> "list[tuple[str, Any, Item]]":
+    from prodigy.runtime.requeuing import Requeuing, dead_letters
+
+    return dead_letters(state, Requeuing(keys=keys, filter=filter_))
+
+
+def _letter(key: str, value: Any, item: "Item") -> dict[str, Any]:
+    return {"key": key, "item": value, "step": item.step, "attempts": item.attempts, "error": item.error}
+
+
+def _document(workflow_id: str, rows: "list[tuple[str, Any, Item]]") -> dict[str, Any]:
+    return {"schema_version": 1, "workflow_id": workflow_id, "dead_letters": [_letter(*row) for row in rows]}
+
+
+def _print_csv(rows: "list[tuple[str, Any, Item]]") -> None:
+    import csv
+    import sys
+
+    from prodigy.plan.reference import as_text
+
+    writer = csv.writer(sys.stdout)
+    writer.writerow(("key", "item", "step", "attempts", "error"))
+    writer.writerows((key, as_text(value), item.step, item.attempts, item.error) for key, value, item in rows)

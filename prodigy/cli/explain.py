@@ -1,0 +1,129 @@
+"""`explain`: why a step ran, was skipped, retried, handled or run again: one paragraph from the log."""
+
+import shlex
+import shutil
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prodigy.kernel.events import Event
+    from prodigy.kernel.state import State
+    from prodigy.projections.explain import Explanation
+    from prodigy.store.layout import RunFolder
+
+COLUMNS_MAX = 100
+SHOWN_MAX = 20
+
+
+def explain(
+    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    step: Annotated[str, typer.Argument(help="The step or stage: its id, name or address.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Tell why a step ran, was skipped, retried, handled or run again."""
+    from prodigy.cli.output import print_json
+    from prodigy.cli.place import project_here
+    from prodigy.store.catalog import find_run
+
+    project = project_here()
+    workflow_id = find_run(project, ref, with_cleaned=True)
+    explanation = explained(project.run(workflow_id), step)
+    if json:
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "explanation": explanation})
+    else:
+        print(_paragraph(explanation))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command("explain")(explain)
+
+
+def explained(folder: "RunFolder", step: str) -> "Explanation":
+    """Return the story of a step of the run's present history.
+
+    Raises:
+        UsageProblem: the run has no such step; the hint has the nearest.
+        DamagedState: the log cannot be trusted.
+    """
+    from prodigy.errors import DamagedState
+    from prodigy.kernel.events import PlanChanged
+    from prodigy.kernel.evolve import evolve
+    from prodigy.kernel.state import State
+    from prodigy.projections.explain import explain as told
+    from prodigy.store.history import lineage, moments, start_of
+
+    generations = folder.generations()
+    if not generations:
+        raise DamagedState(f"{folder.path} has no log", hint="List what there is: `prodigy checkpoints list`.")
+    parts = lineage(folder, generations[-1])
+
+    def history() -> "Iterator[tuple[str, Event]]":
+        return ((moment.time, moment.event) for moment in moments(folder, parts))
+
+    start = final = State(seq=start_of(folder, parts[0][0]).seq)
+    moves = []
+    for time, event in history():
+        final = evolve(final, event, time)
+        if isinstance(event, PlanChanged):
+            moves.append(event)
+    return told(history(), start, final, moves, _address(folder.path.name, final, step))
+
+
+def _address(workflow_id: str, state: "State", step: str) -> str:
+    """Return the address of what an id, a name or an address means."""
+    from prodigy.errors import UsageProblem
+    from prodigy.plan.address import item_of
+    from prodigy.plan.reference import suggestion
+
+    address = state.addresses.get(step, step)
+    if "[]" in address and address in state.plan.nodes:
+        item = min(_items(state), default="")
+        like = address.replace(address[: address.index("[]") + 2], item, 1)
+        hint = f"For example: `prodigy explain {workflow_id} {shlex.quote(like)}`." if item else "None has begun yet."
+        raise UsageProblem(f"{step} runs once for each item; name one", hint=hint)
+    if address in state.plan.nodes or (item_of(address) in _items(state) and _is_in_plan(state, address)):
+        return address
+    known = tuple(dict.fromkeys([*state.addresses, *state.plan.nodes]))
+    near = suggestion(step, known, form="{}")
+    raise UsageProblem(
+        f"{workflow_id} has no step or stage {step[:100]!a}", hint=near or f"There are {', '.join(known[:SHOWN_MAX])}."
+    )
+
+
+def _items(state: "State") -> set[str]:
+    """Return the addresses of all items that were listed."""
+    from prodigy.plan.address import item_address
+
+    return {item_address(at, key) for at, items in state.maps.items() for key in items.listed.keys}
+
+
+def _is_in_plan(state: "State", address: str) -> bool:
+    from prodigy.plan.address import template_of
+
+    return template_of(address) in state.plan.nodes
+
+
+def _paragraph(explanation: "Explanation") -> str:
+    """Return the story as one paragraph, which is one line in a pipe."""
+    import textwrap
+
+    from prodigy.cli.program import in_our_words
+    from prodigy.runtime.terminal import visible
+
+    what = f" ({explanation.what})" if explanation.what else ""
+    lead = f"{explanation.address}{what} {_standing(explanation.status)}."
+    text = visible(in_our_words(" ".join([lead, *explanation.sentences])))
+    if not sys.stdout.isatty():
+        return text
+    return textwrap.fill(text, min(COLUMNS_MAX, shutil.get_terminal_size().columns), break_on_hyphens=False)
+
+
+def _standing(status: str) -> str:
+    words = {"pending": "has not run", "awaiting": "waits for confirmation", "running": "is in flight"}
+    words |= {"waiting": "waits to be tried again", "handling": "is being handled", "skipped": "was skipped"}
+    return words.get(status, status if status != "handled" else "failed and was handled")

@@ -1,0 +1,45 @@
+"""How far a mapreduce job is: said before it goes on, and by `status`."""
+
+import sys
+from datetime import datetime
+
+from prodigy.cli.words import counted, duration
+from prodigy.kernel.state import State
+from prodigy.projections.checkpoint import map_progress
+from prodigy.store.catalog import listed
+from prodigy.store.layout import Project
+
+
+def print_job(project: Project, workflow_id: str) -> None:
+    """Print the state of a job to stderr; one that has not begun its map, or has none, says so."""
+    run = listed(project, workflow_id)
+    if run.state is None:
+        return
+    for line in job_lines(run.state) or ["no items were listed yet"]:
+        print(f"     job  {line}", file=sys.stderr)
+
+
+def job_lines(state: State) -> list[str]:
+    """Return how many items are done, failed, in flight and pending, and how fast it went; none without a map."""
+    progress = map_progress(state)
+    if progress is None:
+        return []
+    done = progress.succeeded + progress.skipped
+    parts = [f"{done} of {progress.total} items done"]
+    if progress.dead_letters:
+        parts.append(counted(progress.dead_letters, "dead letter"))
+    waiting = (("failed", progress.failed), ("in flight", progress.in_flight), ("pending", progress.pending))
+    parts += [f"{count} {word}" for word, count in waiting if count]
+    return [", ".join(parts), *_pace(state, progress.pending + progress.in_flight)]
+
+
+def _pace(state: State, left: int) -> list[str]:
+    """Return the rate in the latest life of the run and what it promises, while there are items left to say it of."""
+    items = next(iter(state.maps.values()))
+    settled = len(items.settled) - items.settled_before
+    elapsed_s = (datetime.fromisoformat(state.time) - datetime.fromisoformat(items.since)).total_seconds()
+    if left == 0 or settled <= 0 or elapsed_s <= 0:
+        return []
+    rate = settled / elapsed_s
+    text = f"{rate:.1f} items a second" if rate >= 1 else f"{duration(1 / rate)} an item"
+    return [f"{text}, about {duration(left / rate)} left"]

@@ -1,0 +1,107 @@
+"""`checkpoints validate`: whether what is kept of a run can be relied upon, and how to mend it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from prodigy.store.layout import Mirror, Project
+    from prodigy.store.validation import Finding
+
+_TRUTH = ("log", "values")  # what cannot be rebuilt
+
+
+def validate(
+    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Rewrite the checkpoint and its mirror from the log.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Check a run's log, stored values, checkpoint and mirror against each other."""
+    from prodigy.cli.output import print_json
+    from prodigy.cli.place import mirror_of, project_here
+    from prodigy.errors import ExitCode
+    from prodigy.store.catalog import find_run
+    from prodigy.store.validation import examine
+
+    project = project_here()
+    mirror = mirror_of(project)
+    workflow_id = find_run(project, ref, mirror)
+    _refuse_what_is_gone(project, workflow_id)
+    findings = examine(project, mirror, workflow_id)
+    is_repaired = repair and _is_mendable(findings)
+    if is_repaired:
+        _repair(project, mirror, workflow_id)
+        findings = examine(project, mirror, workflow_id)
+    is_sound = not any(finding.is_wrong for finding in findings)
+    if json:
+        shown = [{"thing": found.thing, "ok": not found.is_wrong, "says": found.says} for found in findings]
+        document = {"schema_version": 1, "workflow_id": workflow_id, "ok": is_sound, "repaired": is_repaired}
+        print_json(document | {"findings": shown})
+    else:
+        print("\n".join(_lines(workflow_id, findings, was_asked=repair, is_repaired=is_repaired)))
+    raise typer.Exit(ExitCode.COMPLETED if is_sound else ExitCode.DAMAGED)
+
+
+def _refuse_what_is_gone(project: "Project", workflow_id: str) -> None:
+    from prodigy.errors import DamagedState
+    from prodigy.store.files import existing_folder
+
+    if not existing_folder(project.run(workflow_id).path):
+        raise DamagedState(
+            f"the folder of {workflow_id} is gone; its mirror is left",
+            hint=f"Go on from that: `prodigy resume {workflow_id} --from-checkpoint mirror`.",
+        )
+
+
+def _is_mendable(findings: "list[Finding]") -> bool:
+    """Whether something is wrong, and the log it is rebuilt from is not."""
+    wrong = {finding.thing for finding in findings if finding.is_wrong}
+    return bool(wrong) and not wrong.intersection(_TRUTH)
+
+
+def _repair(project: "Project", mirror: "Mirror | None", workflow_id: str) -> None:
+    """Write the checkpoint and its mirror anew, as the log has it. The log is only read.
+
+    Raises:
+        RunNotFound: the run is live: its owner writes them.
+        StorageFailure: the disk refused.
+    """
+    from prodigy.errors import StorageFailure
+    from prodigy.runtime.checkpointer import Checkpointer
+    from prodigy.store.history import read_history
+    from prodigy.store.lock import RunLock
+    from prodigy.store.values import Values
+
+    folder, problems = project.run(workflow_id), list[str]()
+    known = mirror if mirror is not None and mirror.knows(workflow_id) else None
+    with RunLock.acquire(folder.lock, command="checkpoints validate --repair"):
+        history = read_history(folder, None)
+        writer = Checkpointer(project.checkpoint(workflow_id), Values(folder.values), known, problems.append)
+        writer.publish(history.state, history.checked.end.chain)
+        writer.close()
+    if problems:
+        raise StorageFailure("; ".join(problems), hint="Mend that, then repair once more.")
+
+
+def _lines(workflow_id: str, findings: "list[Finding]", *, was_asked: bool, is_repaired: bool) -> list[str]:
+    from prodigy.cli.program import program
+    from prodigy.runtime.terminal import visible
+
+    lines = [workflow_id]
+    for finding in findings:
+        lines.append(f"  {'wrong' if finding.is_wrong else 'ok':<6} {finding.thing:<11} {visible(finding.says)}")
+    wrong = {finding.thing for finding in findings if finding.is_wrong}
+    if is_repaired:
+        lines.append("the checkpoint and its mirror were rewritten from the log")
+    elif was_asked and not wrong:
+        lines.append("nothing to repair")
+    elif wrong.intersection(_TRUTH):
+        lines.append("the log itself, or what it names, is damaged: nothing can be rebuilt from it; what is left:")
+        lines.append(f"  a version before the damage:  {program()} checkpoints list --workflow-id {workflow_id}")
+        lines.append(f"  the mirror:                   {program()} resume {workflow_id} --from-checkpoint mirror")
+        lines.append(f"  a new beginning:              {program()} resume {workflow_id} --force")
+    elif wrong:
+        lines.append(f"mend it with:  {program()} checkpoints validate {workflow_id} --repair")
+    return lines

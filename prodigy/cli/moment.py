@@ -1,0 +1,267 @@
+"""A run as it stands, or stood at one of its versions; and the versions that there are."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from prodigy.cli.columns import columns_of_terminal, table
+from prodigy.cli.output import print_json
+from prodigy.cli.program import program
+from prodigy.errors import DamagedState, UsageProblem
+from prodigy.kernel.events import type_of
+from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.state import State
+from prodigy.plan.reference import as_text
+from prodigy.projections.checkpoint import Checkpoint, document
+from prodigy.projections.versions import Version, versions
+from prodigy.runtime.terminal import visible
+from prodigy.store.catalog import listed
+from prodigy.store.history import lineage, moments
+from prodigy.store.layout import Mirror, Project, RunFolder
+from prodigy.store.moments import find_version, version_number
+
+VALUE_CHARS_MAX = 200
+EVENTS_SHOWN = 10
+
+
+class Made(NamedTuple):
+    """A version that was made; one that `is_left` is no part of the run's present history, but can be gone back to."""
+
+    version: Version
+    workflow_id: str
+    is_left: bool
+
+    @property
+    def command(self) -> str:
+        """What to type to go on after it."""
+        return f"{program()} resume {self.workflow_id} --from-checkpoint v{self.version.version}"
+
+    def document(self) -> dict[str, Any]:
+        """Return it as `--json` shows it."""
+        fields: dict[str, Any] = msgspec.to_builtins(self.version)
+        return fields | {"is_left": self.is_left, "resume": self.command}
+
+
+class Shown(NamedTuple):
+    """A moment to be shown. `status` is how people know the run's; `version` the earlier one that was asked for."""
+
+    state: State
+    status: str
+    folder: RunFolder
+    generation: int
+    version: int | None = None
+
+
+def versions_of(folder: RunFolder) -> tuple[list[Made], list[str]]:
+    """Return the versions of a run, newest first, of all its generations; and what could not be read, in words."""
+    found: dict[int, Made] = {}
+    problems = []
+    generations = folder.generations()
+    for generation in reversed(generations):
+        try:
+            for version in versions(moments(folder, lineage(folder, generation))):
+                made = Made(version, folder.path.name, generation != generations[-1])
+                found.setdefault(version.version, made)
+        except DamagedState as problem:
+            problems.append(f"versions of generation {generation} may be missing: {problem.message}")
+    return [found[number] for number in sorted(found, reverse=True)], problems
+
+
+def version_lines(made: list[Made]) -> list[str]:
+    """Return versions as lines, each with the command that goes on after it: beside it where that fits, else below."""
+    if not made:
+        return ["no versions yet: the first step that ends makes one"]
+    columns = columns_of_terminal()
+    headings = ("VERSION", "AFTER", "OUTCOME", "MADE", "GO ON AFTER IT WITH")
+    rows = [_version_row(version) for version in made]
+    lines = table(headings, rows, columns=None)
+    if columns is None or max(map(len, lines)) <= columns:
+        return lines
+    lines = table(headings[:-1], [row[:-1] for row in rows], columns=columns, cut="AFTER")
+    below = [f"         {row[-1]}" for row in rows]
+    return [lines[0], *(line for pair in zip(lines[1:], below, strict=True) for line in pair)]
+
+
+def _version_row(made: Made) -> tuple[str, str, str, str, str]:
+    version = made.version
+    name = f"{version.at} ({version.label})" if version.label not in ("", version.at) else version.at
+    if made.is_left:
+        name += f", left behind in generation {version.generation}"
+    return f"v{version.version}", name, version.outcome, version.time[:19] + "Z", made.command
+
+
+def show_moment(
+    project: Project, mirror: Mirror | None, workflow_id: str, *, version: str | None, verbose: bool, json: bool
+) -> None:
+    """Print where a run stands, or stood at `version`.
+
+    Raises:
+        UsageProblem: `version` is none.
+        RunNotFound: the run has no such version.
+        DamagedState: the run cannot be read.
+    """
+    shown = _now(project, mirror, workflow_id) if version is None else _then(project, workflow_id, version)
+    checkpoint = document(shown.state, chain="", plan_digest="", keep=lambda name, value: None)
+    if json:
+        print_json(_public(checkpoint, shown) | (_details(shown) if verbose else {}))
+        return
+    print("\n".join(_overview(checkpoint, shown)))
+    _print_table(("STEP", "OUTCOME", "VERSION", "WHEN", "COMMAND"), _steps(checkpoint), cut="COMMAND")
+    if verbose:
+        _print_in_full(checkpoint.variables)
+        _print_details(shown)
+    else:
+        rows = [(name, _short(as_text(value))) for name, value in checkpoint.variables.items()]
+        _print_table(("VARIABLE", "VALUE"), rows, cut="VALUE")
+    for line in _next(shown):
+        print(f"\n{line}")
+
+
+def _now(project: Project, mirror: Mirror | None, workflow_id: str) -> Shown:
+    run = listed(project, workflow_id, mirror)
+    if run.state is None:
+        raise DamagedState(
+            f"{workflow_id} cannot be read: {run.problem}",
+            hint=f"See what is wrong: `prodigy checkpoints validate {workflow_id}`.",
+        )
+    return Shown(run.state, run.status, project.run(workflow_id), run.state.generation)
+
+
+def _then(project: Project, workflow_id: str, text: str) -> Shown:
+    number = version_number(text)
+    if number is None:
+        raise UsageProblem(
+            f"--version {text[:100]!a} is no version; versions are v1, v2, …",
+            hint=f"List them: `prodigy checkpoints list --workflow-id {workflow_id}`.",
+        )
+    folder = project.run(workflow_id)
+    found = find_version(folder, number)
+    return Shown(found.state, found.state.status, folder, found.generation, number)
+
+
+def _public(checkpoint: Checkpoint, shown: Shown) -> dict[str, Any]:
+    """The document without what only resume needs, its status as people know it."""
+    fields: dict[str, Any] = msgspec.to_builtins(checkpoint)
+    for key in ("snapshot", "chain", "plan_digest", "stored_captures", "stored_items"):
+        del fields[key]
+    fields["execution_state"]["status"] = shown.status
+    return fields
+
+
+def _overview(checkpoint: Checkpoint, shown: Shown) -> Iterator[str]:
+    execution, retry = checkpoint.execution_state, checkpoint.retry_state
+    stood = shown.status if shown.version is None else f"as it was at v{shown.version}"
+    done = f"{len(checkpoint.completed_steps)} of {execution.total_steps} steps"
+    yield f"{checkpoint.workflow_id}  {stood}  {done}"
+    facts = [
+        ("workflow", checkpoint.workflow_path),
+        ("updated", f"{checkpoint.timestamp[:19]}Z  v{checkpoint.version}, generation {checkpoint.generation}"),
+        ("stage", checkpoint.stage or ""),
+        ("stands at", checkpoint.address),
+        ("attempt", f"{retry.current_attempt} of {retry.max_attempts}" if retry else ""),
+        ("failure", checkpoint.failure),
+    ]
+    for name, value in facts:
+        if value:
+            yield f"  {name:<10} " + ("\n" + " " * 13).join(visible(line) for line in value.splitlines())
+
+
+def _steps(checkpoint: Checkpoint) -> list[tuple[str, ...]]:
+    return [
+        (step.address, step.outcome, f"v{step.version}" if step.version else "", _time(step.timestamp), step.command)
+        for step in checkpoint.completed_steps
+    ]
+
+
+def _print_in_full(variables: dict[str, Any]) -> None:
+    for name, value in variables.items():
+        print(f"\n{visible(name)}")
+        for line in as_text(value).split("\n"):
+            print(f"  {visible(line)}".rstrip())
+
+
+def _print_details(shown: Shown) -> None:
+    details = _details(shown)
+    for key, headings in _DETAILS.items():
+        _print_table(headings, [tuple(map(as_text, row.values())) for row in details[key]], cut=headings[-1])
+    events = details["events_since"]
+    if events:
+        since = f"v{details['since_version']}" if details["since_version"] else "the beginning"
+        print(f"\n{len(events)} events since {since}; the last of them:")
+        _print_table(
+            ("SEQ", "EVENT", "AT"), [tuple(map(as_text, row.values())) for row in events[-EVENTS_SHOWN:]], cut="AT"
+        )
+
+
+_DETAILS = {
+    "retries": ("RETRIED", "STATUS", "ATTEMPT", "DUE", "LAST ERROR"),
+    "handlers": ("HANDLER", "STATUS", "EXIT CODE", "WHEN"),
+    "outputs": ("STEP", "OUTPUT"),
+}
+
+
+def _details(shown: Shown) -> dict[str, Any]:
+    """Return what `--verbose` shows besides: retries, handlers, where outputs are, what happened since the version."""
+    nodes = sorted(shown.state.nodes.items())
+    since = shown.state.version if shown.version is None else shown.version
+    return {
+        "retries": [
+            {"step": at, "status": str(node.status), "attempt": node.attempt, "due": node.due, "last_error": node.error}
+            for at, node in nodes
+            if node.attempt > 1 or node.status is Status.WAITING
+        ],
+        "handlers": [
+            {"step": at, "status": str(node.status), "exit_code": node.exit_code, "when": _time(node.since)}
+            for at, node in nodes
+            if ".on_failure[" in at
+        ],
+        "outputs": [
+            {"step": at, "file": _near(shown.folder.path / node.output_file)} for at, node in nodes if node.output_file
+        ],
+        "since_version": since,
+        "events_since": list(_events_since(shown, since)),
+    }
+
+
+def _events_since(shown: Shown, version: int) -> Iterator[dict[str, Any]]:
+    """Yield what happened after a version was made, in the generation that is shown."""
+    folder = shown.folder
+    if not folder.generations():
+        return
+    is_since = version == 0
+    for moment in moments(folder, lineage(folder, shown.generation)):
+        if is_since:
+            yield {"seq": moment.seq, "type": type_of(moment.event), "at": getattr(moment.event, "at", "")}
+        is_since = is_since or getattr(moment.event, "version", None) == version
+
+
+def _next(shown: Shown) -> Iterator[str]:
+    workflow_id = shown.folder.path.name
+    if shown.version is not None:
+        yield f"go on after it with:  {program()} resume {workflow_id} --from-checkpoint v{shown.version}"
+    elif shown.status not in ("completed", "running", "stopping"):
+        mirror = "" if shown.folder.generations() else " --from-checkpoint mirror"
+        yield f"go on with:  {program()} resume {workflow_id}{mirror}"
+
+
+def _print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, cut: str) -> None:
+    if rows:
+        print()
+        print("\n".join(table(headings, rows, columns=columns_of_terminal(), cut=cut)))
+
+
+def _time(time: str) -> str:
+    return time[:19] + "Z" if time else ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= VALUE_CHARS_MAX else f"{text[:VALUE_CHARS_MAX]}… ({len(text)} characters)"
+
+
+def _near(path: Path) -> str:
+    """Return a path relative to here where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)

@@ -1,0 +1,142 @@
+"""Prove that a run's log still folds to what it was: every digest in it, and the stored checkpoint.
+
+An upgrade can be tried so against old logs before anything is resumed. Nothing is written.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+if TYPE_CHECKING:
+    from prodigy.kernel.events import CheckpointMarked
+    from prodigy.kernel.state import State
+    from prodigy.projections.checkpoint import Checkpoint
+    from prodigy.store.history import Moment
+    from prodigy.store.layout import Project, RunFolder
+
+
+class Proof(NamedTuple):
+    """What a check found: how many digests there were, how many labelled versions without one, the checkpoint's seq.
+
+    `differences` are sentences; there are none where the log still folds to what it was.
+    """
+
+    digests: int
+    without: int
+    checkpoint_seq: int | None
+    differences: list[str]
+
+
+def prove(project: "Project", workflow_id: str, *, json: bool) -> None:
+    """Say whether a run still folds to what it was.
+
+    Raises:
+        DamagedState: it does not; the message has every difference.
+    """
+    from prodigy.cli.output import print_json
+    from prodigy.errors import DamagedState, ExitCode
+
+    proof = proof_of(project, workflow_id)
+    if json:
+        print_json(
+            {
+                "schema_version": 1,
+                "workflow_id": workflow_id,
+                "digests": proof.digests,
+                "labelled_without_digest": proof.without,
+                "checkpoint_seq": proof.checkpoint_seq,
+                "differences": proof.differences,
+            }
+        )
+        if proof.differences:
+            raise typer.Exit(ExitCode.DAMAGED)
+        return
+    if proof.differences:
+        raise DamagedState(
+            f"{workflow_id} does not fold to what it was:\n  " + "\n  ".join(proof.differences),
+            hint=f"Make a checkpoint again: `prodigy checkpoints validate {workflow_id} --repair`. A digest that "
+            "differs means that this prodigy reads the log another way: go on with the one that wrote it.",
+        )
+    digests = f"{proof.digests} digest{'' if proof.digests == 1 else 's'}"
+    checkpoint = (
+        "no checkpoint file" if proof.checkpoint_seq is None else f"the checkpoint of event {proof.checkpoint_seq}"
+    )
+    print(f"{workflow_id}: {digests} and {checkpoint}: all is as the log folds")
+    if proof.without:
+        print(f"  {proof.without} labelled versions carry no digest: an older prodigy made them")
+
+
+def proof_of(project: "Project", workflow_id: str) -> Proof:
+    """Fold every generation of a run, and compare it with each digest in its log and with its checkpoint.
+
+    Raises:
+        DamagedState: a log cannot be trusted.
+    """
+    from prodigy.kernel.digest import digest_of
+    from prodigy.kernel.events import CheckpointMarked
+    from prodigy.kernel.evolve import evolve
+    from prodigy.kernel.state import State
+    from prodigy.store.checkpoints import read_own_checkpoint
+    from prodigy.store.history import lineage, moments, start_of
+
+    folder = project.run(workflow_id)
+    # Read before the log, which a live run goes on writing: what the checkpoint has seen is then in the log.
+    found = read_own_checkpoint(project.checkpoint(workflow_id), workflow_id)
+    checkpoint = found.checkpoint
+    differences = [found.problem] if found.problem else []
+    digests = without = 0
+    is_met = checkpoint is None
+    for generation in folder.generations():
+        parts = lineage(folder, generation)
+        state = State(seq=start_of(folder, parts[0][0]).seq)
+        for moment in moments(folder, parts):
+            event = moment.event
+            is_own = moment.generation == generation  # what comes before is another generation's, and proved there
+            if is_own and isinstance(event, CheckpointMarked) and event.label:
+                digests, without = digests + bool(event.digest), without + (not event.digest)
+                if event.digest and event.digest != (now := digest_of(state)):
+                    differences.append(_differs(moment, event, now))
+            state = evolve(state, event, moment.time)
+            if is_own and checkpoint and (generation, moment.seq) == (checkpoint.generation, checkpoint.last_seq):
+                is_met = True
+                differences += _of_checkpoint(folder, checkpoint, moment, state)
+    if not is_met and checkpoint:
+        place = f"event {checkpoint.last_seq} of generation {checkpoint.generation}"
+        differences.append(f"the checkpoint has seen {place}, which the log does not have")
+    return Proof(digests, without, checkpoint.last_seq if checkpoint else None, differences)
+
+
+def _differs(moment: "Moment", event: "CheckpointMarked", now: str) -> str:
+    place = f"event {moment.seq} of generation {moment.generation}"
+    return f"v{event.version} ({event.label}, {place}) had the digest {event.digest}, and folds to {now}"
+
+
+def _of_checkpoint(folder: "RunFolder", checkpoint: "Checkpoint", moment: "Moment", state: "State") -> Iterator[str]:
+    """Yield in what a checkpoint differs from the state that the log folds to at its place."""
+    import msgspec
+
+    from prodigy.errors import ProdigyError
+    from prodigy.kernel.digest import digest_of
+    from prodigy.projections.checkpoint import document
+    from prodigy.store.checkpoints import restored
+    from prodigy.store.values import Values
+
+    place = f"the checkpoint of event {checkpoint.last_seq}"
+    if checkpoint.chain != moment.chain:
+        yield f"{place} is of another history than the log"
+        return
+    try:
+        held = digest_of(restored(checkpoint, Values(folder.values)))
+    except (ProdigyError, msgspec.DecodeError) as problem:
+        yield f"{place} cannot be used: {problem}"
+        return
+    if held != (now := digest_of(state)):
+        yield f"{place} holds the state {held}, and the log folds to {now}"
+    stored = checkpoint.stored_captures
+    told = document(
+        state, chain=moment.chain, plan_digest=checkpoint.plan_digest, keep=lambda name, _: stored.get(name)
+    )
+    for field in checkpoint.__struct_fields__:
+        if field != "snapshot" and getattr(checkpoint, field) != getattr(told, field):
+            yield f"{place} has another `{field}` than the log"

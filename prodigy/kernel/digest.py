@@ -1,0 +1,63 @@
+"""A short name for what a state means, so that a later prodigy can prove that it folds an old log to the same.
+
+Only what a workflow can see or an operator is told goes into it: never times, epochs or places in the log, so a field
+that a later version adds changes no digest. Nodes that nothing has happened to are left out, as are fields that say
+nothing; the rest is JSON with sorted keys.
+"""
+
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from prodigy.kernel.items import Items
+from prodigy.kernel.state import PENDING, NodeState, State
+
+_DIGEST_BYTES = 8
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+def digest_of(state: State) -> str:
+    """Return 16 hexadecimal digits that are the same for states that mean the same. Cost: the size of the state."""
+    nodes = {address: told for address, node in state.nodes.items() if (told := _meaning(node))}
+    meaning: dict[str, Any] = {
+        "nodes": nodes,
+        "captures": dict(state.captures.items()),
+        "outputs": dict(state.outputs.items()),
+        "version": state.version,
+    }
+    if state.maps:
+        meaning["maps"] = {address: _items(items) for address, items in state.maps.items()}
+    if state.scoped:
+        meaning["scoped"] = dict(state.scoped.items())
+    return blake2b(_ENCODER.encode(meaning), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def _items(items: Items) -> dict[str, Any]:
+    """Return what became of the items of a map that have settled, by key; and which keys there are."""
+    settled = {
+        key: {name: getattr(item, name) for name in ("disposition", "attempts", "output", "error", "step")}
+        for key, item in items.settled.items()
+    }
+    return {"keys": items.listed.keys, "settled": settled}
+
+
+def _meaning(node: NodeState) -> dict[str, Any]:
+    """Return what a node has come to; of one that is as it was before the run, nothing."""
+    told = {
+        "status": str(node.status),
+        "attempt": node.attempt,
+        "exit_code": node.exit_code,
+        "error": node.error,
+        "output": node.output,
+    }
+    return {name: value for name, value in told.items() if value != _BEGINNING[name]}
+
+
+_BEGINNING: dict[str, Any] = {
+    "status": str(PENDING.status),
+    "attempt": PENDING.attempt,
+    "exit_code": PENDING.exit_code,
+    "error": PENDING.error,
+    "output": PENDING.output,
+}

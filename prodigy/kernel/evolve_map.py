@@ -1,0 +1,148 @@
+"""Fold the events of a map: items listed, begun, settled, put back. No rule lives here either."""
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from prodigy.kernel import events as ev
+from prodigy.kernel.items import Item, Items, begun, item_list, requeued, settled
+from prodigy.kernel.state import State
+from prodigy.plan.address import item_address, key_of
+from prodigy.plan.nodes import Claude, Map, Node, Run, Sequence
+
+
+def listed(state: State, event: ev.ItemsListed, time: str) -> State:
+    """The map knows its items."""
+    return _with(state, event.at, Items(listed=item_list(event.keys, event.items), since=time), time)
+
+
+def item_begun(state: State, item: str) -> State:
+    """An item is at work: it began, is tried again, or failed for good and is taken up again."""
+    map_address, _, _ = item.partition("[")
+    items, key = state.maps[map_address], key_of(item)
+    if key in items.active:
+        return state
+    if key in items.settled:
+        items = requeued(items, (key,))
+    return replace(state, maps=state.maps.set(map_address, begun(items, key)))
+
+
+def item_settled(state: State, event: ev.ItemSettled, time: str) -> State:
+    """An item shrinks to what is asked of it later; only a failed one keeps its steps, to be gone on with."""
+    item = item_address(event.at, event.key)
+    items = settled(state.maps[event.at], event.key, _shrunk(state, event, item, time))
+    state = _with(state, event.at, items, time)
+    if event.disposition == "failed":  # resume goes on inside it
+        return state
+    with state.nodes.mutate() as nodes:
+        for address in addresses_within(state, item):
+            if address in nodes:
+                del nodes[address]
+        forgotten = nodes.finish()
+    scoped = state.scoped.delete(item) if item in state.scoped else state.scoped
+    return replace(state, nodes=forgotten, scoped=scoped)
+
+
+def items_requeued(state: State, event: ev.ItemsRequeued, time: str) -> State:
+    """Dead letters are pending again."""
+    return _with(state, event.at, requeued(state.maps[event.at], event.keys), time)
+
+
+def dead_letters_purged(state: State, event: ev.DeadLettersPurged, time: str) -> State:
+    """Dead letters that the operator gave up count as skipped."""
+    items = state.maps[event.at]
+    gone = items.settled.update(
+        {key: replace(items.settled[key], disposition="skipped", error=f"purged by {event.by}") for key in event.keys}
+    )
+    count = len(event.keys)
+    return _with(
+        state, event.at, replace(items, settled=gone, dead=items.dead - count, skipped=items.skipped + count), time
+    )
+
+
+def map_taken_up(state: State, at: str) -> State:
+    """The map goes on: what failed before does not count against its error policy again."""
+    items = state.maps.get(at)
+    if items is None:
+        return state
+    return replace(state, maps=state.maps.set(at, replace(items, excused=items.dead, streak=0, is_open=False)))
+
+
+def resumed(state: State, time: str) -> State:
+    """The run goes on: the pace of its maps is told from here."""
+    maps = {at: replace(items, since=time, settled_before=len(items.settled)) for at, items in state.maps.items()}
+    return replace(state, maps=state.maps.update(maps))
+
+
+def breaker(state: State, event: ev.BreakerOpened | ev.BreakerTried, time: str) -> State:
+    """The breaker opens, or lets one item through."""
+    items = replace(state.maps[event.at], is_open=isinstance(event, ev.BreakerOpened), streak=0)
+    return _with(state, event.at, replace(items, is_trying=isinstance(event, ev.BreakerTried)), time)
+
+
+def marked(state: State, at: str) -> State:
+    """A version was made: the next one is counted from here."""
+    if at not in state.maps:
+        return state
+    return replace(state, maps=state.maps.set(at, replace(state.maps[at], unmarked=0)))
+
+
+def addresses_within(state: State, item: str) -> list[str]:
+    """Return the addresses of an item and of everything in it, handlers among them."""
+    found, stack = [], [item]
+    while stack:
+        node = state.plan.node(stack.pop())
+        found.append(node.address)
+        if isinstance(node.body, Sequence):
+            stack += node.body.children
+        if node.policy.on_failure is not None:
+            stack.append(node.policy.on_failure.address)
+    return found
+
+
+def _shrunk(state: State, event: ev.ItemSettled, item: str, time: str) -> Item:
+    node = state.node(item)
+    body = state.plan.template(event.at).body
+    assert isinstance(body, Map), "only a map has items"
+    outputs = _outputs(state, state.plan.node(item)) if body.keeps_results else None
+    return Item(
+        disposition=event.disposition,
+        attempts=max(node.attempt, 1),
+        duration_s=_between_s(node.since, time),
+        output=_output(state, state.plan.node(item)) if body.keeps_results else "",
+        outputs=outputs,
+        error=event.error,
+        step=event.step,
+    )
+
+
+def _outputs(state: State, root: Node) -> dict[str, str]:
+    """Return each step's output, by its id or else its place, in order."""
+    assert isinstance(root.body, Sequence), "a template is a sequence"
+    return {
+        state.plan.template(child).id or str(place): state.node(child).output
+        for place, child in enumerate(root.body.children)
+    }
+
+
+def _output(state: State, root: Node) -> str:
+    """Return the item's output: that of its last claude step, else of its last step."""
+    assert isinstance(root.body, Sequence), "a template is a sequence"
+    children = root.body.children
+    asked = [child for child in children if _is_claude(state.plan.template(child))]
+    last = (asked or list(children))[-1:]
+    return state.node(last[0]).output if last else ""
+
+
+def _is_claude(node: Node) -> bool:
+    return isinstance(node.body, Run) and isinstance(node.body.command, Claude)
+
+
+def _between_s(start: str, end: str) -> float:
+    if not start:
+        return 0.0
+    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
+
+
+def _with(state: State, at: str, items: Items, time: str) -> State:
+    return replace(state, seq=state.seq + 1, time=time, maps=state.maps.set(at, items))

@@ -1,0 +1,133 @@
+"""The items of a map: which there are, which are at work, and what became of the others.
+
+Items are known by their key, never by position; the list is recorded once. Settled items shrink to an `Item`, so that
+a hundred thousand of them fit. An item is in exactly one place: pending, active, succeeded, skipped, dead or failed.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import immutables
+import msgspec
+
+Disposition = Literal["succeeded", "skipped", "dead", "failed"]
+
+
+class ItemList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The items as they were listed, in order: their keys, which differ, and their values.
+
+    `places` maps each key to its 0-based place; it is derived, and left out where the list is written down.
+    """
+
+    keys: tuple[str, ...]
+    values: tuple[Any, ...]
+    places: dict[str, int] = {}
+
+
+def item_list(keys: tuple[str, ...], values: tuple[Any, ...]) -> ItemList:
+    """Return the list of these items."""
+    return ItemList(keys=keys, values=values, places={key: place for place, key in enumerate(keys)})
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What became of an item. `outputs` is each step's output by id or place; `step` is where it failed."""
+
+    disposition: Disposition
+    attempts: int = 1
+    duration_s: float = 0.0
+    output: str = ""
+    outputs: dict[str, str] | None = None
+    error: str = ""
+    step: str = ""
+
+
+class Items(msgspec.Struct, frozen=True, kw_only=True):
+    """The items of one map now.
+
+    Pending are those of `again` and those from `cursor` on that nothing happened to; `active` are at work, a retry's
+    wait included. Counts are kept, never counted. `excused` dead letters do not count against the error policy: they
+    were there when the map was taken up again. `streak` is how many items failed in a row; the breaker `is_open` while
+    nothing may begin, and `is_trying` while one item tries the way. `unmarked` items settled since the last version.
+    The map began, or was resumed, at `since`, when `settled_before` items had settled.
+    """
+
+    listed: ItemList
+    cursor: int = 0
+    again: tuple[str, ...] = ()
+    active: immutables.Map[str, bool] = immutables.Map()
+    settled: immutables.Map[str, Item] = immutables.Map()
+    succeeded: int = 0
+    skipped: int = 0
+    dead: int = 0
+    failed: int = 0
+    excused: int = 0
+    streak: int = 0
+    is_open: bool = False
+    is_trying: bool = False
+    unmarked: int = 0
+    since: str = ""
+    settled_before: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many items were listed."""
+        return len(self.listed.keys)
+
+    @property
+    def pending(self) -> int:
+        """How many items have not begun, or will begin again."""
+        return self.total - len(self.settled) - len(self.active)
+
+    def next_key(self) -> str | None:
+        """Return the item to begin next, or None when all have begun."""
+        if self.again:
+            return self.again[0]
+        keys = self.listed.keys
+        for place in range(self.cursor, len(keys)):
+            if keys[place] not in self.settled and keys[place] not in self.active:
+                return keys[place]
+        return None
+
+
+def begun(items: Items, key: str) -> Items:
+    """Return the items after `key` began."""
+    again = items.again[1:] if items.again[:1] == (key,) else tuple(k for k in items.again if k != key)
+    place = items.listed.places[key]
+    cursor = place + 1 if place >= items.cursor and not items.again else items.cursor
+    return msgspec.structs.replace(items, again=again, cursor=cursor, active=items.active.set(key, True))
+
+
+def settled(items: Items, key: str, item: Item) -> Items:
+    """Return the items after `key` settled as `item`."""
+    is_bad = item.disposition in ("dead", "failed")
+    counts = {item.disposition: getattr(items, item.disposition) + 1}
+    return msgspec.structs.replace(
+        items,
+        active=items.active.delete(key) if key in items.active else items.active,
+        settled=items.settled.set(key, item),
+        streak=items.streak + 1 if is_bad else 0,
+        is_trying=False,
+        unmarked=items.unmarked + 1,
+        **counts,
+    )
+
+
+def requeued(items: Items, keys: tuple[str, ...]) -> Items:
+    """Return the items after these settled ones were put back."""
+    settled_ = items.settled
+    counts: dict[str, int] = {}
+    for key in keys:
+        disposition = settled_[key].disposition
+        counts[disposition] = counts.get(disposition, getattr(items, disposition)) - 1
+        settled_ = settled_.delete(key)
+    return msgspec.structs.replace(
+        items, settled=settled_, again=(*items.again, *keys), streak=0, is_open=False, is_trying=False, **counts
+    )
+
+
+def of(items: Items, disposition: Disposition) -> Iterator[tuple[str, Any, Item]]:
+    """Yield (key, value, item) of every settled item of one kind, in the list's order."""
+    for key, value in zip(items.listed.keys, items.listed.values, strict=True):
+        item = items.settled.get(key)
+        if item is not None and item.disposition == disposition:
+            yield key, value, item

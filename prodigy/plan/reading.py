@@ -1,0 +1,468 @@
+"""Read the values of a file along the schema's table: each becomes the type that its key asks for.
+
+Whatever has not the shape of its key is noted in the file's `Source` and left out, and the reading goes on, so that
+the author hears of every mistake at once.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from prodigy.plan import schema
+from prodigy.plan.reference import suggestion
+from prodigy.plan.schema import SHAPES, WHERE, Key, Shape, Where
+from prodigy.plan.source import EXCERPT_CHARS_MAX, LINE_BREAK, Fields, Listing, Scalar, Source, Value, excerpt
+from prodigy.plan.written import (
+    KINDS,
+    BreakerAsWritten,
+    Document,
+    ErrorPolicyAsWritten,
+    HandlersAsWritten,
+    InputAsWritten,
+    InputKind,
+    Kind,
+    MapAsWritten,
+    RetryAsWritten,
+    StageAsWritten,
+    Step,
+    is_template,
+    seconds_of,
+    share_of,
+)
+
+STAGE_EXAMPLE = "for example  - name: build, and below it  commands: [{shell: make}]"
+STEP_EXAMPLE = "for example  - shell: make  or  - claude: /review"
+EXAMPLE = "for example  commands: [{shell: make}, {claude: /review}]"
+MAP_EXAMPLE = "for example  map: {input: files.json, agent_template: [{shell: 'wc ${item}'}]}"
+INPUT_KINDS: tuple[InputKind, ...] = ("file", "glob", "command")
+MAPREDUCE_WORDS = ("setup", "map", "reduce")
+_BOOLEAN_WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_TOLERATING = frozenset({"skip", "next", "pass", "ignore", "continue", "none"})
+_EXAMPLES: dict[Shape, str] = {"count": "3", "integer": "3", "duration": "5m", "seconds": "30s"}
+_AMOUNT = re.compile(r"(?P<amount>\d{1,9}(?:\.\d{1,9})?) *(?P<unit>[hms])[a-z]{0,8}")
+_WRONG: Any = object()
+
+
+def as_document(source: Source, root: Value) -> Document:
+    """Return the document that the values of a file make; what does not fit is noted in `source`."""
+    match root:
+        case Listing():
+            return Document(file=source.file, commands=_steps(source, root))
+        case Fields():
+            words = _words(source, root, "workflow")
+            _check_kind(source, root)
+            return Document(file=source.file, **words)
+        case Scalar():
+            source.report(root, f"a workflow is a mapping with commands, not {_described(root)}", hint=EXAMPLE)
+            return Document(file=source.file)
+
+
+def _check_kind(source: Source, root: Fields) -> None:
+    """Note a file that is not exactly one of: steps, stages, a map."""
+    places = {name.text: name for name, _ in root.entries}
+    steps = places.get("commands") or places.get("steps")
+    stages, mode = places.get("stages"), places.get("mode")
+    if mode is not None:
+        for at in filter(None, (steps, stages)):
+            source.report(at, f"a workflow with a mode has no {at.text}", hint="its parts are setup, map and reduce")
+        if "map" not in places:
+            source.report(mode, "'mode: mapreduce' needs map", hint=MAP_EXAMPLE)
+        return
+    words = [places[word] for word in MAPREDUCE_WORDS if word in places]
+    for at in words:
+        source.report(at, f"{at.text!r} needs mode: mapreduce", hint="add the line  mode: mapreduce")
+    if steps is not None and stages is not None:
+        source.report(stages, "a workflow has commands or stages, not both", hint="make the commands a stage")
+    elif steps is None and stages is None and not words and not source.problems:
+        source.report(root, "a workflow without commands", hint=EXAMPLE)
+
+
+def _words(source: Source, fields: Fields, where: Where) -> dict[str, Any]:
+    """Return the values of a mapping that its schema knows and accepts, by field; all others are noted."""
+    words: dict[str, Any] = {}
+    given: dict[str, str] = {}
+    for name, value in fields.entries:
+        key = None if source.is_full else _known(source, name, where)
+        if key is None:
+            continue
+        if key.field in given:
+            source.report(name, f"{key.name!r} and {given[key.field]!r} are the same key", hint="keep one")
+        elif (word := _word(source, key, name, value)) is not None:
+            words[key.field] = word
+        given[key.field] = key.name
+    return words
+
+
+def _known(source: Source, name: Scalar, where: Where) -> Key | None:
+    key = schema.find(where, name.text)
+    if key is None:
+        hint = schema.advice(where, name.text[:EXCERPT_CHARS_MAX])
+        source.report(name, f"unknown key {excerpt(name.text)!r} in {WHERE[where]}", hint=hint)
+        return None
+    if not key.is_available:
+        source.report(name, f"{key.name!r} is a word of the language that this version does not run yet")
+        return None
+    return key
+
+
+def _word(source: Source, key: Key, name: Scalar, value: Value) -> Any:
+    """Return the value if it has the shape of the key, else note that and return None."""
+    if isinstance(value, Scalar) and value.value is None:
+        source.report(name, f"{key.name!r} has no value", hint=f"it takes {SHAPES[key.shape]}")
+        return None
+    word = _READERS[key.shape](source, key, value)
+    if word is _WRONG:
+        source.report(value, f"{key.name!r} takes {_expected(key)}, not {_described(value)}", hint=_mend(key, value))
+        return None
+    return word
+
+
+def _expected(key: Key) -> str:
+    expected = SHAPES[key.shape]
+    if key.choices:
+        expected = f"one of {', '.join(key.choices)}" if len(key.choices) > 1 else f"only {key.choices[0]}"
+    return expected if key.minimum is None else f"{expected} ({key.minimum:.9g} to {key.maximum:.9g})"
+
+
+def _mend(key: Key, value: Value) -> str | None:
+    if isinstance(value, Fields) and key.shape == "steps":
+        return "each step begins with a dash:  - shell: make"
+    if isinstance(value, Fields) and key.shape == "stages":
+        return f"each stage begins with a dash, {STAGE_EXAMPLE}"
+    if not isinstance(value, Scalar):
+        return None
+    if key.name == "mode":
+        return "steps and stages run in their order without a mode: remove the line"
+    if key.shape == "boolean" and (word := _BOOLEAN_WORDS.get(value.text.lower())):
+        return f"write {word}"
+    if key.shape == "handlers" and value.text.strip().lower() in _TOLERATING:
+        return "to go on after a failure, write  allow_failure: true  instead"
+    if key.shape in ("steps", "handlers", "phase", "agent_template"):
+        return _step_written(value.text)
+    if example := _EXAMPLES.get(key.shape):
+        return _example(key, value, example)
+    return suggestion(value.text, key.choices, form="{}") if key.choices and len(value.text) < 30 else None
+
+
+def _example(key: Key, value: Scalar, example: str) -> str | None:
+    """Return what to write instead of a text that is neither a number nor a duration."""
+    if not isinstance(value.value, str) or seconds_of(value) is not None:
+        return None
+    if key.shape in ("duration", "seconds") and (match := _AMOUNT.fullmatch(value.text.strip().lower())):
+        example = match["amount"] + match["unit"]
+    return f"for example  {key.name}: {example}"
+
+
+def _described(value: Value) -> str:
+    match value:
+        case Listing():
+            return "a list"
+        case Fields():
+            return "a mapping"
+        case Scalar(value=None):
+            return "nothing"
+        case Scalar(value=str()):
+            return f"the text {excerpt(value.text)!r}" if value.text.strip() else "an empty text"
+        case Scalar():
+            return excerpt(value.text)
+
+
+# The shapes: each reader returns the value as the document holds it, or `_WRONG` ----------------------------
+
+
+def _read_prose(source: Source, key: Key, value: Value) -> Any:
+    if not isinstance(value, Scalar) or value.text.strip() == "":
+        return _WRONG
+    if (at := value.text.find("${")) >= 0:
+        source.report_inside(value, at, f"nothing is replaced in {key.name!r}", hint="write it without ${…}")
+    return value
+
+
+def _read_text(source: Source, key: Key, value: Value) -> Any:
+    is_line = isinstance(value, Scalar) and not LINE_BREAK.search(value.text.rstrip("\n"))
+    return _read_prose(source, key, value) if is_line else _WRONG
+
+
+def _read_word(source: Source, key: Key, value: Value) -> Any:
+    return value if isinstance(value, Scalar) and isinstance(value.value, str) and value.value else _WRONG
+
+
+def _read_command(source: Source, key: Key, value: Value) -> Any:
+    """Text; the words `true` and `false` are commands too."""
+    is_command = isinstance(value, Scalar) and isinstance(value.value, str | bool) and value.text.strip()
+    return value if is_command else _WRONG
+
+
+def _read_template(source: Source, key: Key, value: Value) -> Any:
+    return value if isinstance(value, Scalar) and value.text.strip() else _WRONG
+
+
+def _read_boolean(source: Source, key: Key, value: Value) -> Any:
+    return value if isinstance(value, Scalar) and isinstance(value.value, bool) else _WRONG
+
+
+def _read_integer(source: Source, key: Key, value: Value) -> Any:
+    if not isinstance(value, Scalar) or type(value.value) is not int:
+        return _WRONG
+    return value if _is_within(key, value.value) else _WRONG
+
+
+def _read_count(source: Source, key: Key, value: Value) -> Any:
+    return value if is_template(value) else _read_integer(source, key, value)
+
+
+def _read_seconds(source: Source, key: Key, value: Value) -> Any:
+    if not isinstance(value, Scalar) or isinstance(value.value, bool):
+        return _WRONG
+    amount_s = seconds_of(value)
+    return value if amount_s is not None and _is_within(key, amount_s) else _WRONG
+
+
+def _read_duration(source: Source, key: Key, value: Value) -> Any:
+    return value if is_template(value) else _read_seconds(source, key, value)
+
+
+def _read_choice(source: Source, key: Key, value: Value) -> Any:
+    if not isinstance(value, Scalar):
+        return _WRONG
+    if value.text in key.later_choices:
+        source.report(value, f"'{key.name}: {value.text}' is not available in this version yet")
+        return None
+    return value if value.text in key.choices else _WRONG
+
+
+def _read_reasons(source: Source, key: Key, value: Value) -> Any:
+    entries = value.entries if isinstance(value, Listing) else (value,)
+    reasons = [entry for entry in entries if isinstance(entry, Scalar) and _is_reason(entry.value)]
+    return tuple(reasons) if entries and len(reasons) == len(entries) else _WRONG
+
+
+def _is_reason(value: object) -> bool:
+    return type(value) is int or (isinstance(value, str) and value.strip() != "")
+
+
+def _read_variables(source: Source, key: Key, value: Value) -> Any:
+    return value if isinstance(value, Fields) else _WRONG
+
+
+def _read_environment(source: Source, key: Key, value: Value) -> Any:
+    if not isinstance(value, Fields):
+        return _WRONG
+    for name, entry in value.entries:
+        if not isinstance(entry, Scalar):
+            source.report(entry, f"{excerpt(name.text)!r} takes text, not {_described(entry)}")
+    return msgspec.structs.replace(value, entries=tuple(e for e in value.entries if isinstance(e[1], Scalar)))
+
+
+def _read_steps(source: Source, key: Key, value: Value) -> Any:
+    return _steps(source, value) if isinstance(value, Listing) else _WRONG
+
+
+def _read_stages(source: Source, key: Key, value: Value) -> Any:
+    if not isinstance(value, Listing):
+        return _WRONG
+    if not value.entries:
+        source.report(value, "a list of stages without a stage", hint=STAGE_EXAMPLE)
+    return tuple(stage for entry in value.entries for stage in _stage(source, entry))
+
+
+def _read_retry(source: Source, key: Key, value: Value) -> Any:
+    if not isinstance(value, Fields):
+        return _read_count(source, key, value)
+    words = _words(source, value, "retry")
+    if not any(name.text == "attempts" for name, _ in value.entries):
+        source.report(value, "'retry' needs attempts", hint="attempts counts all of them, the first included")
+    return RetryAsWritten(line=value.line, column=value.column, **words)
+
+
+def _read_handlers(source: Source, key: Key, value: Value) -> Any:
+    """A step, a list of steps, or the long form, which is known by its keys."""
+    match value:
+        case Listing():
+            words: dict[str, Any] = {"commands": _steps(source, value)}
+        case Fields():
+            names = {name.text for name, _ in value.entries}
+            is_step = bool(names & set(KINDS)) or not names & schema.names("on_failure")
+            words = _words(source, value, "on_failure") if not is_step else {"commands": _only(source, value)}
+            if not is_step and not names & {"commands", "steps"}:
+                source.report(value, "'on_failure' needs commands")
+        case Scalar():
+            return _WRONG
+    return HandlersAsWritten(line=value.line, column=value.column, **words)
+
+
+def _read_phase(source: Source, key: Key, value: Value) -> Any:
+    """Setup or reduce: a stage whose name is the key's."""
+    match value:
+        case Listing():
+            words: dict[str, Any] = {"commands": _steps(source, value)}
+        case Fields():
+            words = _words(source, value, "phase")
+            _need_commands(source, key, value)
+        case Scalar():
+            return _WRONG
+    name = Scalar(text=key.name, value=key.name, line=value.line, column=value.column)
+    return StageAsWritten(line=value.line, column=value.column, name=name, **words)
+
+
+def _read_agent_template(source: Source, key: Key, value: Value) -> Any:
+    if isinstance(value, Listing):
+        return _steps(source, value)
+    if not isinstance(value, Fields):
+        return _WRONG
+    words = _words(source, value, "agent_template")
+    _need_commands(source, key, value)
+    return words.get("commands", ())
+
+
+def _need_commands(source: Source, key: Key, fields: Fields) -> None:
+    if not {name.text for name, _ in fields.entries} & {"commands", "steps"}:
+        source.report(fields, f"{key.name!r} needs commands", hint=STEP_EXAMPLE)
+
+
+def _read_map(source: Source, key: Key, value: Value) -> Any:
+    if not isinstance(value, Fields):
+        return _WRONG
+    words = _words(source, value, "map")
+    written = {name.text for name, _ in value.entries}
+    for missing in (name for name in ("input", "agent_template") if name not in written):
+        source.report(value, f"'map' needs {missing}", hint=MAP_EXAMPLE)
+    nothing = Scalar(text="", value="", line=value.line, column=value.column)
+    words = {"input": InputAsWritten(kind="auto", text=nothing), **words}
+    return MapAsWritten(line=value.line, column=value.column, **words)
+
+
+def _read_input(source: Source, key: Key, value: Value) -> Any:
+    """A text, or a mapping that says outright what the text is."""
+    if not isinstance(value, Fields):
+        return InputAsWritten(kind="auto", text=value) if _read_path(source, key, value) is value else _WRONG
+    words = _words(source, value, "input")
+    if len(value.entries) != 1:
+        source.report(value, "'input' is one file, glob or command", hint="for example  input: {glob: 'src/**/*.py'}")
+    return next((InputAsWritten(kind=kind, text=words[kind]) for kind in INPUT_KINDS if kind in words), None)
+
+
+def _read_path(source: Source, key: Key, value: Value) -> Any:
+    is_text = isinstance(value, Scalar) and isinstance(value.value, str) and value.value.strip()
+    return value if is_text else _WRONG
+
+
+def _read_order(source: Source, key: Key, value: Value) -> Any:
+    entries = value.entries if isinstance(value, Listing) else (value,)
+    paths = tuple(entry for entry in entries if _read_path(source, key, entry) is entry)
+    return paths if entries and len(paths) == len(entries) else _WRONG
+
+
+def _read_share(source: Source, key: Key, value: Value) -> Any:
+    share = share_of(value) if isinstance(value, Scalar) else None
+    return value if share is not None and _is_within(key, share) else _WRONG
+
+
+def _read_error_policy(source: Source, key: Key, value: Value) -> Any:
+    return ErrorPolicyAsWritten(**_words(source, value, "error_policy")) if isinstance(value, Fields) else _WRONG
+
+
+def _read_circuit_breaker(source: Source, key: Key, value: Value) -> Any:
+    if not isinstance(value, Fields):
+        return _WRONG
+    words = _words(source, value, "circuit_breaker")
+    if not {name.text for name, _ in value.entries} & {"failure_threshold", "failures"}:
+        hint = "for example  {failure_threshold: 5, timeout: 1m}"
+        source.report(value, "'circuit_breaker' needs failure_threshold", hint=hint)
+    return BreakerAsWritten(**words)
+
+
+_READERS: dict[Shape, Callable[[Source, Key, Value], Any]] = {
+    "text": _read_text,
+    "prose": _read_prose,
+    "word": _read_word,
+    "command": _read_command,
+    "condition": _read_command,
+    "template": _read_template,
+    "boolean": _read_boolean,
+    "integer": _read_integer,
+    "count": _read_count,
+    "seconds": _read_seconds,
+    "duration": _read_duration,
+    "choice": _read_choice,
+    "reasons": _read_reasons,
+    "variables": _read_variables,
+    "environment": _read_environment,
+    "steps": _read_steps,
+    "stages": _read_stages,
+    "retry": _read_retry,
+    "handlers": _read_handlers,
+    "phase": _read_phase,
+    "map": _read_map,
+    "input": _read_input,
+    "path": _read_path,
+    "order": _read_order,
+    "agent_template": _read_agent_template,
+    "share": _read_share,
+    "error_policy": _read_error_policy,
+    "circuit_breaker": _read_circuit_breaker,
+}
+
+
+def _is_within(key: Key, amount: Any) -> bool:
+    return (key.minimum is None or key.minimum <= amount) and (key.maximum is None or amount <= key.maximum)
+
+
+# Steps ------------------------------------------------------------------------------------------------------
+
+
+def _steps(source: Source, listing: Listing) -> tuple[Step, ...]:
+    if not listing.entries:
+        source.report(listing, "a list of steps without a step", hint=STEP_EXAMPLE)
+    return tuple(step for entry in listing.entries for step in _only(source, entry))
+
+
+def _only(source: Source, value: Value) -> tuple[Step, ...]:
+    """Return the step that a value is, alone in a tuple; nothing when it is none, or enough is wrong."""
+    if source.is_full:
+        return ()
+    if isinstance(value, Fields):
+        return (_step(source, value),)
+    hint = _step_written(value.text) if isinstance(value, Scalar) else STEP_EXAMPLE
+    source.report(value, f"a step is a mapping, not {_described(value)}", hint=hint)
+    return ()
+
+
+def _stage(source: Source, value: Value) -> tuple[StageAsWritten, ...]:
+    """Return the stage that a value is, alone in a tuple; nothing when it is none, or enough is wrong."""
+    if source.is_full:
+        return ()
+    if not isinstance(value, Fields):
+        source.report(value, f"a stage is a mapping, not {_described(value)}", hint=STAGE_EXAMPLE)
+        return ()
+    noted = len(source.problems)
+    words = _words(source, value, "stage")
+    if len(source.problems) == noted:
+        for missing in (name for name in ("name", "commands") if name not in words):
+            source.report(value, f"a stage needs {missing}", hint=STAGE_EXAMPLE)
+    nothing = Scalar(text="", value="", line=value.line, column=value.column)
+    return (StageAsWritten(line=value.line, column=value.column, **{"name": nothing, **words}),)
+
+
+def _step_written(text: str) -> str:
+    if (glued := text.partition(":"))[0] in KINDS:
+        return f"a blank follows the colon:  - {glued[0]}: {excerpt(glued[2].strip())}"
+    kind = "claude" if text.startswith("/") else "shell"
+    return f"write  - {kind}: {excerpt(text.strip())}" if text.strip() else STEP_EXAMPLE
+
+
+def _step(source: Source, fields: Fields) -> Step:
+    noted = len(source.problems)
+    words = _words(source, fields, "step")
+    commands: dict[Kind, Scalar | None] = {kind: words.pop(kind, None) for kind in KINDS}
+    written = [name for name, _ in fields.entries if name.text in KINDS]
+    if len(written) > 1:
+        source.report(written[1], "a step is shell or claude, not both", hint="make it two steps")
+    elif not written and len(source.problems) == noted:
+        source.report(fields, "a step needs a command", hint=STEP_EXAMPLE)
+    # A step without a command never runs, its file is refused; it stands here so that its id stays known.
+    nothing = Scalar(text="", value="", line=fields.line, column=fields.column)
+    kind = next((kind for kind in KINDS if commands[kind]), KINDS[0])
+    return Step(line=fields.line, column=fields.column, kind=kind, command=commands[kind] or nothing, **words)

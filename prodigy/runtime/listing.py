@@ -1,0 +1,138 @@
+"""Read a map's items beside the event loop: in a thread, and a command that prints them in a session of its own.
+
+The run hears Ctrl-C while it reads. When the run rests first, the command and whatever it started are ended and its
+answer is dropped. What cannot be read is a `Listed` with the reason; what nobody foresaw ends the run, for a run that
+waits for items that never come would wait for ever.
+"""
+
+import os
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from prodigy.kernel import effects as fx
+from prodigy.kernel import signals as sig
+from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.sweep import end_marked
+
+OUTPUT_BYTES_MAX = 256 * 1024 * 1024
+STDERR_BYTES_MAX = 2000
+GRACE_S = 2.0
+_LOOK_EVERY_S = 0.05
+
+
+class Listing:
+    """The reading of one map's items.
+
+    Args:
+        directory: where relative names and the command begin.
+        run_folder: by its mark the command's leftovers are found.
+        marks: go into the environment of the command, so that sweeps and the reaper find it.
+        reaper: told which group runs.
+    """
+
+    def __init__(self, directory: Path, *, run_folder: Path, marks: Mapping[str, str], reaper: Reaper) -> None:
+        self._directory = directory
+        self._run_folder = run_folder
+        self._marks = marks
+        self._reaper = reaper
+        self._starts = threading.Lock()
+        self._has_started = False
+        self._is_over = False
+
+    def start(
+        self, effect: fx.List, emit: Callable[[sig.Listed], None], crash: Callable[[BaseException], None]
+    ) -> None:
+        """Read the items that `effect` asks for; `emit` or `crash` is called once, from another thread."""
+        threading.Thread(target=self._read, args=(effect, emit, crash), name="items", daemon=True).start()
+
+    def stop(self) -> None:
+        """End a command that is still at work, with all that it started: SIGTERM, after `GRACE_S` SIGKILL."""
+        with self._starts:
+            self._is_over = True
+        if self._has_started:
+            end_marked(self._run_folder, grace_s=GRACE_S)
+
+    def _read(
+        self, effect: fx.List, emit: Callable[[sig.Listed], None], crash: Callable[[BaseException], None]
+    ) -> None:
+        from prodigy.runtime.items import read_items
+
+        try:
+            listed = read_items(effect, directory=self._directory, run_command=self._command(effect))
+        except BaseException as failure:
+            crash(failure)
+        else:
+            if not self._is_over:
+                emit(listed)
+
+    def _command(self, effect: fx.List) -> Callable[[str], bytes]:
+        from prodigy.runtime.items import ItemsRefused
+
+        def run_command(text: str) -> bytes:
+            """Return what a command prints."""
+            environment = {**os.environ, **effect.environment, **self._marks, "PRODIGY_STEP": effect.at}
+            try:
+                with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+                    code = self._wait(self._spawn(text, environment, out, err), out, err)
+                    if problem := _problem(code, out, err):
+                        raise ItemsRefused(f"the command for map.input {problem}")
+                    out.seek(0)
+                    return out.read()
+            except (OSError, ValueError) as problem:
+                raise ItemsRefused(f"the command for map.input cannot run: {problem}") from problem
+
+        return run_command
+
+    def _spawn(self, text: str, environment: dict[str, str], out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:
+        from prodigy.runtime.items import ItemsRefused
+
+        with self._starts:
+            if self._is_over:
+                raise ItemsRefused("the run is stopping")
+            process = subprocess.Popen(
+                ["sh", "-c", text],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd=self._directory,
+                env=environment,
+                start_new_session=True,
+            )
+            self._has_started = True
+        self._reaper.add(process.pid)
+        return process
+
+    def _wait(self, process: subprocess.Popen[bytes], out: IO[bytes], err: IO[bytes]) -> int:
+        """Return the command's exit code, when it and all that it left running have ended; too much output ends it."""
+        while process.poll() is None and not _is_too_much(out, err):
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_LOOK_EVERY_S)
+        if not self._is_over:
+            end_marked(self._run_folder, grace_s=GRACE_S)
+        code = process.wait()
+        self._reaper.discard(process.pid)
+        return code
+
+
+def _problem(code: int, out: IO[bytes], err: IO[bytes]) -> str:
+    """Return what went wrong with a command that has ended, or nothing."""
+    if _is_too_much(out, err):
+        return f"printed more than {OUTPUT_BYTES_MAX >> 20} MiB"
+    if code == 0:
+        return ""
+    err.seek(max(0, _size(err) - STDERR_BYTES_MAX))
+    said = err.read().decode(errors="replace").strip()
+    return f"failed: {said or (f'exit code {code}' if code > 0 else f'killed by signal {-code}')}"
+
+
+def _is_too_much(out: IO[bytes], err: IO[bytes]) -> bool:
+    return max(_size(out), _size(err)) > OUTPUT_BYTES_MAX
+
+
+def _size(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size

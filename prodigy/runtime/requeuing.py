@@ -1,0 +1,94 @@
+"""Choose the dead letters of a run that an operator wants put back."""
+
+from typing import Any, NamedTuple
+
+from prodigy.errors import RunNotFound, UsageProblem
+from prodigy.kernel.items import Item, Items, of
+from prodigy.kernel.signals import PurgeRequested, Requeue
+from prodigy.kernel.state import State
+from prodigy.plan import expression
+from prodigy.plan.reference import Syntax, suggestion
+from prodigy.runtime.clock import now
+from prodigy.runtime.reactor import Reactor
+from prodigy.store.checkpoints import read_own_checkpoint
+from prodigy.store.history import open_journal, read_history
+from prodigy.store.layout import Project
+from prodigy.store.lock import RunLock
+
+
+class Requeuing(NamedTuple):
+    """Dead letters to be put back: those with these keys, all without, of which only what the filter wants.
+
+    `reduces` says whether what follows a map that had settled runs again on the whole result.
+    """
+
+    keys: tuple[str, ...] = ()
+    filter: str | None = None
+    reduces: bool = True
+
+
+def requeued(state: State, wanted: Requeuing) -> Requeue | None:
+    """Return the order to put dead letters back, or None where none is wanted.
+
+    Raises:
+        RunNotFound: the run has no map, or no dead letters, or none that is wanted.
+        UsageProblem: a key that is no dead letter's, or a filter that cannot be read.
+    """
+    chosen = dead_letters(state, wanted)
+    if not chosen:
+        raise RunNotFound(
+            f"{state.run.workflow_id} has no dead letters" + (" like that" if wanted.keys or wanted.filter else ""),
+            hint=f"Look: `prodigy dlq list {state.run.workflow_id}`.",
+        )
+    at = next(iter(state.maps))
+    return Requeue(at=at, keys=tuple(key for key, _, _ in chosen), reduces=wanted.reduces)
+
+
+def dead_letters(state: State, wanted: Requeuing) -> list[tuple[str, Any, Item]]:
+    """Return (key, item, what became of it) of the dead letters that are wanted, in the list's order.
+
+    Raises:
+        UsageProblem: a key that is no dead letter's, or a filter that cannot be read.
+    """
+    items = next(iter(state.maps.values()), None)
+    if items is None:
+        return []
+    dead = list(of(items, "dead"))
+    _check_keys(items, {key for key, _, _ in dead}, wanted.keys)
+    if wanted.keys:
+        dead = [row for row in dead if row[0] in wanted.keys]
+    return dead if wanted.filter is None else [row for row in dead if _matches(wanted.filter, row[1])]
+
+
+def _check_keys(items: Items, dead: set[str], keys: tuple[str, ...]) -> None:
+    for key in keys:
+        if key not in dead:
+            near = suggestion(key, tuple(dead), form="{}")
+            what = "is no dead letter" if key in items.listed.places else "is no item's key"
+            raise UsageProblem(f"{key!r} {what}", hint=near or "List them: `prodigy dlq list`.")
+
+
+def _matches(text: str, item: Any) -> bool:
+    try:
+        wanted = expression.parse(text, frozenset({"item"}), bare_paths=True)
+    except Syntax as problem:
+        raise UsageProblem(f"--filter {text!r}: {problem.message}", hint=problem.hint) from problem
+    return expression.evaluate(wanted, lambda name: (name == "item", item))
+
+
+def purge(project: Project, workflow_id: str, wanted: Requeuing, *, by: str) -> None:
+    """Give dead letters up for good, as the run's owner for a moment.
+
+    Raises:
+        RunNotFound: another process owns the run.
+        DamagedState: its log cannot be trusted.
+    """
+    folder = project.run(workflow_id)
+    with RunLock.acquire(folder.lock, command="dlq purge"):
+        found = read_own_checkpoint(project.checkpoint(workflow_id), workflow_id)
+        history = read_history(folder, found.checkpoint)
+        keys = tuple(key for key, _, _ in dead_letters(history.state, wanted))
+        journal, _ = open_journal(folder, history)
+        reactor = Reactor(history.state, journal, lambda state, turn: None)
+        reactor.handle([PurgeRequested(time=now(), at=next(iter(history.state.maps)), keys=keys, by=by)])
+        journal.close()

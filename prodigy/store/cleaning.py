@@ -1,0 +1,297 @@
+"""Remove what is kept of runs that nobody will go on with; their logs stay for the audit unless they are purged.
+
+First the log says so (`run_cleaned`), then everything goes: whatever kills a cleaner, the run is known as cleaned, and
+cleaning it once more removes the rest. A live run is never touched, for the run's lock is held meanwhile. Folders are
+opened level by level and never through a link, and only what is in them by name is removed.
+
+Large values in the mirror belong to all runs of a project: they go when no mirrored checkpoint names them any more and
+no run is live that may be about to.
+"""
+
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from prodigy.errors import DamagedState, StorageFailure
+from prodigy.kernel.events import RunCleaned
+from prodigy.store.catalog import cleaning_of, mirrored_ids, run_ids, standing
+from prodigy.store.files import existing_folder, locked, read_private
+from prodigy.store.history import start_of
+from prodigy.store.journal import Journal
+from prodigy.store.layout import Mirror, Project, RunFolder
+from prodigy.store.lock import RunLock, holder
+from prodigy.store.log import Log, read_chunks, scan
+from prodigy.store.values import Values
+
+FINISHED = frozenset(("completed", "cancelled"))
+
+_KEPT = re.compile(r"lock|events-.*")  # torn tails are named like the log that they were cut from
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class CleanOrder(NamedTuple):
+    """What is to be removed of a run, and by whom, at which time, for the log.
+
+    `only_finished` leaves a run alone that has gone on since it was chosen; `purge` removes the log too.
+    """
+
+    by: str
+    time: str
+    only_finished: bool = False
+    purge: bool = False
+
+
+class _Names(msgspec.Struct):
+    plan_digest: str
+    stored_captures: dict[str, str] = {}
+    stored_items: dict[str, str] = {}
+
+
+_NAMES = msgspec.json.Decoder(_Names)
+
+
+def clean(project: Project, mirror: Mirror | None, workflow_id: str, order: CleanOrder) -> int | None:
+    """Remove what is kept of a run and return how many bytes that freed; None where it was left alone.
+
+    Raises:
+        RunNotFound: another process owns the run.
+        DamagedState: a link stands in the way, or the log is damaged, which only `purge` removes.
+        StorageFailure: the disk refused; cleaning once more removes the rest.
+    """
+    folder = project.run(workflow_id)
+    if not _has_folder(project, folder):
+        return _remove_checkpoints(project, mirror, workflow_id, purge=order.purge)
+    with RunLock.acquire(folder.lock, command="checkpoints clean"):
+        if order.only_finished and not is_finished(project, workflow_id):
+            return None
+        size = weigh(project, mirror, workflow_id, purge=order.purge)
+        if not cleaning_of(project, workflow_id):
+            _say_so(folder, RunCleaned(by=order.by[:200], size_bytes=size), order)
+        _remove_checkpoints(project, mirror, workflow_id, purge=order.purge)
+        _empty(project, workflow_id, purge=order.purge)
+    return size
+
+
+def is_finished(project: Project, workflow_id: str) -> bool:
+    """Whether nobody will go on with a run: it is completed, cancelled or cleaned, whoever owns it."""
+    header = standing(project, workflow_id).header
+    is_over = header is not None and header.execution_state.status in FINISHED
+    return is_over or bool(cleaning_of(project, workflow_id))
+
+
+def weigh(project: Project, mirror: Mirror | None, workflow_id: str, *, purge: bool) -> int:
+    """Return how many bytes cleaning a run frees; nothing is changed.
+
+    Files that a fork shares free nothing, and count nothing. Values in the mirror are weighed by `weigh_values`.
+    """
+    sizes = [_size(folder, name) for folder, name in _checkpoints(project, mirror, workflow_id)]
+    with _opened(project.root, *_below(project, project.run(workflow_id).path)) as descriptor:
+        if descriptor is not None:
+            sizes += [_size_of(descriptor, name) for name in _going(descriptor, purge=purge)]
+    return sum(sizes)
+
+
+def weigh_values(project: Project, mirror: Mirror | None, gone: Iterable[str]) -> int:
+    """Return the bytes of the mirrored values that nobody would need any more without these runs."""
+    if mirror is None:
+        return 0
+    return sum(_size(mirror.values, name) for name in _unneeded(project, mirror, frozenset(gone)))
+
+
+def clean_values(project: Project, mirror: Mirror | None) -> int:
+    """Remove the mirrored values that no run of the project needs any more, and return their bytes.
+
+    Raises:
+        StorageFailure: the disk refused.
+    """
+    if mirror is None:
+        return 0
+    with locked(mirror.lock):  # which a run that begins waits for: none comes to need one of them now
+        return sum(_remove(mirror.values, name) for name in _unneeded(project, mirror, frozenset()))
+
+
+def _say_so(folder: RunFolder, event: RunCleaned, order: CleanOrder) -> None:
+    """End the log. One that is damaged takes nothing any more."""
+    generations = folder.generations()
+    if not generations:
+        return
+    path = folder.events(generations[-1])
+    try:
+        checked = scan(read_chunks(path), start_of(folder, generations[-1]), name=str(path)).verify()
+    except DamagedState as problem:
+        if order.purge:
+            return
+        raise DamagedState(
+            problem.message,
+            hint="Nothing was removed. To remove the run with its log: "
+            f"`prodigy checkpoints clean --workflow-id {folder.path.name} --purge`.",
+        ) from problem
+    journal = Journal(Log.open_checked(path, checked)[0], Values(folder.values))
+    try:
+        journal.append([(order.time, event)], sync=True)
+    finally:
+        journal.close()
+
+
+def _remove_checkpoints(project: Project, mirror: Mirror | None, workflow_id: str, *, purge: bool) -> int:
+    """Remove both copies of the checkpoint, and return their bytes; what is purged this machine forgets too."""
+    if purge and mirror is not None:
+        _remove(mirror.known, workflow_id)
+    return sum(_remove(folder, name) for folder, name in _checkpoints(project, mirror, workflow_id))
+
+
+def _checkpoints(project: Project, mirror: Mirror | None, workflow_id: str) -> list[tuple[Path, str]]:
+    paths = [project.checkpoint(workflow_id)]
+    if mirror is not None:
+        paths.append(mirror.checkpoint(workflow_id))
+    return [(path.parent, path.name) for path in paths]
+
+
+def _empty(project: Project, workflow_id: str, *, purge: bool) -> None:
+    """Remove what is in the run's folder; when it is purged the log too, which says that, and the folder itself."""
+    names = _below(project, project.run(workflow_id).path)
+    with _opened(project.root, *names) as descriptor:
+        if descriptor is None:
+            return
+        for name in sorted(_going(descriptor, purge=purge), key=_last_what_guards):
+            _remove_at(descriptor, name)
+    if purge:
+        with _opened(project.root, *names[:-1]) as descriptor, _refusals(project.run(workflow_id).path):
+            os.rmdir(workflow_id, dir_fd=descriptor)
+
+
+def _last_what_guards(name: str) -> int:
+    """The log says that the run is cleaned and the lock that somebody is at it: they go when all else has gone."""
+    return 2 if name == "lock" else name.startswith("events-")
+
+
+def _going(descriptor: int, *, purge: bool) -> list[str]:
+    """Return the names in a run's folder that cleaning removes."""
+    return [name for name in os.listdir(descriptor) if purge or not _KEPT.fullmatch(name)]
+
+
+def _unneeded(project: Project, mirror: Mirror, gone: frozenset[str]) -> list[str]:
+    """Return the names of mirrored values that no checkpoint of another run than `gone` names.
+
+    None while a run is live, or where a checkpoint cannot be read: what it names is not known.
+    """
+    if not existing_folder(mirror.values):
+        return []
+    stored = [name for name in os.listdir(mirror.values) if _DIGEST.fullmatch(name)]
+    if any(holder(project.run(workflow_id).lock) for workflow_id in run_ids(project)):
+        return []
+    named = set[str]()
+    for workflow_id in mirrored_ids(mirror):
+        if workflow_id in gone:
+            continue
+        try:
+            names = _NAMES.decode(read_private(mirror.checkpoint(workflow_id)))
+        except (OSError, DamagedState, msgspec.DecodeError):
+            return []
+        named |= {names.plan_digest, *names.stored_captures.values(), *names.stored_items.values()}
+    return [name for name in stored if name not in named]
+
+
+# The disk -------------------------------------------------------------------------------------------------
+
+
+def _has_folder(project: Project, folder: RunFolder) -> bool:
+    """Whether the run has a folder of ours; a link in its place, or above it, is refused."""
+    return all(existing_folder(path) for path in (project.state, project.runs, folder.path))
+
+
+def _below(project: Project, path: Path) -> tuple[str, ...]:
+    return path.relative_to(project.root).parts
+
+
+@contextmanager
+def _opened(root: Path, *names: str) -> Iterator[int | None]:
+    """Open a folder by the names that lead to it from `root`, none of them a link; None where it is not there."""
+    descriptor = _folder(root, None)
+    try:
+        for name in names:
+            if descriptor is None:
+                break
+            above, descriptor = descriptor, None
+            try:
+                descriptor = _folder(Path(name), above, shown=root.joinpath(*names))
+            finally:
+                os.close(above)
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _folder(path: Path, above: int | None, *, shown: Path | None = None) -> int | None:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (0 if above is None else os.O_NOFOLLOW)
+    try:
+        return os.open(path, flags, dir_fd=above)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DamagedState(
+            f"nothing is removed in {shown or path}: it, or a folder above it, is no folder of ours ({error.strerror})",
+            hint=f"Look at it: ls -ld {shown or path}",
+        ) from error
+
+
+def _remove(folder: Path, name: str) -> int:
+    """Remove a file of a folder of ours and return the bytes that frees; one that is not there frees none."""
+    with _opened(folder.parent.parent, folder.parent.name, folder.name) as descriptor:
+        if descriptor is None:
+            return 0
+        size = _size_of(descriptor, name)
+        with _refusals(folder / name):
+            os.unlink(name, dir_fd=descriptor)
+        return size
+
+
+def _remove_at(descriptor: int, name: str) -> None:
+    """Remove a file, a link itself, or a folder with all that is in it."""
+    with _refusals(Path(name)):
+        if stat.S_ISDIR(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+            shutil.rmtree(name, dir_fd=descriptor)
+        else:
+            os.unlink(name, dir_fd=descriptor)
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        pass  # somebody was faster
+    except OSError as error:
+        raise StorageFailure(
+            f"cannot remove {path}: {error.strerror}", hint="Mend the permissions, then clean it once more."
+        ) from error
+
+
+def _size(folder: Path, name: str) -> int:
+    with _opened(folder.parent.parent, folder.parent.name, folder.name) as descriptor:
+        return 0 if descriptor is None else _size_of(descriptor, name)
+
+
+def _size_of(descriptor: int, name: str) -> int:
+    """Return the bytes that removing this frees: of a folder, all that is in it; of a file with a second name, none."""
+    try:
+        status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        if not stat.S_ISDIR(status.st_mode):
+            return _freed(status)
+        walk = os.fwalk(name, dir_fd=descriptor)
+        found = ((folder, file) for _, _, files, folder in walk for file in files)
+        return sum(_freed(os.stat(file, dir_fd=folder, follow_symlinks=False)) for folder, file in found)
+    except FileNotFoundError:
+        return 0
+
+
+def _freed(status: os.stat_result) -> int:
+    return status.st_size if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else 0

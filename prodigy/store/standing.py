@@ -1,0 +1,155 @@
+"""Where a run stands, as a list shows it, without folding its log wherever that can be spared.
+
+A checkpoint whose chain is that of the log's last line says all that a row needs, so a thousand runs are listed by
+reading a thousand headers. What lies before that line is not checked: a list promises nothing, and whoever is about to
+act reads the whole log.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+from prodigy.errors import DamagedState
+from prodigy.kernel.state import RunStatus, State
+from prodigy.projections.checkpoint import SCHEMA_VERSION, document
+from prodigy.store.checkpoints import encode_checkpoint
+from prodigy.store.files import open_private, read_private
+from prodigy.store.layout import Project, RunFolder
+from prodigy.store.lock import Holder, holder
+
+LAST_BYTES = 4096  # a commit and the event that says a run was cleaned are shorter
+
+_CLEANED = re.compile(rb'\{"seq":[0-9]+,"time":"([^"]*)","type":"run_cleaned",')
+
+
+class _Execution(msgspec.Struct, frozen=True):
+    status: RunStatus
+    current_step_index: int
+    total_steps: int
+
+
+class _Origin(msgspec.Struct, frozen=True):
+    started: str
+
+
+class _Snapshot(msgspec.Struct, frozen=True):
+    origin: _Origin
+    number: int
+    stopping: str
+    cost_usd: float
+    costs_unknown: int
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list shows of a checkpoint document; its fields are that document's."""
+
+    workflow_id: str
+    workflow_path: str
+    timestamp: str
+    execution_state: _Execution
+    variables: dict[str, msgspec.Raw]
+    schema_version: int
+    name: str
+    version: int
+    generation: int
+    last_seq: int
+    chain: str
+    address: str
+    failure: str
+    snapshot: _Snapshot
+    stage: str | None = None
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a list. `header` is None where it is damaged; `problem` says why, `owner` who runs it now."""
+
+    workflow_id: str
+    header: Header | None
+    owner: Holder | None = None
+    problem: str = ""
+    is_mirror_only: bool = False
+
+    @property
+    def status(self) -> str:
+        """The run's status as people know it."""
+        if self.header is None:
+            return "damaged"
+        return status_of(self.header.execution_state.status, self.header.snapshot.stopping, self.owner)
+
+    @property
+    def number(self) -> int:
+        """When it was last cooked or resumed, as the project counts."""
+        return self.header.snapshot.number if self.header else 0
+
+    @property
+    def name(self) -> str:
+        """The workflow's name; of a damaged run, what its id makes of it."""
+        return self.header.name if self.header else self.workflow_id.rpartition("-")[0]
+
+
+_DECODER = msgspec.json.Decoder(Header)
+
+
+def status_of(status: RunStatus, stopping: str, owner: Holder | None) -> str:
+    """Return a run's status as people know it: what its log says, and whether somebody owns it."""
+    if status == "running" and owner is None:
+        return "interrupted"
+    return "stopping" if owner and stopping else status
+
+
+def quick_standing(project: Project, folder: RunFolder, generation: int) -> Standing | None:
+    """Return where a run stands if its checkpoint and the end of its log agree, else None.
+
+    Args:
+        generation: the run's present one.
+
+    Raises:
+        DamagedState: the lock is no file of ours.
+        OSError: it cannot be read.
+    """
+    header = read_header(project.checkpoint(folder.path.name), folder.path.name)
+    if header is None or header.generation != generation:
+        return None
+    ending = b',"commit":true,"chain":"%b"}' % header.chain.encode()
+    if not last_line(folder.events(generation)).endswith(ending):
+        return None
+    return Standing(workflow_id=header.workflow_id, header=header, owner=holder(folder.lock))
+
+
+def read_header(path: Path, workflow_id: str) -> Header | None:
+    """Return the header of this run's checkpoint at `path`, or None where there is none that can be used."""
+    try:
+        header = _DECODER.decode(read_private(path))
+    except (OSError, DamagedState, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    is_known = header.workflow_id == workflow_id and header.schema_version <= SCHEMA_VERSION
+    return header if is_known else None
+
+
+def header_of(state: State, chain: str = "") -> Header:
+    """Return what a checkpoint of this state would begin with."""
+    return _DECODER.decode(encode_checkpoint(document(state, chain=chain, plan_digest="", keep=lambda *_: None)))
+
+
+def cleaned_at(folder: RunFolder, generation: int) -> str:
+    """Return when a run was cleaned, by the last line of its present log; empty where it was not."""
+    found = _CLEANED.match(last_line(folder.events(generation)))
+    return found[1].decode() if found else ""
+
+
+def last_line(path: Path) -> bytes:
+    """Return the last line of a log, of a long one the end; nothing where it cannot be read or is unfinished."""
+    try:
+        descriptor = open_private(path, os.O_RDONLY)
+    except (OSError, DamagedState):
+        return b""
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.pread(descriptor, LAST_BYTES, max(0, size - LAST_BYTES))
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+    return data[:-1].rpartition(b"\n")[2] if data.endswith(b"\n") else b""

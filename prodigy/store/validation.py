@@ -1,0 +1,165 @@
+"""Say what is wrong with what is kept of a run: its log, the values that it names, its checkpoint and the mirror.
+
+Nothing is changed and nothing is believed: every line of every log is checked and decoded, every stored value is
+compared with its name, and each copy of the checkpoint with what the log folds to at its place.
+"""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from prodigy.errors import DamagedState, ProdigyError
+from prodigy.kernel.evolve import evolve
+from prodigy.kernel.state import State
+from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
+from prodigy.store.checkpoints import encode_checkpoint, read_own_checkpoint, restored
+from prodigy.store.history import beginning, lineage, moments, start_of
+from prodigy.store.journal import decode
+from prodigy.store.layout import Mirror, Project, RunFolder
+from prodigy.store.lock import holder
+from prodigy.store.log import read_chunks, scan
+from prodigy.store.values import Values
+
+NAMED_MAX = 5  # so many differences are named, and the rest is counted
+
+_NAMES_STORED = b',"stored":{"'
+
+
+class _Naming(msgspec.Struct):
+    stored: dict[str, str] = {}
+
+
+_NAMING = msgspec.json.Decoder(_Naming)
+_DOCUMENT = msgspec.json.Decoder(Checkpoint)
+
+
+class Finding(NamedTuple):
+    """What was found about one thing: `log`, `values`, `checkpoint` or `mirror`."""
+
+    thing: str
+    is_wrong: bool
+    says: str
+
+
+def examine(project: Project, mirror: Mirror | None, workflow_id: str) -> list[Finding]:
+    """Return what was found about each thing that is kept of a run; a run that is live may be examined too.
+
+    Args:
+        mirror: the project's, or None where this machine has none.
+    """
+    folder = project.run(workflow_id)
+    is_live = holder(folder.lock) is not None
+    # The copies are read before the log, so that a live run's log has all that they have.
+    copies = [("checkpoint", project.checkpoint(workflow_id), folder.values)]
+    if mirror is not None and mirror.knows(workflow_id):
+        copies.append(("mirror", mirror.checkpoint(workflow_id), mirror.values))
+    found = [(thing, path, values, read_own_checkpoint(path, workflow_id)) for thing, path, values in copies]
+    log, named = _of_log(folder)
+    findings = [log, _of_values(folder, named)]
+    for thing, path, values, (checkpoint, problem) in found:
+        if checkpoint is None:
+            says = problem or f"{path} is missing" + (", as long as the run has not come far" if is_live else "")
+            findings.append(Finding(thing, bool(problem) or not is_live, says))
+        else:
+            findings.append(_of_copy(thing, path, checkpoint, folder, Values(values)))
+    if len(copies) == 1:
+        findings.append(Finding("mirror", False, "none: this machine does not know the run"))
+    return findings
+
+
+def _of_log(folder: RunFolder) -> tuple[Finding, set[str]]:
+    """Check every line of every generation and that each can be read; return the stored values that they name too."""
+    generations, named, count = folder.generations(), set[str](), 0
+    if not generations:
+        return Finding("log", True, f"{folder.path} has none"), named
+    try:
+        for generation in generations:
+            path, name = folder.events(generation), str(folder.events(generation))
+            for record in scan(read_chunks(path), start_of(folder, generation), name=name):
+                count += 1
+                if stored := _stored(record.line):
+                    named |= stored
+                else:
+                    decode(record, Values(folder.values), name=name)
+    except ProdigyError as problem:
+        return Finding("log", True, problem.message), named
+    several = f" in {len(generations)} generations" if len(generations) > 1 else ""
+    return Finding("log", False, f"{count} events{several}, every one as it was written"), named
+
+
+def _stored(line: bytes) -> set[str]:
+    if _NAMES_STORED not in line:
+        return set()
+    try:
+        return set(_NAMING.decode(line).stored.values())
+    except msgspec.DecodeError:
+        return set()  # decoding it as an event says why
+
+
+def _of_values(folder: RunFolder, named: set[str]) -> Finding:
+    """Compare every value that the log names with its name."""
+    values, wrong = Values(folder.values), list[str]()
+    for digest in sorted(named):
+        try:
+            values.get(digest)
+        except DamagedState as problem:
+            wrong.append(problem.message)
+    if wrong:
+        more = f"; and {len(wrong) - NAMED_MAX} more" if len(wrong) > NAMED_MAX else ""
+        return Finding("values", True, "; ".join(wrong[:NAMED_MAX]) + more)
+    says = f"{len(named)} named by the log, every one as it was written" if named else "none named by the log"
+    return Finding("values", False, says)
+
+
+def _of_copy(thing: str, path: Path, checkpoint: Checkpoint, folder: RunFolder, values: Values) -> Finding:
+    """Compare a checkpoint with what the log folds to at its place."""
+    try:
+        state, chain, last = _at(folder, checkpoint)
+    except ProdigyError as problem:
+        return Finding(thing, True, f"{path} cannot be compared: {problem.message}")
+    if state is None:
+        return Finding(
+            thing,
+            True,
+            f"{path} has seen event {checkpoint.last_seq}, and the log ends at event {last}: it lost something",
+        )
+    if chain != checkpoint.chain:
+        return Finding(thing, True, f"{path} is of another history than event {checkpoint.last_seq} of the log")
+    if differing := _differences(checkpoint, state, values):
+        return Finding(thing, True, f"{path} is not what the log folds to: {differing}")
+    behind = last - checkpoint.last_seq
+    late = f"; the log has {behind} more, which resume reads from it" if behind else ""
+    return Finding(thing, False, f"event {checkpoint.last_seq}, v{checkpoint.version}: what the log folds to{late}")
+
+
+def _at(folder: RunFolder, checkpoint: Checkpoint) -> tuple[State | None, str, int]:
+    """Return the state and the chain at a checkpoint's place, and the last event of its generation."""
+    found: State | None = None
+    state, chain, last = beginning(folder, checkpoint.generation), "", 0
+    for moment in moments(folder, lineage(folder, checkpoint.generation)):
+        last = moment.seq
+        if found is None:
+            state = evolve(state, moment.event, moment.time)
+            if moment.seq == checkpoint.last_seq and moment.generation == checkpoint.generation:
+                found, chain = state, moment.chain
+    return found, chain, last
+
+
+def _differences(checkpoint: Checkpoint, state: State, values: Values) -> str:
+    """Return the names of what in a checkpoint, or among the values that it names, is not what it should be."""
+    right = document(state, chain=checkpoint.chain, plan_digest=checkpoint.plan_digest, keep=_digest_of_large)
+    right = _DOCUMENT.decode(encode_checkpoint(right))
+    names = [name for name in Checkpoint.__struct_fields__ if getattr(right, name) != getattr(checkpoint, name)]
+    if names:
+        return ", ".join(names)
+    try:
+        return "" if restored(checkpoint, values).plan == state.plan else "the plan"
+    except (ProdigyError, msgspec.DecodeError) as problem:
+        return str(problem)
+
+
+def _digest_of_large(name: str, value: Any) -> str | None:
+    data = msgspec.json.encode(value)
+    return sha256(data).hexdigest() if len(data) > INLINE_CHARS_MAX else None
