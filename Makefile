@@ -17,8 +17,8 @@ census: setup  ## set up, and cook a workflow that reads the whole Python standa
 	$(BIN)/prodigy cook workflows/census.yaml --param python=$(PYTHON)
 
 lint: setup  ## ruff
-	$(BIN)/ruff check prodigy tests
-	$(BIN)/ruff format --check prodigy tests
+	$(BIN)/ruff check prodigy tests bench workflows
+	$(BIN)/ruff format --check prodigy tests bench workflows
 
 types: setup  ## mypy, strict
 	$(BIN)/mypy
@@ -26,6 +26,9 @@ types: setup  ## mypy, strict
 test: setup  ## the tests
 	$(BIN)/python -m pytest
 
+bench: setup  ## how fast it is, beside what others take (about 20 minutes)
+	$(BIN)/python -m bench
+
 check: lint types test  ## everything that must hold before a commit
 
-.PHONY: help setup census lint types test check
+.PHONY: help setup census lint types test bench check

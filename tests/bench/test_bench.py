@@ -1,0 +1,101 @@
+"""The bench runs, says what it promises to say, and judges rightly. How fast anything is, no test asks."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench import opening, resume, startup, steps
+from bench.__main__ import PARTS, main
+from bench.measure import exponent, in_turns, ratio
+from bench.place import Place, new_place
+from bench.report import Report, Row, table
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A place of the bench in a folder of the test."""
+    with new_place(tmp_path) as made:
+        yield made
+
+
+def test_measures_take_turns() -> None:
+    """Each round takes every measure once, in order."""
+    calls: list[str] = []
+    series = in_turns({name: partial(_count, calls, name) for name in ("a", "b")}, rounds=2)
+    assert (calls, series) == (["a", "b", "a", "b"], {"a": [1.0, 3.0], "b": [2.0, 4.0]})
+
+
+def test_a_ratio_compares_within_each_round() -> None:
+    """A round in which everything took ten times as long changes no ratio."""
+    assert ratio({"us": [2.0, 20.0, 2.0], "base": [1.0, 10.0, 1.0]}, "us", "base") == 2.0
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
+def test_the_exponent_is_that_of_the_growth(power: float) -> None:
+    """Values that grow as a power of the size have that power as their exponent."""
+    sizes = (100, 1000, 10_000)
+    assert round(exponent(sizes, [3 * size**power for size in sizes]), 9) == power
+
+
+def test_a_promise_is_judged_by_its_kind() -> None:
+    """A maximum is kept from below, a minimum from above, and where nothing is promised nothing is judged."""
+    limits: list[tuple[float | None, bool]] = [(2.0, False), (0.5, False), (0.5, True), (2.0, True), (None, False)]
+    rows = [Row(what="x", value=1.0, unit="times", limit=limit, at_least=at_least) for limit, at_least in limits]
+    assert [row.verdict for row in rows] == ["yes", "NO", "yes", "NO", ""]
+
+
+def test_the_table_is_aligned() -> None:
+    """Columns begin at the same place in every line."""
+    rows = [Row(what="short", value=1, unit="s", limit=2), Row(what="a longer one", value=12345, unit="MB", note="n")]
+    assert table(rows).splitlines() == [
+        "WHAT          VALUE   UNIT  PROMISED  KEPT  NOTE",
+        "short         1       s     ≤ 2       yes",
+        "a longer one  12,345  MB                    n",
+    ]
+
+
+def test_start_up_is_measured(place: Place) -> None:
+    """Start-up has its two promises, and the syncs beside them."""
+    rows = list(startup.measure(place, rounds=1))
+    assert [(row.limit, row.value > 0) for row in rows] == [(8.0, True), (1.5, True), (None, True)]
+
+
+def test_steps_are_measured_beside_the_floor(place: Place) -> None:
+    """The floor is 1 by definition, and ours is the only one with a promise."""
+    rows = list(steps.measure_cost(place, steps=3, rounds=1))
+    assert (rows[0].value, [row.limit for row in rows[:4]]) == (1.0, [None, 2.0, None, None])
+
+
+def test_the_share_of_checkpoints_is_measured(place: Place) -> None:
+    """It is a percentage of a run."""
+    assert 0 < steps.measure_checkpoints(place, steps=2, rounds=1).value < 100
+
+
+def test_a_resumed_run_does_what_is_left_and_nothing_else(place: Place) -> None:
+    """The log that the bench makes is one that prodigy resumes: with and without its checkpoint, and to its end."""
+    rows = list(resume.measure(place, steps=20, rounds=1))
+    assert [(row.limit, row.value > 0) for row in rows] == [(0.5, True), (0.5, True), (0, False)]
+
+
+def test_a_log_is_opened_alone_and_from_its_checkpoint(place: Place) -> None:
+    """Both ways read the same history; the log alone has promises."""
+    rows = list(opening.measure(place, events=2000, rounds=1))
+    assert [(row.limit, row.value > 0) for row in rows] == [(150_000.0, True), (400.0, True), (None, True)]
+
+
+def test_results_are_kept_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the table shows is in the file, and the place is gone."""
+    row = Row(what="x", value=1.0, unit="s")
+    monkeypatch.setitem(PARTS, "start-up", lambda place, quick: iter([row]))
+    main(["--quick", "start-up"], results=tmp_path)
+    (kept,) = tmp_path.iterdir()
+    finished = msgspec.json.decode(kept.read_bytes(), type=Report)
+    assert (finished.quick, finished.rows) == (True, [row])
+
+
+def _count(calls: list[str], name: str) -> float:
+    calls.append(name)
+    return float(len(calls))
