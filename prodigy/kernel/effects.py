@@ -175,19 +175,32 @@ def _list(state: State, at: str) -> Effect:
         return written if isinstance(written, int) else count_of(written, lookup, name=name, least=0, most=ITEMS_MAX)
 
     try:
+        text, variables = _input(source, lookup)
         return List(
             at=at,
             source=source,
-            text=_plain("map.input", render(source.text, lookup)),
+            text=text,
             offset=count(source.offset, "offset"),
             max_items=None if source.max_items is None else count(source.max_items, "max_items"),
             item_key=body.item_key,
             values={name: value for name in _names(body) for known, value in [lookup(name)] if known},
             directory=state.run.directory,
-            environment={name: render(text, lookup) for name, text in state.plan.env.items()},
+            environment={name: render(value, lookup) for name, value in state.plan.env.items()} | variables,
         )
+    except Unrenderable as problem:
+        return RejectList(at=at, reason=problem.reason)
     except ValueError as problem:
         return RejectList(at=at, reason=str(problem))
+
+
+def _input(source: Source, lookup: Lookup) -> tuple[str, dict[str, str]]:
+    """Return the text that says where the items are, and what travels beside it where it is a command."""
+    if source.script is None:
+        return _plain("map.input", render(source.text, lookup)), {}
+    rendered = render_script(source.script, lookup)
+    if rendered.files:
+        raise ValueError("a value in the command of map.input is over 100 KiB; let a setup step write it into a file")
+    return rendered.script, rendered.variables
 
 
 def _names(body: Map) -> set[str]:

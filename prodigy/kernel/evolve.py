@@ -206,12 +206,7 @@ def _retry_scheduled(state: State, event: ev.RetryScheduled, time: str) -> State
 
 def _handling_started(state: State, event: ev.HandlingStarted, time: str) -> State:
     """The handlers are entered anew, whatever they did for an earlier failure."""
-    handlers = state.plan.node(event.at).policy.on_failure
-    assert handlers is not None, "only a node with handlers is handled"
-    if handlers.address in state.nodes:
-        state = _forget(state, handlers.address)
-        state = replace(state, nodes=state.nodes.delete(handlers.address))
-    return _turned(state, event, time)
+    return _turned(_unhandled(state, event.at), event, time)
 
 
 def _awaiting(state: State, event: ev.ConfirmationRequested | ev.ConfirmationAnswered, time: str) -> State:
@@ -229,7 +224,8 @@ def _limit_reached(state: State, event: ev.LimitReached, time: str) -> State:
 def _node_bypassed(state: State, event: ev.NodeBypassed, time: str) -> State:
     """Whatever went on in the node is over: nothing below it is in flight any more, nor ever taken up."""
     flying = {at: epoch for at, epoch in state.in_flight.items() if not is_below(state.plan, at, event.at)}
-    state = _forget(replace(state, in_flight=type(state.in_flight)(flying)), event.at)
+    state = _unhandled(_forget(replace(state, in_flight=type(state.in_flight)(flying)), event.at), event.at)
+    state = on_map.map_bypassed(state, event.at)
     return _turned(state, event, time, reason=f"by {event.by}")
 
 
@@ -250,7 +246,9 @@ def _node_failed(state: State, event: ev.NodeFailed, time: str) -> State:
 
 
 def _node_reopened(state: State, event: ev.NodeReopened, time: str) -> State:
+    """Whatever it or anything in it did is over."""
     before = state.node(event.at)
+    state = _unhandled(_forget(state, event.at), event.at)
     node = NodeState(
         status=after("node_reopened", before.status),
         attempt=before.attempt,
@@ -263,9 +261,11 @@ def _node_reopened(state: State, event: ev.NodeReopened, time: str) -> State:
 
 
 def _node_continued(state: State, event: ev.NodeContinued, time: str) -> State:
-    """Its budgets are new: of attempts, of repairs and of time."""
+    """Its budgets are new: of attempts, of repairs and of time; of a map, that of failures too."""
     first = state.node(event.at).attempt
-    return _turned(state, event, time, first=first, repairs=0, left_s=0.0, spent_s=0.0, limit_since="")
+    state = _unhandled(state, event.at)
+    state = _turned(state, event, time, first=first, repairs=0, left_s=0.0, spent_s=0.0, limit_since="")
+    return on_map.item_begun(state, event.at) if is_item(state, event.at) else on_map.map_taken_up(state, event.at)
 
 
 def _checkpoint_marked(state: State, event: ev.CheckpointMarked, time: str) -> State:
@@ -346,6 +346,15 @@ def _landed(state: State, address: str) -> Any:
 def is_item(state: State, address: str) -> bool:
     """Whether the address is an item of a map itself, not something in one."""
     return address.endswith("]") and address not in state.plan.nodes and item_of(address) == address
+
+
+def _unhandled(state: State, address: str) -> State:
+    """Return the state without what the handlers of a node did."""
+    handlers = state.plan.node(address).policy.on_failure
+    if handlers is None or handlers.address not in state.nodes:
+        return state
+    state = _forget(state, handlers.address)
+    return replace(state, nodes=state.nodes.delete(handlers.address))
 
 
 def _forget(state: State, address: str) -> State:

@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
-from prodigy.kernel.items import Item, Items, begun, item_list, requeued, settled
+from prodigy.kernel.items import Item, Items, begun, failures, item_list, purged, requeued, settled
 from prodigy.kernel.state import State
 from prodigy.plan.address import item_address, key_of
 from prodigy.plan.nodes import Claude, Map, Node, Run, Sequence
@@ -34,38 +34,47 @@ def item_settled(state: State, event: ev.ItemSettled, time: str) -> State:
     state = _with(state, event.at, items, time)
     if event.disposition == "failed":  # resume goes on inside it
         return state
-    with state.nodes.mutate() as nodes:
-        for address in addresses_within(state, item):
-            if address in nodes:
-                del nodes[address]
-        forgotten = nodes.finish()
-    scoped = state.scoped.delete(item) if item in state.scoped else state.scoped
-    return replace(state, nodes=forgotten, scoped=scoped)
+    return _forgotten(state, item)
 
 
 def items_requeued(state: State, event: ev.ItemsRequeued, time: str) -> State:
-    """Dead letters are pending again."""
-    return _with(state, event.at, requeued(state.maps[event.at], event.keys), time)
+    """Items are pending again, and begin anew."""
+    return put_back(_with(state, event.at, state.maps[event.at], time), event.at, event.keys)
+
+
+def put_back(state: State, at: str, keys: tuple[str, ...]) -> State:
+    """Items are pending, as if nothing had happened to them."""
+    for key in keys:
+        state = _forgotten(state, item_address(at, key))
+    return replace(state, maps=state.maps.set(at, requeued(state.maps[at], keys)))
+
+
+def map_bypassed(state: State, at: str) -> State:
+    """The operator passes over the map: nothing is at work in it any more."""
+    if at not in state.maps:
+        return state
+    items = state.maps[at]
+    return put_back(state, at, tuple(sorted(items.active, key=items.listed.places.__getitem__)))
 
 
 def dead_letters_purged(state: State, event: ev.DeadLettersPurged, time: str) -> State:
     """Dead letters that the operator gave up count as skipped."""
-    items = state.maps[event.at]
-    gone = items.settled.update(
-        {key: replace(items.settled[key], disposition="skipped", error=f"purged by {event.by}") for key in event.keys}
-    )
-    count = len(event.keys)
-    return _with(
-        state, event.at, replace(items, settled=gone, dead=items.dead - count, skipped=items.skipped + count), time
-    )
+    return _with(state, event.at, purged(state.maps[event.at], event.keys, event.by), time)
 
 
 def map_taken_up(state: State, at: str) -> State:
-    """The map goes on: what failed before does not count against its error policy again."""
+    """The map goes on: what failed before does not count against its error policy again.
+
+    Unless nothing is left but dead letters: then it fails again, for they wait to be put back.
+    """
     items = state.maps.get(at)
-    if items is None:
+    if items is None or not (items.pending or items.active or items.failed):
         return state
-    return replace(state, maps=state.maps.set(at, replace(items, excused=items.dead, streak=0, is_open=False)))
+    body = state.plan.node(at).body
+    assert isinstance(body, Map), "only a map has items"
+    excused = failures(items, body.errors) - items.failed
+    taken_up = replace(items, excused=excused, streak=0, is_open=False, is_trying=False)
+    return replace(state, maps=state.maps.set(at, taken_up))
 
 
 def resumed(state: State, time: str) -> State:
@@ -85,6 +94,18 @@ def marked(state: State, at: str) -> State:
     if at not in state.maps:
         return state
     return replace(state, maps=state.maps.set(at, replace(state.maps[at], unmarked=0)))
+
+
+def _forgotten(state: State, item: str) -> State:
+    """Return the state as if nothing had happened within an item."""
+    with state.nodes.mutate() as nodes:
+        for address in addresses_within(state, item):
+            if address in nodes:
+                del nodes[address]
+        forgotten = nodes.finish()
+    scoped = state.scoped.delete(item) if item in state.scoped else state.scoped
+    expired = state.expired - {item} if item in state.expired else state.expired
+    return replace(state, nodes=forgotten, scoped=scoped, expired=expired)
 
 
 def addresses_within(state: State, item: str) -> list[str]:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import immutables
 import msgspec
 
+from prodigy.plan.nodes import ErrorPolicy
+
 Disposition = Literal["succeeded", "skipped", "dead", "failed"]
 
 
@@ -45,7 +47,7 @@ class Items(msgspec.Struct, frozen=True, kw_only=True):
     """The items of one map now.
 
     Pending are those of `again` and those from `cursor` on that nothing happened to; `active` are at work, a retry's
-    wait included. Counts are kept, never counted. `excused` dead letters do not count against the error policy: they
+    wait included. Counts are kept, never counted. `excused` failed items do not count against the error policy: they
     were there when the map was taken up again. `streak` is how many items failed in a row; the breaker `is_open` while
     nothing may begin, and `is_trying` while one item tries the way. `unmarked` items settled since the last version.
     The map began, or was resumed, at `since`, when `settled_before` items had settled.
@@ -99,13 +101,12 @@ def begun(items: Items, key: str) -> Items:
 
 def settled(items: Items, key: str, item: Item) -> Items:
     """Return the items after `key` settled as `item`."""
-    is_bad = item.disposition in ("dead", "failed")
     counts = {item.disposition: getattr(items, item.disposition) + 1}
     return msgspec.structs.replace(
         items,
         active=items.active.delete(key) if key in items.active else items.active,
         settled=items.settled.set(key, item),
-        streak=items.streak + 1 if is_bad else 0,
+        streak=items.streak + 1 if item.error else 0,
         is_trying=False,
         unmarked=items.unmarked + 1,
         **counts,
@@ -113,16 +114,48 @@ def settled(items: Items, key: str, item: Item) -> Items:
 
 
 def requeued(items: Items, keys: tuple[str, ...]) -> Items:
-    """Return the items after these settled ones were put back."""
-    settled_ = items.settled
+    """Return the items after these, settled or at work, were put back."""
+    settled_, active = items.settled, items.active
     counts: dict[str, int] = {}
     for key in keys:
+        if key in active:
+            active = active.delete(key)
+            continue
         disposition = settled_[key].disposition
         counts[disposition] = counts.get(disposition, getattr(items, disposition)) - 1
         settled_ = settled_.delete(key)
+    gone = items.dead - counts.get("dead", items.dead)
     return msgspec.structs.replace(
-        items, settled=settled_, again=(*items.again, *keys), streak=0, is_open=False, is_trying=False, **counts
+        items,
+        active=active,
+        settled=settled_,
+        again=(*items.again, *keys),
+        excused=max(0, items.excused - gone),
+        streak=0,
+        is_open=False,
+        is_trying=False,
+        **counts,
     )
+
+
+def purged(items: Items, keys: tuple[str, ...], by: str) -> Items:
+    """Return the items after these dead letters were given up: they count as skipped."""
+    given_up = {
+        key: msgspec.structs.replace(items.settled[key], disposition="skipped", error=f"purged by {by}") for key in keys
+    }
+    count = len(given_up)
+    return msgspec.structs.replace(
+        items,
+        settled=items.settled.update(given_up),
+        dead=items.dead - count,
+        skipped=items.skipped + count,
+        excused=max(0, items.excused - count),
+    )
+
+
+def failures(items: Items, errors: ErrorPolicy) -> int:
+    """Return how many items failed, whatever that means; what the policy lets go has failed too."""
+    return items.dead + items.failed + (items.skipped if errors.on_item_failure == "skip" else 0)
 
 
 def of(items: Items, disposition: Disposition) -> Iterator[tuple[str, Any, Item]]:

@@ -59,14 +59,15 @@ TRANSITIONS: dict[str, dict[Status, Status]] = {
     "node_succeeded": {_S.RUNNING: _S.SUCCEEDED},
     "node_handled": {_S.HANDLING: _S.HANDLED},
     "node_failed": {_S.RUNNING: _S.FAILED, _S.HANDLING: _S.FAILED},
-    # SUCCEEDED and HANDLED only when dead letters are put back: what has succeeded is else for ever.
-    "node_continued": dict.fromkeys((_S.FAILED, _S.SUCCEEDED, _S.HANDLED), _S.RUNNING),
+    # All but FAILED (and SKIPPED, to be decided again) only when dead letters are put back: the map they are of goes on
+    # whatever became of it, and what comes after it begins anew wherever it stood. What has succeeded is else for ever.
+    "node_continued": dict.fromkeys((_S.FAILED, _S.SUCCEEDED, _S.HANDLED, _S.HANDLING, _S.SKIPPED), _S.RUNNING),
     "listing_started": {_S.RUNNING: _S.RUNNING},
     "items_listed": {_S.RUNNING: _S.RUNNING},
     "item_settled": {_S.RUNNING: _S.RUNNING},
     "breaker_opened": {_S.RUNNING: _S.RUNNING},
     "breaker_tried": {_S.RUNNING: _S.RUNNING},
-    "node_reopened": dict.fromkeys((_S.FAILED, _S.SKIPPED, _S.SUCCEEDED, _S.HANDLED), _S.PENDING),
+    "node_reopened": dict.fromkeys(SETTLED | {_S.AWAITING, _S.RUNNING, _S.WAITING, _S.HANDLING}, _S.PENDING),
 }
 
 

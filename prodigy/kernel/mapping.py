@@ -8,7 +8,7 @@ from prodigy.kernel import decide
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.counts import count_of
-from prodigy.kernel.items import Disposition, Items
+from prodigy.kernel.items import Disposition, Items, failures
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.outcome import Outcome
 from prodigy.kernel.retry import due_at
@@ -20,18 +20,18 @@ from prodigy.plan.nodes import ErrorPolicy, Map, Node
 from prodigy.plan.reference import Template
 
 PARALLEL_MAX = 1000
-THRESHOLD_ITEMS_MIN = 10  # a share of fewer settled items says nothing
+THRESHOLD_ITEMS_MIN = 10  # a share of fewer settled items says nothing while there are more to come
 
 
 def begin(turn: Turn, node: Node) -> Move | None:
-    """Ask for the items, or go on with those that are known: a map tried again takes up its failed ones."""
+    """Ask for the items, or go on with those that are known: a map tried again re-opens all that did not succeed."""
     if node.address not in turn.state.maps:
         turn.emit(ev.ListingStarted(at=node.address))
         return None
     items = turn.state.maps[node.address]
-    bad = tuple(key for key, item in items.settled.items() if item.disposition in ("dead", "failed"))
-    if bad:
-        turn.emit(ev.ItemsRequeued(at=node.address, keys=tuple(sorted(bad, key=items.listed.places.__getitem__))))
+    bad = [key for key, item in items.settled.items() if item.disposition in ("dead", "failed")]
+    if again := sorted((*bad, *items.active), key=items.listed.places.__getitem__):
+        turn.emit(ev.ItemsRequeued(at=node.address, keys=tuple(again)))
     return lambda: go_on(turn, node)
 
 
@@ -60,6 +60,7 @@ def go_on(turn: Turn, node: Node) -> Move | None:
     try:
         while (key := _next(turn.state, node)) is not None:
             walk(decide.enter(turn, item_address(node.address, key)))
+            assert turn.state.maps[node.address].next_key() != key, "an item that began is not pending any more"
     finally:
         turn.filling.discard(node.address)
     if turn.state.node(node.address).status is not Status.RUNNING or turn.state.maps[node.address].active:
@@ -95,14 +96,14 @@ def pause_over(turn: Turn, node: Node) -> None:
 
 def has_enough(items: Items, errors: ErrorPolicy) -> str:
     """Return why no further item may begin, or nothing while it may."""
-    bad = items.dead - items.excused
+    bad = failures(items, errors) - items.excused
     if items.failed:
         return "an item failed, and on_item_failure is stop"
     if errors.max_failures is not None and bad >= errors.max_failures:
         return f"{bad} items failed, and max_failures is {errors.max_failures}"
     done = len(items.settled) - items.excused
-    share = bad / done if done >= THRESHOLD_ITEMS_MIN else 0.0
-    if errors.failure_threshold is not None and share > errors.failure_threshold:
+    is_telling = done >= THRESHOLD_ITEMS_MIN or (done > 0 and not items.pending and not items.active)
+    if errors.failure_threshold is not None and is_telling and bad / done > errors.failure_threshold:
         return f"{bad} of {done} items failed, and failure_threshold is {errors.failure_threshold:g}"
     return ""
 
@@ -185,7 +186,7 @@ def _step(turn: Turn, node: Node) -> str:
 def _open_breaker(turn: Turn, node: Node, *, was_trying: bool) -> None:
     assert isinstance(node.body, Map), "only a map has items"
     breaker, items = node.body.errors.breaker, turn.state.maps[node.address]
-    if breaker is None or items.is_open or has_enough(items, node.body.errors):
+    if breaker is None or items.is_open or not items.pending or has_enough(items, node.body.errors):
         return
     if items.streak >= breaker.failures or was_trying:
         due = due_at(turn.time, breaker.pause_s)

@@ -70,10 +70,12 @@ def resume(turn: Turn, signal: sig.ResumeRequested) -> None:
         return
     if signal.revision is not None:
         _give_up_unhandled(turn)
+    if signal.requeue is not None:
+        turn.emit(ev.ItemsRequeued(at=signal.requeue.at, keys=signal.requeue.keys))
     if turn.state.root.status is Status.FAILED:
         _reopen(turn, ROOT)
     if signal.requeue is not None:
-        _requeue(turn, signal.requeue)
+        _continue_map(turn, signal.requeue)
     take_up(turn, ROOT)
     rest(turn)
 
@@ -89,22 +91,21 @@ def _fork(turn: Turn, fork: sig.Fork) -> None:
     )
 
 
-def _requeue(turn: Turn, requeue: sig.Requeue) -> None:
-    """Put dead letters back. Where their map had settled it goes on, and what came after it runs again if asked."""
+def _continue_map(turn: Turn, requeue: sig.Requeue) -> None:
+    """Dead letters were put back: their map goes on if it had failed or settled, and what came after begins anew."""
     at = requeue.at
     while True:
         node = turn.node(at)
-        if turn.state.node(at).is_settled:
+        if turn.state.node(at).is_settled or turn.state.node(at).status is Status.HANDLING:
             turn.emit(ev.NodeContinued(at=at))
         if at == ROOT:
             break
         owner = turn.node(node.parent)
         assert isinstance(owner.body, Sequence), "a map stands in sequences"
         for later in owner.body.children[node.index + 1 :] if requeue.reduces else ():
-            if turn.state.node(later).is_settled:
+            if turn.state.node(later).status is not Status.PENDING:
                 turn.emit(ev.NodeReopened(at=later))
         at = owner.address
-    turn.emit(ev.ItemsRequeued(at=requeue.at, keys=requeue.keys))
 
 
 def take_up(turn: Turn, address: str) -> None:
@@ -183,14 +184,14 @@ def _places(turn: Turn, address: str) -> Iterator[Move]:
             case Status.RUNNING if isinstance(node.body, Run):
                 yield partial(_again, turn, node)
             case Status.RUNNING:
+                if node.policy.timeout is not None and not _has_time(turn, node):
+                    yield partial(_expire, turn, node)
+                    continue
                 if isinstance(node.body, Map):
                     stack += reversed(_active_items(turn.state, node.address))
                     yield partial(_go_on_with_items, turn, node)
                     continue
                 assert isinstance(node.body, Sequence), "the cases of the others stand above"
-                if node.policy.timeout is not None and not _has_time(turn, node):
-                    yield partial(_expire, turn, node)
-                    continue
                 if failed := _undecided(turn.state, node):
                     _reopen(turn, failed)
                 child = next((c for c in node.body.children if not turn.state.node(c).is_settled), None)

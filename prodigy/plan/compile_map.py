@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from prodigy.plan import expression
+from prodigy.plan import expression, shell
 from prodigy.plan.json_path import parse_json_path
 from prodigy.plan.nodes import Breaker, ErrorPolicy, Map, OnItemFailure, SortKey, Source
 from prodigy.plan.reference import (
@@ -127,9 +127,11 @@ def _source(written: MapAsWritten, read: Read, names: Names) -> Source:
 
     condition = partial(expression.parse, bare_paths=True)
     order = [read(key, parse_order, names, _nothing) or () for key in written.sort_by]
+    is_command = written.input.kind == "command"
     return Source(
         kind=written.input.kind,
-        text=_template(written.input.text, read, names),
+        text=(written.input.text.text,) if is_command else _template(written.input.text, read, names),
+        script=read(written.input.text, shell.parse_script, names, shell.references) if is_command else None,
         json_path=None if written.json_path is None else read(written.json_path, _json_path, names, _nothing),
         filter=None
         if written.filter is None

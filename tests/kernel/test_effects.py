@@ -1,6 +1,7 @@
 """Orders to the world, and the two laws: no effect without an event, no event without a signal."""
 
 import ast
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 import prodigy
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
+from prodigy.plan.compile import compile_workflow
 from prodigy.plan.nodes import Plan
 from tests.kernel.story import ends, given, starts, stops, succeeds, waits
 from tests.simulation.plans import compiled, step
@@ -184,3 +186,14 @@ def test_second_law_the_kernel_never_asks_for_the_time() -> None:
         if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today", "environ", "getenv"}
     }
     assert asked == set()
+
+
+def test_a_command_that_lists_items_gets_its_values_by_reference() -> None:
+    """What a value holds is never pasted into the command of `map.input`."""
+    words = {"input": {"command": "list ${x}"}, "agent_template": [{"shell": "true"}]}
+    text = json.dumps({"mode": "mapreduce", "variables": {"x": "$(reboot)"}, "map": words})
+    plan = compile_workflow(text.encode(), file="demo.yaml")
+    state = given(plan).state
+    (effect,) = fx.effects(state, ev.ListingStarted(at="map"), state.seq)
+    assert isinstance(effect, fx.List)
+    assert (effect.text, effect.environment) == ('list "${PRODIGY_VALUE_1}"', {"PRODIGY_VALUE_1": "$(reboot)"})

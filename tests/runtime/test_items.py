@@ -412,3 +412,21 @@ def test_any_bytes_are_items_or_refused(tmp_path_factory: pytest.TempPathFactory
     (folder / f"any{suffix}").write_bytes(data)
     found = listed(folder, f"any{suffix}")
     assert (found.error is None) or (found.error != "" and found.items == ())
+
+
+def test_a_text_with_a_value_in_it_is_never_run(tmp_path: Path) -> None:
+    """A value is data: only a text without any, or one that says it is a command, can be a command."""
+    template = parse_template("list ${x} y", frozenset({"x"}))
+    order = fx.List(
+        at="map",
+        source=Source(kind="auto", text=template),
+        text="list ; touch z; y",
+        offset=0,
+        max_items=None,
+        item_key=(),
+        values={},
+        directory=str(tmp_path),
+    )
+    found = read_items(order, directory=tmp_path, run_command=no_command)
+    assert found.error is not None
+    assert "a text with ${…} in it is never run; write {command: …}" in found.error
