@@ -89,18 +89,18 @@ def _align_children(
 
 
 def _match(olds: list[Node], news: list[Node]) -> dict[int, int]:
-    """Return {place in the old sequence: place in the new}: by id first, then by definition, in order."""
-    by_id = {node.id: place for place, node in enumerate(news) if node.id}
+    """Return {place in the old sequence: place in the new}: by id or name first, then by definition, in order."""
+    by_name = {name: place for place, node in enumerate(news) if (name := _name(node))}
     matches = {
-        place: by_id[node.id]
+        place: by_name[name]
         for place, node in enumerate(olds)
-        if node.id in by_id and _same_kind(node, news[by_id[node.id]])
+        if (name := _name(node)) in by_name and _same_kind(node, news[by_name[name]])
     }
     taken = set(matches.values())
-    known_ids = {node.id for node in olds}
+    known = {_name(node) for node in olds}
     free: dict[str, list[int]] = {}
     for place, node in enumerate(news):
-        if place not in taken and (not node.id or node.id not in known_ids):
+        if place not in taken and (not _name(node) or _name(node) not in known):
             free.setdefault(node.definition, []).append(place)
     for place, node in enumerate(olds):
         if place not in matches and (candidates := free.get(node.definition)):
@@ -108,8 +108,14 @@ def _match(olds: list[Node], news: list[Node]) -> dict[int, int]:
     return matches
 
 
+def _name(node: Node) -> str | None:
+    """Return what a node is known by: a step by its id, a stage by its name, a map by being one, for there is one."""
+    return node.address if isinstance(node.body, Map) else node.id or node.name
+
+
 def _same_kind(old: Node, new: Node) -> bool:
-    return isinstance(old.body, Run) == isinstance(new.body, Run)
+    """Steps go with steps, maps with maps, stages with stages."""
+    return type(old.body) is type(new.body)
 
 
 def _gaps(olds: list[Node], news: list[Node], matches: dict[int, int]) -> list[tuple[list[Node], list[Node]]]:

@@ -102,6 +102,7 @@ def _plan_changed(state: State, event: ev.PlanChanged, time: str) -> State:
         addresses=_addresses(event.plan),
         nodes=type(state.nodes)(nodes),
         in_flight=type(state.in_flight)(flying),
+        maps=immutables.Map({at: items for at, items in state.maps.items() if at in event.plan.nodes}),
     )
 
 

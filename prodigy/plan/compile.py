@@ -24,14 +24,11 @@ from prodigy.plan.declared import NAMESPACES, OF_ITEMS, OF_MAP, Declared, declar
 from prodigy.plan.document import examine
 from prodigy.plan.nodes import (
     ROOT,
-    Backoff,
-    CaptureFormat,
     Claude,
     Command,
     Handlers,
     Map,
     Node,
-    OnInterrupt,
     Plan,
     Policy,
     Retry,
@@ -372,9 +369,9 @@ class _Compilation:
             allow_failure=is_true(step.allow_failure),
             checkpoint=is_true(step.checkpoint),
             requires_confirmation=is_true(step.requires_confirmation),
-            on_interrupt=choice_of(step.on_interrupt, OnInterrupt, "rerun"),
+            on_interrupt=choice_of(step.on_interrupt, "rerun"),
             capture=text_of(step.capture_output),
-            capture_format=choice_of(step.capture_format, CaptureFormat, "text"),
+            capture_format=choice_of(step.capture_format, "text"),
         )
 
     def _retry(self, written: Scalar | RetryAsWritten | None) -> Retry | None:
@@ -386,7 +383,7 @@ class _Compilation:
         initial_delay_s = seconds_or(written.initial_delay, INITIAL_DELAY_S)
         return Retry(
             attempts=self._count(written.attempts),
-            backoff=choice_of(written.backoff, Backoff, "exponential"),
+            backoff=choice_of(written.backoff, "exponential"),
             initial_delay_s=initial_delay_s,
             max_delay_s=seconds_or(written.max_delay, max(MAX_DELAY_S, initial_delay_s)),
             jitter=is_true(written.jitter),

@@ -14,7 +14,7 @@ import msgspec
 
 from prodigy.plan import expression, shell
 from prodigy.plan.json_path import parse_json_path
-from prodigy.plan.nodes import Breaker, ErrorPolicy, Map, OnItemFailure, SortKey, Source
+from prodigy.plan.nodes import Breaker, ErrorPolicy, Map, SortKey, Source
 from prodigy.plan.reference import (
     NAME,
     Names,
@@ -148,7 +148,7 @@ def _errors(written: ErrorPolicyAsWritten | None) -> ErrorPolicy:
         return ErrorPolicy()
     breaker = written.circuit_breaker
     return ErrorPolicy(
-        on_item_failure=choice_of(written.on_item_failure, OnItemFailure, "dlq"),
+        on_item_failure=choice_of(written.on_item_failure, "dlq"),
         max_failures=None if written.max_failures is None else integer_of(written.max_failures, 0),
         failure_threshold=None if written.failure_threshold is None else share_of(written.failure_threshold),
         breaker=None

@@ -192,6 +192,6 @@ def seconds_or(scalar: Scalar | None, default_s: float) -> float:
     return default_s if amount_s is None else amount_s
 
 
-def choice_of(scalar: Scalar | None, choices: Any, default: str) -> Any:
-    """Return the word that a scalar is, as one of the literal type `choices`, or the default."""
-    return msgspec.convert(scalar.text if scalar else default, choices)
+def choice_of(scalar: Scalar | None, default: str) -> Any:
+    """Return the word that a scalar is, one of its key's choices as its reader has seen to, or the default."""
+    return scalar.text if scalar else default

@@ -7,6 +7,7 @@ is written into the log before the workflow file, the log and the operator's ans
 
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -164,9 +165,10 @@ def read_workflow(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _unreadable(path, "it is not a file")
     with os.fdopen(descriptor, "rb") as file:
-        if not path.is_file():
-            raise _unreadable(path, "it is not a file")
         data = file.read(WORKFLOW_BYTES_MAX + 1)
     if len(data) > WORKFLOW_BYTES_MAX:
         raise _unreadable(path, f"it is larger than {WORKFLOW_BYTES_MAX >> 20} MiB")

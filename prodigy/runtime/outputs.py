@@ -121,6 +121,7 @@ class Outputs:
         self._spare_outputs = list[str]()
         self._spare_errors = list[str]()
         self._empty = ""  # the file that names without content are links to
+        self._unlink(_LINK)
 
     def open(self, epoch: int, extensions: tuple[str, ...]) -> list[OutputFile]:
         """Create new files, such as `12.out` and `12.err`, or `12-2.out` and `12-2.err` where one stands already.
@@ -200,6 +201,7 @@ class Outputs:
                 self._link(spare, name)
                 os.rename(_LINK, spare, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
         except OSError as error:
+            self._unlink(_LINK)
             if isinstance(error, FileExistsError):
                 raise
             # The empty file has as many names as the disk allows, or the disk has no links.

@@ -6,6 +6,7 @@ import pty
 import select
 import signal
 import subprocess
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ def rewound(house: House) -> None:
         generation=2, parent=1, from_seq=8, from_chain=chain, version=5, reason="resume --from-checkpoint v1"
     )
     journal = Journal(Log.create(folder.events(2), Position(8, chain)), Values(folder.values))
-    journal.append([("2026-02-01T09:00:00.000000Z", event) for event in (start, ev.RunInterrupted())], sync=False)
+    marked = ev.CheckpointMarked(version=6, at="build.greet")
+    journal.append([("2026-02-01T09:00:00.000000Z", event) for event in (start, marked)], sync=False)
     journal.close()
 
 
@@ -105,8 +107,9 @@ def test_a_history_goes_on_over_its_generations(house: House) -> None:
         [(event["generation"], event["seq"]) for event in shown[-3:]],
         seqs("--generation", "1")[-1],
         seqs("--until", "v5")[-1],
+        seqs("--until", "v6")[-1],
         seqs("--until", "9"),
-    ] == [[(1, 8), (2, 9), (2, 10)], 33, 31, list(range(1, 10))]
+    ] == [[(1, 8), (2, 9), (2, 10)], 33, 31, 10, list(range(1, 10))]
 
 
 def test_damage_is_met_when_it_is_reached(house: House) -> None:
@@ -150,6 +153,7 @@ def at(stepper: Stepper) -> int:
         ([b" ", b" ", b"b"], 2),
         ([b" ", b" ", b"\x1b[D"], 2),
         ([b"b"], 1),
+        ([b" ", b"b", b"b"], 1),
         ([b"1", b"2", b"\r"], 12),
         ([b"1", b"2", b"\x7f", b"\r"], 1),
         ([b"1", b"2", b"b"], 1),
@@ -224,17 +228,18 @@ def test_an_empty_log_has_a_screen_too() -> None:
 def test_on_a_terminal_keys_are_read_and_the_terminal_is_left_as_it_was(house: House) -> None:
     """The screen is one of its own, and goes away."""
     above, below = pty.openpty()
+    before = termios.tcgetattr(below)
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
     words = (PROGRAM, "replay", RUN, "--step")
     process = subprocess.Popen(words, cwd=house.root, env=environment, stdin=below, stdout=below, stderr=below)
-    os.close(below)
     shown = read_until(above, b"run_started")
     os.write(above, b" ")
     shown += read_until(above, b"node_started")
     os.write(above, b"q")
     shown += read_until(above, b"\x1b[?1049l")
+    assert (process.wait(), shown.startswith(b"\x1b[?1049h"), termios.tcgetattr(below)) == (0, True, before)
     os.close(above)
-    assert (process.wait(), shown.startswith(b"\x1b[?1049h")) == (0, True)
+    os.close(below)
 
 
 def read_until(descriptor: int, words: bytes) -> bytes:

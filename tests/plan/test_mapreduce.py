@@ -229,7 +229,7 @@ def test_a_plan_with_a_map_survives_the_log() -> None:
         ("input: 'src/**/*.py'", Source(kind="auto", text=("src/**/*.py",))),
         ("input: {file: a.json}", Source(kind="file", text=("a.json",))),
         ("input: {glob: '*.py'}", Source(kind="glob", text=("*.py",))),
-        ("input: {command: ls -1}", Source(kind="command", text=("ls -1",))),
+        ("input: {command: ls -1}", Source(kind="command", text=("ls -1",), script=parse_script("ls -1", frozenset()))),
         ("json_path: $.files[*]", Source(kind="auto", text=("files.json",), json_path="$.files[*]")),
         ("distinct: a.b[0]", Source(kind="auto", text=("files.json",), distinct=("a", "b", 0))),
         ("distinct: item", Source(kind="auto", text=("files.json",), distinct=())),

@@ -58,9 +58,25 @@ ONE, TWO, THREE = shell("one"), shell("two"), shell("three")
             [(None, "commands[0]", ("presence",)), ("x", "x", ("definition",))],
         ),
         ([ONE, ONE], [ONE], [("commands[0]", "commands[0]", ()), ("commands[1]", None, ("presence",))]),
+        (
+            [shell("one", id="x"), shell("two", id="y")],
+            [shell("two", id="x"), shell("one", id="y")],
+            [("x", "x", ("definition",)), ("y", "y", ("definition",))],
+        ),
         ([step("x")], [step("x", when="true")], [("x", "x", ("when",))]),
     ],
-    ids=["equal", "swapped", "new", "gone", "new before", "edited", "edited with id", "twice the same", "when"],
+    ids=[
+        "equal",
+        "swapped",
+        "new",
+        "gone",
+        "new before",
+        "edited",
+        "edited with id",
+        "twice the same",
+        "ids first",
+        "when",
+    ],
 )
 def test_steps_are_matched_by_identity(
     a: list[dict[str, Any]], b: list[dict[str, Any]], expected: list[tuple[str | None, str | None, tuple[str, ...]]]

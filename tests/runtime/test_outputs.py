@@ -155,8 +155,8 @@ async def test_commands_that_print_nothing_share_files(world: World) -> None:
 async def test_a_daemon_that_hides_writes_into_no_later_output(world: World) -> None:
     """It left its session and its mark, so it lives on; what it prints is its own command's."""
     await world.run("true", epoch=1)
-    daemon = "while [ ! -e go ]; do /bin/sleep 0.01; done; echo late; : > done"
-    await world.run(f'env -i setsid sh -c "{daemon}" &', epoch=2)
+    daemon = ": > up; while [ ! -e go ]; do /bin/sleep 0.01; done; echo late; : > done"
+    await world.run(f'env -i setsid sh -c "{daemon}" & while [ ! -e up ]; do sleep 0.01; done', epoch=2)
     seen = await world.run(": > go; while [ ! -e done ]; do sleep 0.01; done", epoch=3)
     assert (seen.output, (world.run_folder / "outputs" / "2.out").read_text()) == ("", "late\n")
 

@@ -60,7 +60,8 @@ def mapped(
 ) -> Plan:
     """Return the plan of a mapreduce workflow; `keys` are the map's own besides its input and template."""
     of_map = {"input": "items.txt", "agent_template": template, **keys}
-    words = {"name": "demo", "mode": "mapreduce", "setup": setup, "map": of_map, "reduce": reduce}
+    around = {name: steps for name, steps in (("setup", setup), ("reduce", reduce)) if steps}
+    words = {"name": "demo", "mode": "mapreduce", "map": of_map, **around}
     return compile_workflow(json.dumps(words).encode(), file="demo.yaml")
 
 
@@ -156,4 +157,64 @@ def cases() -> dict[str, tuple[Plan, Script]]:
             ),
             {"a": [FAIL], "a.on_failure[0]": [HANG]},
         ),
+    }
+
+
+def map_cases() -> dict[str, tuple[Plan, Script]]:
+    """Return plans with a map over the items a, b, c and d, by what they are about.
+
+    Where it matters which item ends first, one is at work at a time: then a crashed run is like a calm one.
+    """
+    two = [step("x", capture="seen"), {"shell": "use ${seen} ${item} ${shell.output}", "id": "y"}]
+    end = [{"shell": "sum ${map.results} ${map.dead_letters} ${map.total} ${map.successful} ${map.failed}", "id": "r"}]
+    one: dict[str, Any] = {"max_parallel": 1}
+    seen = {f"map[{key}].x": [Ending(output=f"saw {key}\n")] for key in "abcd"}
+    return {
+        "items": (mapped([step("s")], two, end, max_parallel=2), seen),
+        "a dead letter": (mapped([], two, end, max_parallel=3), {**seen, "map[b].y": [FAIL], "map[d].x": [DIE]}),
+        "a step tried again": (mapped([], [step("x", retry=1)], end, max_parallel=2), {"map[b].x": [FAIL, OK]}),
+        "an item tried again": (
+            mapped([], two, end, error_policy={"on_item_failure": "retry", "max_retries": 1}),
+            {**seen, "map[b].y": [FAIL]},
+        ),
+        "items let go": (
+            mapped([], two, end, error_policy={"on_item_failure": "skip"}),
+            {**seen, "map[b].x": [FAIL], "map[c].y": [FAIL]},
+        ),
+        "an item that stops the map": (
+            mapped([], two, end, error_policy={"on_item_failure": "stop"}, **one),
+            {**seen, "map[b].y": [FAIL]},
+        ),
+        "too many failures": (
+            mapped([], [step("x")], end, error_policy={"max_failures": 2}, **one),
+            {"map[a].x": [FAIL], "map[c].x": [FAIL]},
+        ),
+        "a breaker": (
+            mapped([], [step("x")], end, error_policy={"circuit_breaker": {"failure_threshold": 2}}, **one),
+            {"map[a].x": [FAIL], "map[b].x": [FAIL]},
+        ),
+        "an item that hangs": (mapped([], two, end, agent_timeout=500), {**seen, "map[c].y": [HANG]}),
+        "a map that hangs twice": (mapped([], [step("x")], end, timeout=500, retry=1), {"map[c].x": [HANG]}),
+        "handlers and conditions in items": (
+            mapped(
+                [],
+                [
+                    step("x", on_failure={"shell": "mend ${x.error}"}),
+                    step("y", when="${x.success}"),
+                    step("z", when="${y.exit_code} == 3"),
+                ],
+                end,
+                max_parallel=2,
+            ),
+            {"map[a].x": [FAIL], "map[b].y": [Ending(exit_code=3)], "map[c].y": [Ending(exit_code=4)]},
+        ),
+        "every item failed, and it is handled": (
+            mapped([], [step("x")], end, on_failure={"shell": "tell"}),
+            {f"map[{key}].x": [FAIL] for key in "abcd"},
+        ),
+        "every item failed, and repairs are in vain": (
+            mapped([], [step("x")], end, on_failure={"commands": [{"shell": "mend"}], "max_attempts": 1}),
+            {f"map[{key}].x": [FAIL] for key in "abcd"},
+        ),
+        "versions within a map": (mapped([step("s")], [step("x")], end, checkpoint_frequency=2, **one), {}),
     }

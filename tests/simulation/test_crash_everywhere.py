@@ -1,7 +1,7 @@
 """Crash at every append, in every way, and crash again while recovering: the run must come to the same."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -28,9 +28,12 @@ def finishes(world: World) -> list[tuple[str, int | None, str | None]]:
     ]
 
 
-def play(plan: Plan, script: Script, crashes: dict[int, CrashMode], seed: int = 0) -> tuple[World, int]:
+def play(
+    plan: Plan, script: Script, crashes: dict[int, CrashMode], seed: int = 0, items: Sequence[Any] = ()
+) -> tuple[World, int]:
     """Run a plan to its rest, crashing at the given appends of its life. Returns how many crashes happened."""
     world = World(plan, script, seed=seed)
+    world.items = list(items)
     act: Callable[[], State] = world.cook
     count = 0
     while True:

@@ -351,3 +351,73 @@ def test_handlers_that_fail_fail_the_run(place: Place) -> None:
     place.hook()
     assert place.prodigy("resume").code == 0
     assert place.read("resilient-demo/total.txt") == "220\n"
+
+
+# Guide example 3 ----------------------------------------------------------------------------------------------
+
+
+def test_the_analysis_looks_at_every_file(place: Place) -> None:
+    """A row for each in the summary, and the counts are those of the sources."""
+    folder = place.path / "workflows" / "pipeline"
+    assert place.cook("analyze", folder=folder).code == 0
+    title, _, _, _, *rows = place.read("analyze-demo/summary.md").splitlines()
+    lines = {path: path.read_text().count("\n") for path in folder.glob("*.py")}
+    assert title == "# 3 files analysed, 0 not"
+    assert {(row.split(" | ")[0], row.split(" | ")[1]) for row in rows} == {
+        (f"| {path}", str(count)) for path, count in lines.items()
+    }
+
+
+def test_what_cannot_be_linted_is_mended_and_tried_again(place: Place) -> None:
+    """An agent's step that fails makes a dead letter; put back, the summary is made anew and has it."""
+    (place.path / "sources").mkdir()
+    (place.path / "sources" / "good one.py").write_text("def f():\n    return 1\n")
+    suspicious = place.path / "sources" / "suspicious.py"
+    suspicious.write_text("text = '\\d'\n")
+    ended = place.cook("analyze", folder="sources")
+    assert (ended.code, place.read("analyze-demo/summary.md").splitlines()[0]) == (4, "# 1 files analysed, 1 not")
+    letters = json.loads(place.prodigy("dlq", "list", "--json").out)["dead_letters"]
+    assert [(letter["key"], letter["step"]) for letter in letters] == [("sources/suspicious.py", "lint")]
+    suspicious.write_text("text = r'\\d'\n")
+    assert place.prodigy("dlq", "retry", "analyze-large-codebase").code == 0
+    assert place.read("analyze-demo/summary.md").splitlines()[0] == "# 2 files analysed, 0 not"
+    assert place.calls().count("summarise.py") == 2
+
+
+# The library, file by file ------------------------------------------------------------------------------------
+
+
+def test_the_library_is_counted_through_interruptions(place: Place) -> None:
+    """Killed and stopped in the middle, every file has one result, and only what was in flight was begun again."""
+    place.hook('case "$*" in *" encoder.py "*) : > paused; while [ ! -e go ]; do sleep 0.05; done;; esac\n')
+    with place.started(*place.order("library", {"library": LIBRARY, "workers": 2})) as process:
+        place.wait_for("paused", process)
+        process.send_signal(signal.SIGKILL)
+        place.ended(process)
+    (place.path / "paused").unlink()
+    with place.started("resume-job", "library") as process:
+        place.wait_for("paused", process)
+        process.send_signal(signal.SIGINT)
+        assert place.ended(process).code == 130
+    (place.path / "go").touch()
+    ended = place.prodigy("resume-job", "library", "--max-parallel", "20")
+    files = sorted(str(path.relative_to(LIBRARY)) for path in LIBRARY.rglob("*.py"))
+    again = [at for event in place.events("run_resumed") for at in event["again"]]
+    assert (ended.code, sorted(event["key"] for event in place.events("item_settled"))) == (0, files)
+    assert len(files) <= place.calls().count("count_tokens.py") <= len(files) + len(again)
+    assert again.count("map[encoder.py].tokens") == 2
+    assert place.read("library-results/report.md").startswith(f"# {len(files)} files, ")
+
+
+def test_a_strict_count_makes_dead_letters(place: Place) -> None:
+    """What no Python can read fails its item, and no other; without `strict` it is a line in the report."""
+    library = place.path / "library"
+    library.mkdir()
+    (library / "fine.py").write_text("x = 1\n")
+    (library / "old.py").write_text("print 'x'\n")
+    assert place.cook("library", library=library, strict="true").code == 4
+    letters = json.loads(place.prodigy("dlq", "list", "--json").out)["dead_letters"]
+    assert [letter["key"] for letter in letters] == ["old.py"]
+    assert place.read("library-results/report.md").startswith("# 1 files, 3 tokens, 1 dead letters\n")
+    assert place.cook("library", library=library).code == 0
+    assert "- old.py: SyntaxError: Missing parentheses" in place.read("library-results/report.md")
