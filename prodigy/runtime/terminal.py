@@ -69,6 +69,8 @@ def visible(text: str, *, colour: bool = False) -> str:
 
     Tabs stay. With `colour` SGR sequences stay too and are reset at the end; without it they are left out.
     """
+    if text.isprintable():
+        return text
     has_colour = False
 
     def show(match: re.Match[str]) -> str:

@@ -169,6 +169,13 @@ def test_a_checkpoint_that_only_is_left_is_removed(house: House) -> None:
     assert found(house) == [("leftover", f"rm project/.prodigy/checkpoints/{RUN}.json")]
 
 
+def test_a_cleaned_run_is_not_lost(house: House) -> None:
+    """Even while its mirror is still there."""
+    house.append(RUN, ev.RunCleaned(by="ann", size_bytes=1))
+    house.project.checkpoint(RUN).unlink()
+    assert found(house) == []
+
+
 def test_a_cleaned_run_is_nothing_wrong(house: House) -> None:
     """All but its log was removed on purpose."""
     house.append(RUN, ev.RunCleaned(by="ann", size_bytes=1))
@@ -212,6 +219,13 @@ def test_values_that_nothing_names_are_removed(house: House) -> None:
     expected = f"rm project/.prodigy/runs/{RUN}/values/{'0' * 64} project/.prodigy/runs/{RUN}/values/{'f' * 64}"
     assert found(house) == [("leftover", expected)]
     assert (mended(house), set(os.listdir(values))) == ([], kept)
+
+
+def test_values_that_only_the_checkpoint_names_stay(house: House) -> None:
+    """The plan, for one; where there is no mirror they have no other name."""
+    assert house.run(RUN).values.exists()
+    house.mirror.checkpoint(RUN).unlink()
+    assert found(house) == []
 
 
 # Processes ---------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from prodigy.kernel import events as ev
 from prodigy.store.log import scan
 from tests.cli.looks import STORY, begin, golden, looks, piped, played, private, settle, told
 from tests.cli.made import Ending, House, changed
+from tests.kernel.story import begun
+from tests.simulation.plans import compiled, step
 
 RUN = "story-000001"
 
@@ -89,6 +91,12 @@ def test_records_are_shown_as_they_were_logged(house: House) -> None:
     document = json.loads(piped("events", "ls", "--json").out)
     assert document == {"schema_version": 1, "workflow_id": RUN, "events": records}
     assert [json.loads(line) for line in piped("events", "ls", "--jsonl").out.splitlines()] == records
+
+
+def test_nothing_is_cut_in_a_pipe(house: House) -> None:
+    """However long a detail is."""
+    begin(house, "long-1", *begun(compiled(step("a"))), ev.RunFailed(at="a", error="x" * 500))
+    assert f"error={'x' * 500}\n" in piped("events", "ls", "--job-id", "long-1").out
 
 
 def test_an_older_generation_can_be_listed(house: House) -> None:
