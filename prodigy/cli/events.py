@@ -208,14 +208,17 @@ def follow(
 def verify(
     job_id: Annotated[str | None, typer.Argument(metavar="[REF]", help="The run; the last without.")] = None,
 ) -> None:
-    """Check every line of a run's log: its order, its chain, and that it can be read."""
-    from prodigy.store.history import events_of
+    """Check every line of a run's log: its order, its chain, and that it can be read with the values it names."""
+    from prodigy.store.catalog import cleaning_of
+    from prodigy.store.history import count_lines, events_of
 
     project, workflow_id = _run(job_id)
     folder = project.run(workflow_id)
+    is_cleaned = cleaning_of(project, workflow_id) != ""
     for generation in folder.generations():
-        count = sum(1 for _ in events_of(folder, generation))
-        print(f"{folder.events(generation).name}: {count} events, every one as it was written")
+        count = count_lines(folder, generation) if is_cleaned else sum(1 for _ in events_of(folder, generation))
+        besides = "; its stored values were cleaned" if is_cleaned else ""
+        print(f"{folder.events(generation).name}: {count} events, every one as it was written{besides}")
 
 
 def _run(job_id: str | None) -> "tuple[Project, str]":

@@ -130,6 +130,13 @@ def new_log(folder: RunFolder, generation: int, start: Position = START) -> Log:
     return Log.create(unnamed, start)
 
 
+def count_lines(folder: RunFolder, generation: int) -> int:
+    """Return how many events a generation's log has, its order and chain checked, what they say not read."""
+    path = folder.events(generation)
+    checked = scan(read_chunks(path), start_of(folder, generation), name=str(path))
+    return sum(len(lines) for _, lines in checked.turns())
+
+
 class Moment(NamedTuple):
     """One event of a history: its place and chain, in which generation's file it stands, when it happened.
 

@@ -103,6 +103,14 @@ def test_its_events_can_still_be_listed(house: House) -> None:
         assert (listed.code, '"stored":{"' in listed.out, listed.out.count('"type":"run_cleaned"')) == (0, True, 1)
 
 
+def test_the_log_of_a_cleaned_run_can_be_verified(house: House) -> None:
+    """Its lines are all there; that the values which they name are gone is said, and no damage."""
+    house.checkpoints("clean", "--workflow-id", "done-aaaaaa", "--force")
+    verified = said(events.app, "verify", "done-aaaaaa")
+    assert verified.code == 0
+    assert verified.out.endswith("every one as it was written; its stored values were cleaned\n")
+
+
 def test_it_cannot_be_resumed(house: House) -> None:
     """And says why, and what can be done instead."""
     house.checkpoints("clean", "--workflow-id", "done-aaaaaa", "--force")
