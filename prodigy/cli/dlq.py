@@ -142,6 +142,7 @@ def purge(
 ) -> None:
     """Give dead letters up for good: they count as skipped, and nothing retries them."""
     from prodigy.cli.display import confirmed, has_terminal, user
+    from prodigy.cli.words import counted
     from prodigy.errors import UsageProblem
     from prodigy.runtime.requeuing import Requeuing
     from prodigy.runtime.requeuing import purge as give_up
@@ -151,12 +152,13 @@ def purge(
     if count == 0:
         print(f"{workflow_id} has no dead letters{' like that' if item or filter_ else ''}")
         return
+    letters = counted(count, "dead letter")
     if not force and not has_terminal():
-        raise UsageProblem(f"purge gives {count} dead letters up for good", hint="Say so with --force.")
-    if not confirmed(f"give {count} dead letters of {workflow_id} up for good?", yes=force):
+        raise UsageProblem(f"purge gives {letters} up for good", hint="Say so with --force.")
+    if not confirmed(f"give {letters} of {workflow_id} up for good?", yes=force):
         raise typer.Exit(1)
     give_up(project, workflow_id, Requeuing(keys=tuple(item or ()), filter=filter_), by=user())
-    print(f"{count} dead letters of {workflow_id} were given up; the log keeps them")
+    print(f"{letters} of {workflow_id} given up; the log keeps what they were")
 
 
 def _run(ref: str | None) -> "tuple[Project, str, State]":

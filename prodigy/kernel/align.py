@@ -14,7 +14,7 @@ import msgspec
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.address import item_of, template_of
-from prodigy.plan.nodes import ROOT, Map, Node, Plan, Run, Sequence
+from prodigy.plan.nodes import ROOT, Map, Node, Plan, Sequence
 
 
 class Alignment(msgspec.Struct, frozen=True, kw_only=True):

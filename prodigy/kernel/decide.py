@@ -205,7 +205,7 @@ def fail(turn: Turn, node: Node, outcome: Outcome, *, may_retry: bool = True) ->
     handlers = node.policy.on_failure
     if handlers is None or (handlers.repairs and here.repairs >= handlers.repairs):
         return give_up(turn, node, outcome.error)
-    turn.emit(ev.HandlingStarted(at=node.address))
+    turn.emit(ev.HandlingStarted(at=node.address, error="" if isinstance(node.body, Run) else outcome.error))
     return lambda: enter(turn, handlers.address)
 
 

@@ -149,9 +149,10 @@ class RetryScheduled(_Event, frozen=True):
 
 
 class HandlingStarted(_Event, frozen=True):
-    """The last attempt failed and the handlers of the node begin."""
+    """The last attempt failed and the handlers of the node begin. `error` says why what is no command failed."""
 
     at: str
+    error: str = ""
 
 
 class ConfirmationRequested(_Event, frozen=True):
@@ -206,6 +207,13 @@ class ItemsListed(_Event, frozen=True):
     at: str
     keys: tuple[str, ...]
     items: tuple[Any, ...]
+
+
+class ItemsHeld(_Event, frozen=True):
+    """These items, of those that were at work before a resume, wait for room: fewer may be at work than were."""
+
+    at: str
+    keys: tuple[str, ...]
 
 
 class ItemSettled(_Event, frozen=True):
@@ -371,6 +379,7 @@ Event = (
     | NodeBypassed
     | ListingStarted
     | ItemsListed
+    | ItemsHeld
     | ItemSettled
     | ItemsRequeued
     | DeadLettersPurged

@@ -207,7 +207,8 @@ def _retry_scheduled(state: State, event: ev.RetryScheduled, time: str) -> State
 
 def _handling_started(state: State, event: ev.HandlingStarted, time: str) -> State:
     """The handlers are entered anew, whatever they did for an earlier failure."""
-    return _turned(_unhandled(state, event.at), event, time)
+    error = event.error or state.node(event.at).error
+    return _turned(_unhandled(state, event.at), event, time, error=error)
 
 
 def _awaiting(state: State, event: ev.ConfirmationRequested | ev.ConfirmationAnswered, time: str) -> State:
@@ -401,6 +402,7 @@ _FOLDS: dict[type[Any], Callable[[State, Any, str], State]] = {
     ev.NodeBypassed: _node_bypassed,
     ev.ListingStarted: _listing_started,
     ev.ItemsListed: on_map.listed,
+    ev.ItemsHeld: on_map.items_held,
     ev.ItemSettled: on_map.item_settled,
     ev.ItemsRequeued: on_map.items_requeued,
     ev.DeadLettersPurged: on_map.dead_letters_purged,

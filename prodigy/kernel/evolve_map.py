@@ -37,6 +37,11 @@ def item_settled(state: State, event: ev.ItemSettled, time: str) -> State:
     return _forgotten(state, item)
 
 
+def items_held(state: State, event: ev.ItemsHeld, time: str) -> State:
+    """These items wait for room, and no others."""
+    return _with(state, event.at, replace(state.maps[event.at], held=event.keys), time)
+
+
 def items_requeued(state: State, event: ev.ItemsRequeued, time: str) -> State:
     """Items are pending again, and begin anew."""
     return put_back(_with(state, event.at, state.maps[event.at], time), event.at, event.keys)

@@ -46,17 +46,18 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 class Items(msgspec.Struct, frozen=True, kw_only=True):
     """The items of one map now.
 
-    Pending are those of `again` and those from `cursor` on that nothing happened to; `active` are at work, a retry's
-    wait included. Counts are kept, never counted. `excused` failed items do not count against the error policy: they
-    were there when the map was taken up again. `streak` is how many items failed in a row; the breaker `is_open` while
-    nothing may begin, and `is_trying` while one item tries the way. `unmarked` items settled since the last version.
-    The map began, or was resumed, at `since`, when `settled_before` items had settled.
+    Pending are those that are neither `active` nor `settled`; none stands before `cursor`. Active are those at work, a
+    retry's wait included; those `held` were at work before a resume and wait for room. Counts are kept, never counted.
+    `excused` failed items do not count against the error policy: they were there when the map was taken up again.
+    `streak` is how many items failed in a row; the breaker `is_open` while nothing may begin, and `is_trying` while one
+    item tries the way. `unmarked` items settled since the last version. The map began, or was resumed, at `since`, when
+    `settled_before` items had settled.
     """
 
     listed: ItemList
     cursor: int = 0
-    again: tuple[str, ...] = ()
     active: immutables.Map[str, bool] = immutables.Map()
+    held: tuple[str, ...] = ()
     settled: immutables.Map[str, Item] = immutables.Map()
     succeeded: int = 0
     skipped: int = 0
@@ -76,14 +77,17 @@ class Items(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.listed.keys)
 
     @property
+    def working(self) -> int:
+        """How many items take a place."""
+        return len(self.active) - len(self.held)
+
+    @property
     def pending(self) -> int:
         """How many items have not begun, or will begin again."""
         return self.total - len(self.settled) - len(self.active)
 
     def next_key(self) -> str | None:
         """Return the item to begin next, or None when all have begun."""
-        if self.again:
-            return self.again[0]
         keys = self.listed.keys
         for place in range(self.cursor, len(keys)):
             if keys[place] not in self.settled and keys[place] not in self.active:
@@ -93,10 +97,8 @@ class Items(msgspec.Struct, frozen=True, kw_only=True):
 
 def begun(items: Items, key: str) -> Items:
     """Return the items after `key` began."""
-    again = items.again[1:] if items.again[:1] == (key,) else tuple(k for k in items.again if k != key)
-    place = items.listed.places[key]
-    cursor = place + 1 if place >= items.cursor and not items.again else items.cursor
-    return msgspec.structs.replace(items, again=again, cursor=cursor, active=items.active.set(key, True))
+    cursor = items.listed.places[key] + 1 if items.next_key() == key else items.cursor
+    return msgspec.structs.replace(items, cursor=cursor, active=items.active.set(key, True))
 
 
 def settled(items: Items, key: str, item: Item) -> Items:
@@ -128,8 +130,9 @@ def requeued(items: Items, keys: tuple[str, ...]) -> Items:
     return msgspec.structs.replace(
         items,
         active=active,
+        held=tuple(key for key in items.held if key in active),
         settled=settled_,
-        again=(*items.again, *keys),
+        cursor=min(items.cursor, *(items.listed.places[key] for key in keys)) if keys else items.cursor,
         excused=max(0, items.excused - gone),
         streak=0,
         is_open=False,

@@ -59,8 +59,10 @@ def go_on(turn: Turn, node: Node) -> Move | None:
     turn.filling.add(node.address)
     try:
         while (key := _next(turn.state, node)) is not None:
+            if held := turn.state.maps[node.address].held:
+                turn.emit(ev.ItemsHeld(at=node.address, keys=held[1:]))
             walk(decide.enter(turn, item_address(node.address, key)))
-            assert turn.state.maps[node.address].next_key() != key, "an item that began is not pending any more"
+            assert _next(turn.state, node) != key, "an item that began is not pending any more"
     finally:
         turn.filling.discard(node.address)
     if turn.state.node(node.address).status is not Status.RUNNING or turn.state.maps[node.address].active:
@@ -115,9 +117,11 @@ def _next(state: State, node: Node) -> str | None:
     if state.node(node.address).status is not Status.RUNNING or items.is_open or decide.is_held(state, node.address):
         return None
     room = 1 if items.is_trying else parallel(state, node)
-    if len(items.active) >= room or has_enough(items, node.body.errors):
+    if items.working >= room:
         return None
-    return items.next_key()
+    if items.held:
+        return items.held[0]
+    return None if has_enough(items, node.body.errors) else items.next_key()
 
 
 def parallel(state: State, node: Node) -> int:

@@ -188,7 +188,7 @@ def _places(turn: Turn, address: str) -> Iterator[Move]:
                     yield partial(_expire, turn, node)
                     continue
                 if isinstance(node.body, Map):
-                    stack += reversed(_active_items(turn.state, node.address))
+                    stack += reversed(_with_room(turn, node))
                     yield partial(_go_on_with_items, turn, node)
                     continue
                 assert isinstance(node.body, Sequence), "the cases of the others stand above"
@@ -220,9 +220,16 @@ def _again(turn: Turn, node: Node) -> Move | None:
     return fail(turn, node, Outcome(error=NOT_REPEATED), may_retry=False)
 
 
-def _active_items(state: State, at: str) -> list[str]:
-    """Return the addresses of the items that were at work."""
-    return sorted(item_address(at, key) for key in state.maps[at].active) if at in state.maps else []
+def _with_room(turn: Turn, node: Node) -> list[str]:
+    """Return the addresses of the items that were at work and may go on at once; hold the others."""
+    items = turn.state.maps.get(node.address)
+    if items is None:
+        return []
+    active = tuple(sorted(items.active, key=items.listed.places.__getitem__))
+    room = mapping.parallel(turn.state, node)
+    if active[room:] != items.held:
+        turn.emit(ev.ItemsHeld(at=node.address, keys=active[room:]))
+    return [item_address(node.address, key) for key in active[:room]]
 
 
 def _failed_items(state: State, at: str) -> list[str]:

@@ -21,8 +21,8 @@ class ItemsSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     listed: ItemList | None
     cursor: int = 0
-    again: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     settled: dict[str, Item] = {}
     excused: int = 0
     streak: int = 0
@@ -116,8 +116,8 @@ def _items_of(items: Items, *, has_list: bool) -> ItemsSnapshot:
     return ItemsSnapshot(
         listed=items.listed if has_list else None,
         cursor=items.cursor,
-        again=items.again,
         active=tuple(sorted(items.active)),
+        held=items.held,
         settled=dict(items.settled.items()),
         excused=items.excused,
         streak=items.streak,
@@ -136,8 +136,8 @@ def _items(snapshot: ItemsSnapshot) -> Items:
     return Items(
         listed=item_list(snapshot.listed.keys, snapshot.listed.values),
         cursor=snapshot.cursor,
-        again=snapshot.again,
         active=immutables.Map(dict.fromkeys(snapshot.active, True)),
+        held=snapshot.held,
         settled=immutables.Map(snapshot.settled),
         succeeded=counts["succeeded"],
         skipped=counts["skipped"],

@@ -94,7 +94,7 @@ def _values(effect: fx.List, directory: Path, run_command: RunCommand) -> list[A
     kind = effect.source.kind
     if kind == "auto":
         text = text.strip()
-        kind = _kind(text, directory, written="".join(part for part in effect.source.text if isinstance(part, str)))
+        kind = _kind(text, directory)
         if kind == "command" and any(not isinstance(piece, str) for piece in effect.source.text):
             raise _refusal(
                 f"map.input {excerpt(text)!r}",
@@ -115,16 +115,13 @@ def _values(effect: fx.List, directory: Path, run_command: RunCommand) -> list[A
             assert_never(kind)
 
 
-def _kind(text: str, directory: Path, *, written: str) -> Literal["file", "glob", "command"]:
-    """Return what a text that does not say it is: a file that exists, else a glob, else a command.
-
-    Only blanks that the author has `written` make a command: a value is data, whatever is in it.
-    """
+def _kind(text: str, directory: Path) -> Literal["file", "glob", "command"]:
+    """Return what a text that does not say it is: a file that exists, else a glob, else a command."""
     if text and os.path.lexists(directory / text):
         return "file"
     if _GLOB.search(text):
         return "glob"
-    if re.search(r"\s", written.strip()):
+    if re.search(r"\s", text):
         return "command"
     reason = f"no such file in {directory}, no glob (* ? [), and no command, which has blanks"
     raise _refusal(f"map.input {excerpt(text)!r}", reason)

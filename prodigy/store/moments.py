@@ -107,6 +107,8 @@ def find_node(folder: RunFolder, name: str) -> Found:
     address = state.addresses.get(name, name)
     if last is None or address not in state.plan.nodes:
         raise _no_such_step(folder, state, name)
+    if "[]" in address:
+        raise RunNotFound(f"{name} is inside a map, for each item anew", hint="Name the map, a step, or a version.")
     if not _is_step(state, address):
         raise RunNotFound(
             f"{name} belongs to the handlers of a step, and they never began", hint="Name the step, or a version."

@@ -4,10 +4,12 @@ A scenario is one text file. It begins with what to check, in prose; the rest ar
 
     workflow    the YAML
     world       ADDRESS: END, END, …   how attempts 1, 2, … end; the last END holds for all later ones
-                END is  ok [TEXT] | exit N [TEXT] | killed SIGNAL | timeout SECONDS;  TEXT is what it prints
+                END is  ok [TEXT] | exit N [TEXT] | killed SIGNAL | timeout SECONDS | hangs;  TEXT is what it prints
+    items       what a map's input lists, one a line; each is its own key
     edited      the YAML after `edit`
     actions     cook | resume [--max-retries N] [--yes ADDRESS] [--accept-changes] [--from-checkpoint WHERE]
-                fork WHERE [NAME=VALUE …] | answer ADDRESS yes|no|nobody | edit | wait SECONDS
+                dlq retry KEY … [--no-reduce] | fork WHERE [NAME=VALUE …]
+                answer ADDRESS yes|no|nobody | edit | wait SECONDS | mend ADDRESS: from now on it succeeds
                 cook, resume and fork may end in  when ADDRESS[#ATTEMPT] starts|waits stop|kill
                 who is asked says yes, until `answer` says otherwise
     transcript  `>` is the operator, `$` a command that starts; everything else is an event
@@ -44,6 +46,7 @@ class Scenario(NamedTuple):
     workflow: str
     world: str
     actions: str
+    items: str
     edited: str
     transcript: str
 
@@ -57,7 +60,7 @@ def parse(text: str) -> Scenario:
     """Return the parts of a scenario."""
     check, *rest = ("\n" + text).split("\n--- ")
     parts = dict(part.partition("\n")[::2] for part in rest)
-    names = ("workflow", "world", "actions", "edited", "transcript")
+    names = ("workflow", "world", "actions", "items", "edited", "transcript")
     assert parts.keys() <= set(names), f"unknown part in {sorted(parts)}"
     return Scenario(check.strip(), *(parts.get(name, "") for name in names))
 
@@ -80,6 +83,7 @@ class Play:
         self.scenario = scenario
         self.plan = compiled(scenario.workflow)
         self.world = World(self.plan, endings(scenario.world))
+        self.world.items = scenario.items.split()
         self.file: Plan | None = None
         self.told = 0
         self.logs = [self.world.disk]
@@ -97,6 +101,9 @@ class Play:
         if words == ["edit"]:
             self.file = compiled(self.scenario.edited)
             return
+        if words[0] == "mend":
+            del self.world.script[words[1]]
+            return
         if words[0] == "wait":
             self.world.now += timedelta(seconds=int(words[1]))
             return
@@ -107,6 +114,8 @@ class Play:
         try:
             if words[0] == "cook":
                 self.world.cook()
+            elif words[0] == "dlq":
+                self._requeue([word for word in words[2:] if word != "--no-reduce"], reduces="--no-reduce" not in words)
             elif words[0] == "fork":
                 self._fork(words[1], dict(word.split("=", 1) for word in words[2:]))
             else:
@@ -138,6 +147,9 @@ class Play:
             return
         self._turn_to(travel["disk"])
         self.world.travel(**travel, **order)
+
+    def _requeue(self, keys: list[str], *, reduces: bool) -> None:
+        self.world.resume(requeue=sig.Requeue(at="map", keys=tuple(keys), reduces=reduces))
 
     def _fork(self, where: str, variables: dict[str, str]) -> None:
         found = self._moment(where)
@@ -226,6 +238,8 @@ def ending(words: str) -> Ending:
             return Ending(exit_code=int(code), stderr=unescaped(said))
         case "killed":
             return Ending(signal=rest)
+        case "hangs":
+            return Ending(hangs=True)
         case "timeout":
             return Ending(timed_out_s=float(rest))
         case _:
@@ -283,6 +297,18 @@ def sentence(event: ev.Event) -> str:
             return f"generation {event.generation} goes on from event {event.from_seq} of {event.parent}"
         case ev.RunForked():
             return f"forked at event {event.from_seq} with {event.variables}"
+        case ev.ItemsListed():
+            return f"  {event.at} has {len(event.keys)} items: {' '.join(event.keys)}"
+        case ev.ItemSettled():
+            return f"  {event.at}[{event.key}] {event.disposition}" + (
+                f" at {event.step or 'the item'}: {_line(event.error)}" if event.error else ""
+            )
+        case ev.ItemsRequeued():
+            return f"  put back: {' '.join(event.keys)}"
+        case ev.BreakerOpened():
+            return f"  {event.at} pauses for {event.delay_s:g} s"
+        case ev.BreakerTried():
+            return f"  {event.at} tries one item"
         case ev.RunResumed():
             return f"  resumed; again: {', '.join(event.again) or 'nothing'}"
         case ev.PlanChanged():

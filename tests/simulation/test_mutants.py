@@ -13,10 +13,24 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from prodigy.kernel import align, decide, durability, evolve, outcome, recover, retry, rewind
+from prodigy.kernel import (
+    align,
+    decide,
+    durability,
+    evolve,
+    evolve_map,
+    items,
+    mapping,
+    outcome,
+    recover,
+    retry,
+    rewind,
+    scope,
+)
 from prodigy.store import log
 from tests.scenarios import test_scenarios as scenarios
 from tests.simulation import test_crash_everywhere as crashing
+from tests.simulation import test_map_crashes as mapping_crashes
 from tests.simulation.world import CRASH_MODES
 
 
@@ -49,7 +63,9 @@ MUTANTS = {
     "the owner runs again inside its handler": Mutant(
         recover, "stack.append(handlers.address)", "yield partial(start, turn, node, here.attempt)"
     ),
-    "handlers do not begin anew": Mutant(evolve, "if handlers.address in state.nodes:", "if False:"),
+    "handlers do not begin anew": Mutant(
+        evolve, "_turned(_unhandled(state, event.at), event, time, error=error)", "_turned(state, event, time)"
+    ),
     "repairs without end": Mutant(decide, "here.repairs >= handlers.repairs", "here.repairs >= 9"),
     "fail_workflow is ignored": Mutant(decide, "if policy.fail_workflow:", "if False:"),
     "a late exit is accepted": Mutant(
@@ -116,6 +132,69 @@ MUTANTS = {
         evolve, "        version=event.version,\n", "        version=state.version,\n"
     ),
     "a fork keeps its values": Mutant(evolve, "if k in state.captures})", "if False})"),
+    "a dead letter is lost": Mutant(evolve_map, "disposition=event.disposition,", 'disposition="succeeded",'),
+    "a failed item is nowhere": Mutant(items, "settled=items.settled.set(key, item),", "settled=items.settled,"),
+    "an item is counted twice": Mutant(
+        items,
+        "counts = {item.disposition: getattr(items, item.disposition) + 1}",
+        "counts = {item.disposition: getattr(items, item.disposition) + 2}",
+    ),
+    "an item that settled is at work still": Mutant(
+        items, "active=items.active.delete(key) if key in items.active else items.active,", "active=items.active,"
+    ),
+    "an item sees the value of another": Mutant(
+        scope, '{"item": items.listed.values[place],', '{"item": items.listed.values[0],'
+    ),
+    "an item sees what another captured": Mutant(
+        scope,
+        "scoped = state.scoped.get(item, {}) if item else {}",
+        "scoped = {k: v for own in state.scoped.values() for k, v in own.items()}",
+    ),
+    "an item sees another's result": Mutant(scope, "item + address.partition", '"map[a]" + address.partition'),
+    "a free place stays free": Mutant(mapping, "    return lambda: go_on(turn, owner)", "    return lambda: None"),
+    "more at work than there is room for": Mutant(mapping, "items.working >= room", "items.working > room"),
+    "the breaker never opens": Mutant(mapping, "if items.streak >= breaker.failures or was_trying:", "if False:"),
+    "the breaker never closes": Mutant(
+        items, "is_trying=False,\n        unmarked", "is_trying=items.is_trying,\n        unmarked"
+    ),
+    "a trial that fails closes the breaker": Mutant(mapping, "breaker.failures or was_trying:", "breaker.failures:"),
+    "a pause when nothing is left": Mutant(mapping, "items.is_open or not items.pending or", "items.is_open or"),
+    "an item put back keeps its result": Mutant(items, "settled_ = settled_.delete(key)", "settled_ = settled_"),
+    "an item put back is tried no more": Mutant(
+        items, "cursor=min(items.cursor, *(items.listed.places[key] for key in keys)) if keys else", "cursor="
+    ),
+    "reduce does not run again": Mutant(
+        recover, "if turn.state.node(later).status is not Status.PENDING:", "if False:"
+    ),
+    "reduce keeps what it did": Mutant(
+        evolve, "state = _unhandled(_forget(state, event.at), event.at)\n    node", "pass\n    node"
+    ),
+    "old failures count again": Mutant(evolve_map, "excused=excused,", "excused=items.excused,"),
+    "those put back stay excused": Mutant(items, "excused=max(0, items.excused - gone),", "excused=items.excused,"),
+    "dead letters are let go by a resume": Mutant(
+        evolve_map, "if items is None or not (items.pending or items.active or items.failed):", "if items is None:"
+    ),
+    "an item that stopped the map is forgotten": Mutant(
+        evolve,
+        "return on_map.item_begun(state, event.at) if is_item(state, event.at) else on_map.map_taken_up",
+        "return state if is_item(state, event.at) else on_map.map_taken_up",
+    ),
+    "a map has no time limit after a resume": Mutant(
+        recover,
+        "if node.policy.timeout is not None and not _has_time",
+        "if not isinstance(node.body, Map) and node.policy.timeout is not None and not _has_time",
+    ),
+    "what was passed over is at work": Mutant(evolve, "state = on_map.map_bypassed(state, event.at)", "pass"),
+    "a map tried again leaves what was at work": Mutant(
+        mapping, "sorted((*bad, *items.active), key", "sorted(bad, key"
+    ),
+    "a stage is known by its place": Mutant(align, "else node.id or node.name", "else node.id"),
+    "a short list has no threshold": Mutant(
+        mapping, "or (done > 0 and not items.pending and not items.active)", "or False"
+    ),
+    "a map that failed says nothing to its handlers": Mutant(
+        decide, 'error="" if isinstance(node.body, Run) else outcome.error', 'error=""'
+    ),
     "a fork is what it was": Mutant(evolve, "replace(state.run, workflow_id=event.workflow_id,", "replace(state.run,"),
 }
 
@@ -179,6 +258,12 @@ def checks() -> Iterator[tuple[str, Callable[[], None]]]:
         yield path.stem, partial(scenarios.test_scenario, path, rewrites=False)
     for name in crashing.CASES:
         yield f"stops: {name}", partial(crashing.test_a_stop_at_any_effect_changes_nothing, name)
+    for name in mapping_crashes.CASES:
+        yield f"stops: {name}", partial(mapping_crashes.test_a_stop_at_any_effect_changes_nothing, name)
+        yield (
+            f"written: {name}",
+            partial(mapping_crashes.test_the_state_survives_being_written_down_after_every_event, name),
+        )
     for name, mode in product(crashing.CASES, CRASH_MODES):
         yield f"crashes: {name}, {mode}", partial(crashing.test_a_crash_at_any_append_changes_nothing, name, mode)
     for name in crashing.TRAVELLED:

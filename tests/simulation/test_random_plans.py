@@ -12,8 +12,9 @@ from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.plan.nodes import Plan, Policy, Retry, Run
-from tests.simulation.plans import DIE, FAIL, SLOW, Script, compiled, staged, step
+from tests.simulation.plans import DIE, FAIL, SLOW, Script, compiled, mapped, staged, step
 from tests.simulation.test_crash_everywhere import finishes, play
+from tests.simulation.test_map_crashes import ITEMS, assert_accounted, told
 from tests.simulation.world import CRASH_MODES, OK, CrashMode, Ending, World, history, meaning
 
 STEPS_MAX = 5
@@ -70,6 +71,36 @@ def cases(draw: st.DrawFn) -> Case:
     return plan, script
 
 
+POLICIES: tuple[dict[str, Any], ...] = (
+    {},
+    {"on_item_failure": "retry", "max_retries": 1},
+    {"on_item_failure": "skip"},
+    {"on_item_failure": "stop"},
+    {"max_failures": 2},
+    {"failure_threshold": 0.5},
+    {"circuit_breaker": {"failure_threshold": 2, "timeout": 5}},
+)
+
+
+@st.composite
+def maps(draw: st.DrawFn) -> Case:
+    """Draw a map and how its commands end. Where an order of ends could matter, one item is at work at a time."""
+    template = draw(steps("xy"[: draw(st.integers(1, 2))]))
+    for written in template:
+        written.pop("checkpoint", None)
+    policy = draw(st.sampled_from(POLICIES))
+    is_calm = set(policy) <= {"max_retries"} or policy.get("on_item_failure") in ("retry", "skip")
+    keys: dict[str, Any] = {"error_policy": policy} if policy else {}
+    keys |= {"max_parallel": draw(st.integers(1, 4)) if is_calm else 1, "checkpoint_frequency": draw(st.integers(1, 5))}
+    if draw(st.integers(0, 3)) == 0:
+        keys["retry"] = 1
+    if draw(st.integers(0, 3)) == 0:
+        keys["on_failure"] = draw(handlers())
+    end = [{"shell": "sum ${map.results} ${map.dead_letters}", "id": "r"}]
+    script = {f"map[{key}].{written['id']}": draw(worlds) for key in ITEMS for written in template}
+    return mapped([], template, end, **keys), script
+
+
 def assert_same(world: World, calm: World) -> None:
     """The same meaning, the same results in the same order, and versions that are never used twice."""
     assert meaning(world.state) == meaning(calm.state)
@@ -101,6 +132,31 @@ def test_a_stop_changes_nothing(case: Case, moment: int, max_retries: int | None
     if max_retries is None:
         assert_same(world, calm)
     assert _repeated_successes(world) == []
+
+
+@playing
+@given(maps(), crashes, st.integers(0, 99))
+def test_crashes_change_nothing_in_a_map(case: Case, crashes: dict[int, CrashMode], seed: int) -> None:
+    """Whatever order items end in, each is in exactly one place all the time."""
+    calm, _ = play(*case, {}, items=ITEMS)
+    world, _ = play(*case, crashes, seed=seed, items=ITEMS)
+    assert told(world) == told(calm)
+    assert_accounted(world.disk)
+
+
+@playing
+@given(maps(), st.integers(0, 40), st.integers(0, 99))
+def test_a_stop_changes_nothing_in_a_map(case: Case, moment: int, seed: int) -> None:
+    """At any effect, nothing is counted as failed."""
+    calm, _ = play(*case, {}, items=ITEMS)
+    world = World(*case, seed=seed)
+    world.items = list(ITEMS)
+    world.watch = _stopping_at(moment)
+    if world.cook().status == "interrupted":
+        assert not world.state.in_flight
+        world.resume()
+    assert told(world) == told(calm)
+    assert_accounted(world.disk)
 
 
 def _stopping_at(moment: int) -> Any:
