@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import opening, resume, startup, steps
+from bench import items, opening, resume, startup, steps
 from bench.__main__ import PARTS, main
 from bench.measure import exponent, in_turns, ratio
 from bench.place import Place, new_place
@@ -78,6 +78,29 @@ def test_a_resumed_run_does_what_is_left_and_nothing_else(place: Place) -> None:
     """The log that the bench makes is one that prodigy resumes: with and without its checkpoint, and to its end."""
     rows = list(resume.measure(place, steps=20, rounds=1))
     assert [(row.limit, row.value > 0) for row in rows] == [(0.5, True), (0.5, True), (0, False)]
+
+
+def test_items_are_measured_beside_the_floor(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The floor is 1 by definition, ours is the only one with a promise, and what is not installed says so."""
+    monkeypatch.setattr(items, "rivals_at_once", lambda: {"a rival": None})
+    rows = list(items.measure_cost(place, items=12, rounds=1))
+    assert (rows[0].value, [row.limit for row in rows], rows[-1].note) == (
+        1.0,
+        [None, 2.0, None, None],
+        "not installed: skipped",
+    )
+
+
+def test_a_map_grows_in_time_and_memory(place: Place) -> None:
+    """Both have a promise."""
+    rows = list(items.measure_growth(place, sizes=(20, 60)))
+    assert ([row.limit for row in rows], rows[1].value > 10) == ([1.1, 150.0], True)
+
+
+def test_a_killed_map_does_what_is_left_and_nothing_else(place: Place) -> None:
+    """Settled items are not run again, and none is lost."""
+    rows = list(items.measure_resume(place, items=60))
+    assert [(row.limit, row.value > 0) for row in rows] == [(0.5, True), (0, False)]
 
 
 def test_a_log_is_opened_alone_and_from_its_checkpoint(place: Place) -> None:

@@ -124,7 +124,7 @@ def test_every_key_is_explained() -> None:
     rows = [line for line in table.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in _SPAN.findall(row.split("|")[1])} == available("step")
     shown = set(re.findall(r"^[ -]*(\w+):", page, re.M)) | set(_SPAN.findall(page)) | {"steps"}
-    others = {name for where in ("workflow", "stage", "retry", "on_failure") for name in available(where)}
+    others = {key.name for key in KEYS if key.where != "step" and key.is_available and key.alias_of is None}
     missing = {name for name in others if name not in shown and f"`{name}:" not in page}
     assert missing == set()
 
@@ -188,10 +188,10 @@ def test_options_exist() -> None:
 
 
 def test_exit_codes_are_those_of_the_program() -> None:
-    """The README's table has every exit code, but for the dead letters that this version does not have."""
+    """The README's table has every exit code, and no other."""
     table = section("README.md", "## Commands").partition("| Exit code |")[2]
     codes = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.M) for code in row.split(",")}
-    assert codes == set(ExitCode) - {ExitCode.DEAD_LETTERS}
+    assert codes == set(ExitCode)
 
 
 def test_make_targets_exist() -> None:

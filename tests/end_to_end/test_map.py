@@ -150,10 +150,10 @@ def test_a_run_killed_while_it_lists_lists_again(house: House) -> None:
 
 
 def test_what_a_listing_command_leaves_running_is_ended(house: House) -> None:
-    """When it has printed its items."""
-    mapreduce(house, noted(":"), input={"command": "sleep 1000 & echo $! > pids; echo only"})
-    code = house.cook().code
-    assert (0, {"only": 1}, False) == (code, begun(house), lives(house.pids(1)[0]))
+    """When it has printed its items, before the first agent begins."""
+    look = noted("ps -o stat= -p $(cat pids) | grep -v Z >> left")
+    mapreduce(house, look, input={"command": "setsid sleep 1000 & echo $! > pids; echo only"})
+    assert (0, {"only": 1}, "") == (house.cook().code, begun(house), (house.folder / "left").read_text())
 
 
 def test_a_listing_command_that_fails_fails_the_map_and_can_be_mended(house: House) -> None:
@@ -243,8 +243,8 @@ def test_hostile_items_come_out_of_an_export_as_they_were(house: House) -> None:
 def test_too_little_room_is_weather(house: House) -> None:
     """With too few descriptors for so many agents fewer run at once, and no item is lost; stop still comes through."""
     items = [f"i{number}" for number in range(40)]
-    mapreduce(house, {"shell": "exec sleep 0.2"}, items=items, reduce=[{"shell": house.gate("g")}], max_parallel=40)
-    live = house.shell("ulimit -n 48; exec prodigy cook demo.yaml")
+    mapreduce(house, {"shell": "exec sleep 0.5"}, items=items, reduce=[{"shell": house.gate("g")}], max_parallel=40)
+    live = house.shell("ulimit -n 44; exec prodigy cook demo.yaml")
     house.arrived("g")
     dispositions = [event["disposition"] for event in house.events("item_settled")]
     stopped = house.prodigy("stop", "demo")

@@ -177,3 +177,23 @@ def test_an_item_longer_than_an_argument_is_a_dead_letter_with_the_way_out(house
     code, _, _ = house.cook()
     (letter,) = json.loads(house.prodigy("dlq", "list", "--json").out)["dead_letters"]
     assert (4, True) == (code, "the path of a file that holds it: ${name|file}" in letter["error"])
+
+
+def test_a_value_in_the_input_is_a_name_and_never_a_command(house: House) -> None:
+    """Whatever blanks it has: only what the author wrote can be a command."""
+    mapreduce(house, ECHO, input="${file}", variables={"file": "touch never; echo a"})
+    code, out, _ = house.cook()
+    assert (1, True, False) == (
+        code,
+        "map failed: map.input 'touch never; echo a'" in out,
+        (house.folder / "never").exists(),
+    )
+
+
+def test_a_value_in_a_command_that_lists_is_a_word(house: House) -> None:
+    """Passed beside the command, as in any script, and never a part of it."""
+    variables = {"name": "x; touch never; $(touch never) 'y'"}
+    mapreduce(house, ECHO, input={"command": "echo ${name}"}, variables=variables, reduce=[SAY_RESULTS])
+    code = house.cook().code
+    assert (0, [variables["name"]]) == (code, [row["item"] for row in results(house)])
+    assert not (house.folder / "never").exists()
