@@ -16,6 +16,7 @@ from prodigy.kernel.retry import attempts_of
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan import expression
+from prodigy.plan.address import key_of
 from prodigy.plan.nodes import Claude, Map, Node, Run, Shell, Source, is_below
 from prodigy.plan.reference import Lookup, Template, references, render
 from prodigy.plan.shell import Unrenderable, render_script
@@ -112,7 +113,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 class List(msgspec.Struct, frozen=True, kw_only=True):
     """Read the items of a map and send `Listed`. `text` is the source with its values filled in.
 
-    `offset` and `max_items` are filled in; `values` has what the filter and the item key refer to besides the item.
+    `working_dir` is relative to the run's directory, or absolute. `offset` and `max_items` are filled in; `values` has
+    what the filter and the item key refer to besides the item.
     """
 
     at: str
@@ -122,7 +124,7 @@ class List(msgspec.Struct, frozen=True, kw_only=True):
     max_items: int | None
     item_key: Template
     values: dict[str, Any]
-    directory: str
+    working_dir: str = ""
     environment: dict[str, str] = {}
 
 
@@ -184,7 +186,7 @@ def _list(state: State, at: str) -> Effect:
             max_items=None if source.max_items is None else count(source.max_items, "max_items"),
             item_key=body.item_key,
             values={name: value for name in _names(body) for known, value in [lookup(name)] if known},
-            directory=state.run.directory,
+            working_dir=_plain("working_dir", render(source.working_dir, lookup)),
             environment={name: render(value, lookup) for name, value in state.plan.env.items()} | variables,
         )
     except Unrenderable as problem:
@@ -233,7 +235,7 @@ def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, e
         epoch=epoch,
         attempt=attempt,
         command=_command(command, lookup),
-        environment={name: _plain(name, render(text, lookup)) for name, text in command.env.items()},
+        environment=_environment(state, node.address, command, lookup),
         working_dir=_plain("working_dir", render(command.working_dir, lookup)),
         timeout_s=None if policy.timeout is None else timeout_of(policy.timeout, lookup),
         grace_s=state.plan.grace_s,
@@ -241,6 +243,12 @@ def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, e
         whole_output=policy.capture is not None,
         after_checkpoint=policy.checkpoint,
     )
+
+
+def _environment(state: State, address: str, command: Shell | Claude, lookup: Lookup) -> dict[str, str]:
+    """Return the step's environment, and of an item's step the key by which it can be made idempotent."""
+    given = {name: _plain(name, render(text, lookup)) for name, text in command.env.items()}
+    return given | {"PRODIGY_ITEM_KEY": key_of(address)} if state.plan.is_in_item(address) else given
 
 
 def _command(command: Shell | Claude, lookup: Lookup) -> RenderedShell | RenderedClaude:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from prodigy.errors import Problem
-from prodigy.plan import address, expression, shell
+from prodigy.plan import address, expression, schema, shell
 from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body, map_definition
 from prodigy.plan.declared import NAMESPACES, OF_ITEMS, OF_MAP, Declared, declare, every_step
 from prodigy.plan.document import examine
@@ -45,9 +45,10 @@ from prodigy.plan.reference import (
     Template,
     parse_template,
     references,
+    render,
     suggestion,
 )
-from prodigy.plan.source import Fields, Scalar, Source
+from prodigy.plan.source import Fields, Scalar, Source, excerpt
 from prodigy.plan.written import (
     Document,
     ErrorPolicyAsWritten,
@@ -244,7 +245,7 @@ class _Compilation:
 
     def _map(self, written: MapAsWritten, index: int) -> None:
         when = self._parsed(written.when, expression.parse, self.known, expression.references) if written.when else None
-        body = map_body(written, read=self._parsed, names=self.known)
+        body = map_body(written, read=self._parsed, names=self.known, working_dir=self.working_dir)
         self.nodes[MAP] = Node(
             address=MAP,
             body=body,
@@ -260,9 +261,31 @@ class _Compilation:
             ),
             definition=map_definition(body),
         )
+        self._check_counts(written)
         self._template_of(written)
         self.known |= {"map"}
         self._handler_steps(written.on_failure, MAP)
+
+    def _check_counts(self, written: MapAsWritten) -> None:
+        """Refuse a count that a variable gives, where the variable is no such number already."""
+        for name in ("max_parallel", "max_processes", "offset", "max_items"):
+            scalar = getattr(written, name)
+            if scalar is None or not is_template(scalar):
+                continue
+            template, key = self._template(scalar), schema.find("map", name)
+            assert key is not None and key.minimum is not None and key.maximum is not None, "a count has bounds"
+            text = self._known_text(template)
+            if text is not None and not _is_count(text, int(key.minimum), int(key.maximum)):
+                expected = f"a whole number from {key.minimum:.9g} to {key.maximum:.9g}"
+                self.source.report(scalar, f"{name!r} takes {expected}, and {scalar.text} is {excerpt(text)!r}")
+
+    def _known_text(self, template: Template) -> str | None:
+        """Return what a template yields, or None where that hangs on what steps give."""
+        variables = self.declared.variables
+        names = {str(reference.path[0]) for reference in references(template)}
+        if not names <= variables.keys() or any(map(self.declared.where, names)):
+            return None
+        return render(template, lambda name: (name in variables, variables.get(name))).strip()
 
     def _template_of(self, written: MapAsWritten) -> None:
         """Make the nodes that run for each item; what they make known is known inside only."""
@@ -498,6 +521,10 @@ class _Compilation:
         if name in self.recent and result == "output":
             self.kept.update(self.recent[name], self.owners[-1:])
             self.recent[name] = []
+
+
+def _is_count(text: str, least: int, most: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most
 
 
 def _names_in(when: expression.Expression | None) -> list[str]:

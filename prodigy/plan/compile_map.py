@@ -65,14 +65,14 @@ class Read(Protocol):
     ) -> Parsed | None: ...
 
 
-def map_body(written: MapAsWritten, *, read: Read, names: Names) -> Map:
+def map_body(written: MapAsWritten, *, read: Read, names: Names, working_dir: Template) -> Map:
     """Return the map that is written, its results not kept; `names` are known before it begins."""
 
     def count(scalar: Scalar | None, default: int) -> int | Template:
         return _template(scalar, read, names) if scalar and is_template(scalar) else integer_of(scalar, default)
 
     return Map(
-        source=_source(written, read, names),
+        source=_source(written, read, names, working_dir),
         template=TEMPLATE,
         max_parallel=count(written.max_parallel, PARALLEL),
         max_processes=None if written.max_processes is None else count(written.max_processes, 0),
@@ -121,7 +121,7 @@ def parse_path(text: str, names: Names = frozenset()) -> tuple[str | int, ...]:
     return path
 
 
-def _source(written: MapAsWritten, read: Read, names: Names) -> Source:
+def _source(written: MapAsWritten, read: Read, names: Names, working_dir: Template) -> Source:
     def count(scalar: Scalar) -> int | Template:
         return _template(scalar, read, names) if is_template(scalar) else integer_of(scalar, 0)
 
@@ -132,6 +132,7 @@ def _source(written: MapAsWritten, read: Read, names: Names) -> Source:
         kind=written.input.kind,
         text=(written.input.text.text,) if is_command else _template(written.input.text, read, names),
         script=read(written.input.text, shell.parse_script, names, shell.references) if is_command else None,
+        working_dir=working_dir,
         json_path=None if written.json_path is None else read(written.json_path, _json_path, names, _nothing),
         filter=None
         if written.filter is None

@@ -75,12 +75,14 @@ class SortKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a map's items come from, and which of them are taken, in which order.
 
-    A text that says outright that it is a command is a `script`, to which values are passed by reference.
+    A text that says outright that it is a command is a `script`, to which values are passed by reference. Relative
+    names begin in `working_dir`, the workflow's, as those of its steps do.
     """
 
     kind: SourceKind
     text: Template
     script: Script | None = None
+    working_dir: Template = ()
     json_path: str | None = None
     filter: Expression | None = None
     sort_by: tuple[SortKey, ...] = ()

@@ -323,6 +323,7 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
             directory=directory,
             emit=emit,
             now=now,
+            give_up=host.give_up,
             show=display.show,
             reaper=ground.reaper,
         )

@@ -119,6 +119,11 @@ class Host:
             self._is_turning = True
             self._loop.call_soon(self._turn)
 
+    def give_up(self, reason: str) -> None:
+        """Stop the run because nothing can be started for minutes now; what waits is interrupted, not failed."""
+        self._display.note(reason)
+        self.send(sig.StopRequested(time=now(), by="bad weather"))
+
     def _turn(self) -> None:
         self._is_turning = False
         signals = list(self._queue)

@@ -63,7 +63,9 @@ class Listing:
         from prodigy.runtime.items import read_items
 
         try:
-            listed = read_items(effect, directory=self._directory, run_command=self._command(effect))
+            listed = read_items(
+                effect, directory=self._directory / effect.working_dir, run_command=self._command(effect)
+            )
         except BaseException as failure:
             crash(failure)
         else:
@@ -78,7 +80,9 @@ class Listing:
             environment = {**os.environ, **effect.environment, **self._marks, "PRODIGY_STEP": effect.at}
             try:
                 with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-                    code = self._wait(self._spawn(text, environment, out, err), out, err)
+                    code = self._wait(
+                        self._spawn(text, self._directory / effect.working_dir, environment, out, err), out, err
+                    )
                     if problem := _problem(code, out, err):
                         raise ItemsRefused(f"the command for map.input {problem}")
                     out.seek(0)
@@ -88,7 +92,9 @@ class Listing:
 
         return run_command
 
-    def _spawn(self, text: str, environment: dict[str, str], out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, text: str, directory: Path, environment: dict[str, str], out: IO[bytes], err: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
         from prodigy.runtime.items import ItemsRefused
 
         with self._starts:
@@ -99,7 +105,7 @@ class Listing:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                cwd=self._directory,
+                cwd=directory,
                 env=environment,
                 start_new_session=True,
             )

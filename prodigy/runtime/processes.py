@@ -36,11 +36,13 @@ from prodigy.runtime.commands import (
 )
 from prodigy.runtime.outputs import Outputs
 from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.weather import Weather
 
 VALUES_FOLDER = "values-in-use"
 SHOW_EVERY_S = 0.1
 WEATHER_FIRST_DELAY_S = 0.1
 WEATHER_DELAY_S_MAX = 10.0
+CROWDED_DELAY_S = 0.2
 REAP_EVERY_TICKS = 10
 LINGER_S = 0.2
 LOOK_EVERY_S = 0.02
@@ -66,6 +68,7 @@ class Processes:
         directory: what a relative `working_dir` starts from.
         emit: takes each `Exited`, never from within `spawn`.
         now: the reactor's clock.
+        give_up: told why no command can be started for minutes now; the run should stop.
         show: takes (address, new output) while commands run and at their end, and never raises; None where
             nobody looks.
         reaper: told which groups run.
@@ -79,6 +82,7 @@ class Processes:
         directory: Path,
         emit: Callable[[Exited], None],
         now: Callable[[], str],
+        give_up: Callable[[str], None],
         show: Show | None,
         reaper: Reaper | None,
     ) -> None:
@@ -86,6 +90,8 @@ class Processes:
         self._directory = directory
         self._emit = emit
         self._now = now
+        self._give_up = give_up
+        self._weather = Weather()
         self._show = show
         self._reaper = reaper
         self._marks = encode({"PRODIGY_RUN_ID": run_id, "PRODIGY_RUN_DIR": str(self._run_folder)})
@@ -193,6 +199,10 @@ class Processes:
 
     def _start(self, attempt: Attempt) -> None:
         effect = attempt.effect
+        if not self._weather.has_room(self._started):
+            attempt.asked_at = time.monotonic()  # a long wait for one's turn is no bad weather
+            self._try_later(attempt, CROWDED_DELAY_S)
+            return
         try:
             prepared = self._prepare(effect)
             try:
@@ -201,8 +211,7 @@ class Processes:
                 if prepared.stdin is not None:
                     os.close(prepared.stdin)
         except OSError as error:
-            if error.errno not in WEATHER or not self._wait_for_weather(attempt):
-                self._fail(attempt, why_not(error, self._working_dir(effect)))
+            self._refused(attempt, error)
         except ValueError as error:
             self._fail(attempt, f"cannot start, its script or a value holds what no program can take: {error}")
         except (CannotStart, ProdigyError) as error:
@@ -318,17 +327,31 @@ class Processes:
 
     # Starts that fail, and those that wait for better weather.
 
-    def _wait_for_weather(self, attempt: Attempt) -> bool:
-        """Try again later, at longer and longer intervals; False when it has lasted too long."""
+    @property
+    def _started(self) -> int:
+        return sum(attempt.process is not None for attempt in self._attempts.values())
+
+    def _refused(self, attempt: Attempt, error: OSError) -> None:
+        """The system refused a start: that is the command's own failure, or weather, which the run sits out or not."""
+        reason = why_not(error, self._working_dir(attempt.effect))
+        if error.errno not in WEATHER:
+            self._fail(attempt, reason)
+            return
+        self._weather.turned_bad(self._started)
         delay_s = attempt.weather_delay_s or WEATHER_FIRST_DELAY_S
         if time.monotonic() + delay_s > attempt.asked_at + WEATHER_S_MAX:
-            return False
+            attempt.stopped = True
+            self._give_up(reason)
+            self._fail(attempt, None)
+            return
+        self._try_later(attempt, delay_s)
+        attempt.weather_delay_s = min(2 * delay_s, WEATHER_DELAY_S_MAX)
+
+    def _try_later(self, attempt: Attempt, delay_s: float) -> None:
         attempt.discard_files()
         attempt.weather_timer = asyncio.get_running_loop().call_later(delay_s, self._start, attempt)
-        attempt.weather_delay_s = min(2 * delay_s, WEATHER_DELAY_S_MAX)
-        return True
 
-    def _fail(self, attempt: Attempt, error: str) -> None:
+    def _fail(self, attempt: Attempt, error: str | None) -> None:
         attempt.discard_files()
         attempt.weather_timer = None
         # Later, because the caller of `spawn` may not be ready for a signal yet.

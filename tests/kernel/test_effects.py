@@ -14,7 +14,7 @@ from prodigy.kernel import events as ev
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.nodes import Plan
 from tests.kernel.story import ends, given, starts, stops, succeeds, waits
-from tests.simulation.plans import compiled, step
+from tests.simulation.plans import compiled, mapped, step
 
 PURE = ("plan", "kernel", "projections")
 
@@ -197,3 +197,24 @@ def test_a_command_that_lists_items_gets_its_values_by_reference() -> None:
     (effect,) = fx.effects(state, ev.ListingStarted(at="map"), state.seq)
     assert isinstance(effect, fx.List)
     assert (effect.text, effect.environment) == ('list "${PRODIGY_VALUE_1}"', {"PRODIGY_VALUE_1": "$(reboot)"})
+
+
+def test_items_are_looked_for_where_the_steps_run() -> None:
+    """A setup step that writes `files.json` and a map that reads it mean the same file."""
+    words = {"input": "files.json", "agent_template": [{"shell": "true"}]}
+    text = json.dumps({"mode": "mapreduce", "working_dir": "${x}", "variables": {"x": "src"}, "map": words})
+    state = given(compile_workflow(text.encode(), file="demo.yaml")).state
+    (effect,) = fx.effects(state, ev.ListingStarted(at="map"), state.seq)
+    assert isinstance(effect, fx.List)
+    assert (effect.text, effect.working_dir) == ("files.json", "src")
+
+
+def test_the_step_of_an_item_knows_its_key() -> None:
+    """By which it can be made idempotent."""
+    plan = mapped([], [step("x")], [])
+    listed = ev.ItemsListed(at="map", keys=("a]b",), items=("a]b",))
+    begun = (ev.NodeStarted(at="map", attempt=1), listed, ev.NodeStarted(at="map[a%5Db]", attempt=1))
+    event = starts("map[a%5Db].x", text="do x")
+    (effect,) = fx.effects(given(plan, *begun, event).state, event, 6)
+    assert isinstance(effect, fx.Spawn)
+    assert effect.environment == {"PRODIGY_ITEM_KEY": "a]b"}

@@ -29,6 +29,11 @@ REFUSED = {
             for line, word in ((3, "stages"), (4, "commands"))
         ],
     ),
+    "a count that its variable does not give": (
+        "mode: mapreduce\nvariables: {n: many}\n"
+        "map:\n  input: x\n  max_parallel: ${n}\n  agent_template: [{shell: a}]\n",
+        ["5:17 'max_parallel' takes a whole number from 1 to 1000, and ${n} is 'many'"],
+    ),
     "map without anything": (
         "mode: mapreduce\nmap: {max_parallel: 2}\n",
         [f"2:6 'map' needs input ({MAP_EXAMPLE})"],

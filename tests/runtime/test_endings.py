@@ -209,7 +209,7 @@ async def test_private_files_of_a_dead_coordinator_are_removed(tmp_path: Path) -
     (stale / "V").write_text("secret")
     Processes(
         run_id="r", run_folder=world.run_folder, directory=tmp_path, emit=world.exits.append,
-        now=lambda: "", show=None, reaper=None,
+        now=lambda: "", give_up=print, show=None, reaper=None,
     )  # fmt: skip
     assert not stale.exists()
 

@@ -27,7 +27,7 @@ def no_command(text: str) -> bytes:
 def effect(text: str, **words: Any) -> fx.List:
     """Return the order to read the items of this input."""
     source = Source(kind=words.pop("kind", "auto"), text=(text,), **words)
-    return fx.List(at="map", source=source, text=text, offset=0, max_items=None, item_key=(), values={}, directory="")
+    return fx.List(at="map", source=source, text=text, offset=0, max_items=None, item_key=(), values={})
 
 
 def listed(folder: Path, text: str, *, printed: bytes | None = None, **words: Any) -> sig.Listed:
@@ -97,7 +97,6 @@ def test_items_come_with_their_keys(tmp_path: Path) -> None:
         max_items=5,
         item_key=parse_template("n${item.id}${x}", frozenset({"item", "x"})),
         values={"x": "!"},
-        directory=str(tmp_path),
     )
     found = read_items(order, directory=tmp_path, run_command=no_command)
     assert found == sig.Listed(time=found.time, at="map", keys=("n1!",), items=({"id": 1},))
@@ -425,7 +424,6 @@ def test_a_text_with_a_value_in_it_is_never_run(tmp_path: Path) -> None:
         max_items=None,
         item_key=(),
         values={},
-        directory=str(tmp_path),
     )
     found = read_items(order, directory=tmp_path, run_command=no_command)
     assert found.error is not None

@@ -168,7 +168,7 @@ async def main():
     done = asyncio.get_running_loop().create_future()
     here = Path({str(tmp_path)!r})
     processes = Processes(run_id="r", run_folder=here, directory=here, emit=done.set_result,
-                          now=lambda: "", show=None, reaper=None)
+                          now=lambda: "", give_up=print, show=None, reaper=None)
     processes.spawn(Spawn(at="s", epoch=1, attempt=1,
                           command=RenderedShell(interpreter="bash",  # dash would clear its mask itself
                                                 script="grep -E '^Sig(Blk|Ign)' /proc/self/status")))
@@ -249,7 +249,7 @@ async def main():
     here, lines = Path({str(tmp_path)!r}), Lines("x ")
     def make(done):
         return Processes(run_id="r", run_folder=here, directory=here, emit=done.set_result,
-                         now=lambda: "", show=lambda at, chunk: lines.feed(chunk), reaper=None)
+                         now=lambda: "", give_up=print, show=lambda at, chunk: lines.feed(chunk), reaper=None)
     for epoch, script in enumerate(["true", "head -c 50000000 /dev/zero | tr '\\\\0' x; yes | head -c 150000000"]):
         done = asyncio.get_running_loop().create_future()
         processes = make(done)
@@ -396,16 +396,32 @@ async def test_bad_weather_is_waited_for(world: World, monkeypatch: pytest.Monke
     assert await world.run("echo hello") == exited(exit_code=0, output="hello\n")
 
 
-async def test_weather_that_lasts_is_a_failure_with_its_reason(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After so long a person has to act."""
+async def test_weather_that_lasts_stops_the_run_and_says_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After so long a person has to act; the step has not failed."""
     stormy(monkeypatch, errno.EAGAIN, times=1000)
     monkeypatch.setattr(module, "WEATHER_S_MAX", 0.05)
     monkeypatch.setattr(commands, "WEATHER_S_MAX", 0.05)
-    assert await world.run("true") == exited(
-        error="cannot start for 0.05 s now: Resource temporarily unavailable; run fewer things at once, "
-        "or raise the limit (`ulimit -a`), then `prodigy resume`",
-        output_file="",
-    )
+    assert await world.run("true") == exited(stopped=True, output_file="")
+    assert world.given_up == [
+        "cannot start for 0.05 s now: Resource temporarily unavailable; run fewer things at once, "
+        "or raise the limit (`ulimit -a`), then `prodigy resume`"
+    ]
+
+
+async def test_in_bad_weather_fewer_are_at_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half as many as were when a start was refused, so that these find room for what they start."""
+    monkeypatch.setattr(module, "CROWDED_DELAY_S", 0.001)
+    gate = world.directory / "gate"
+    for epoch in range(1, 5):
+        world.spawn("until test -e gate; do sleep 0.01; done", epoch=epoch)
+    stormy(monkeypatch, errno.EAGAIN, times=1)
+    for epoch in range(5, 8):
+        world.spawn("true", epoch=epoch)
+    await asyncio.sleep(0.05)
+    assert (world.exits, world.processes.running) == ([], 7)
+    gate.touch()
+    await world.exited(7)
+    assert [exit_.exit_code for exit_ in world.exits] == [0] * 7
 
 
 async def test_a_start_that_waits_can_be_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ here, *scripts = Path(sys.argv[1]), *sys.argv[2:]
 reaper = Reaper.start(here)
 async def main():
     processes = Processes(run_id="r", run_folder=here, directory=here, emit=print,
-                          now=lambda: "", show=None, reaper=reaper)
+                          now=lambda: "", give_up=print, show=None, reaper=reaper)
     for epoch, script in enumerate(scripts):
         processes.spawn(Spawn(at="s", epoch=epoch, attempt=1, command=RenderedShell(script=script)))
     print(reaper.pid, flush=True)

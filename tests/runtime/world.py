@@ -25,6 +25,7 @@ class World:
         self.run_folder.mkdir()
         self.directory.mkdir()
         self.exits: list[Exited] = []
+        self.given_up: list[str] = []
         self.shown: list[tuple[str, bytes]] = []
         self.on_show: Callable[[bytes], None] = lambda _: None
         self.processes = Processes(
@@ -33,6 +34,7 @@ class World:
             directory=self.directory,
             emit=self.exits.append,
             now=lambda: "now",
+            give_up=self.given_up.append,
             show=self._show,
             reaper=reaper,
         )
