@@ -8,6 +8,7 @@ is written into the log before the workflow file, the log and the operator's ans
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +35,7 @@ from prodigy.plan.nodes import Plan
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.clock import now
+from prodigy.runtime.diary import diary
 from prodigy.runtime.host import Display, Host
 from prodigy.runtime.listing import Listing
 from prodigy.runtime.processes import Processes
@@ -194,8 +196,12 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
         from prodigy.runtime.travel import go_back
 
         return go_back(ground, order)
+    began = time.monotonic()
     history = read_history(folder, found.checkpoint)
     state = history.state
+    took_ms = round(1000 * (time.monotonic() - began), 1)
+    from_checkpoint = found.checkpoint is not None and not history.notes
+    diary().info("log_opened", run=order.workflow_id, seq=state.seq, from_checkpoint=from_checkpoint, took_ms=took_ms)
     if state.origin is None:
         raise DamagedState(
             f"{order.workflow_id} was never started: its log is empty",

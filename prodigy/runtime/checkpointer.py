@@ -19,6 +19,7 @@ from prodigy.errors import ProdigyError
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
+from prodigy.runtime.diary import diary
 from prodigy.store.checkpoints import encode_checkpoint, write_checkpoint
 from prodigy.store.layout import Mirror
 from prodigy.store.values import Values
@@ -105,6 +106,7 @@ class Checkpointer:
         return self._slot is not None and (bool(self._waiters) or time.monotonic() >= not_before)
 
     def _write(self, state: State, chain: str) -> None:
+        began = time.monotonic()
         try:
             checkpoint = self._document(state, chain)
             data = encode_checkpoint(checkpoint)
@@ -113,6 +115,9 @@ class Checkpointer:
             self._unmirrored = (checkpoint, data)
             if time.monotonic() >= self._mirror_due:
                 self._copy(checkpoint, data)
+            took_ms = round(1000 * (time.monotonic() - began), 1)
+            run, version, size = checkpoint.workflow_id, checkpoint.version, len(data)
+            diary().info("checkpoint_saved", run=run, version=version, seq=state.seq, size_bytes=size, took_ms=took_ms)
         except ProdigyError as problem:
             self._complain(f"the checkpoint was not written: {problem.message}")
         with self._condition:

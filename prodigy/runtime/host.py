@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,6 +29,7 @@ from prodigy.projections.steps import confirmation
 from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.clock import now
 from prodigy.runtime.commands import WEATHER
+from prodigy.runtime.diary import diary
 from prodigy.runtime.listing import Listing
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reactor import Reactor, Record
@@ -128,8 +130,11 @@ class Host:
         self._is_turning = False
         signals = list(self._queue)
         self._queue.clear()
+        began = time.monotonic()
         try:
             effects = self._reactor.handle(signals)
+            took_ms = round(1000 * (time.monotonic() - began), 3)
+            diary().debug("turn", signals=len(signals), effects=len(effects), seq=self.state.seq, took_ms=took_ms)
             for effect in effects:
                 self._perform(effect)
             self._observe()
