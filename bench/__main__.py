@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import items, opening, resume, startup, steps
+from bench import checkpoints, items, opening, resume, startup, steps
 from bench.place import Place, new_place
 from bench.report import Row, load_average, report, table, write
 
@@ -66,6 +66,13 @@ def _map_resume(place: Place, quick: bool) -> Iterator[Row]:
     return items.measure_resume(place, items=500 if quick else 10_000)
 
 
+def _checkpoints(place: Place, quick: bool) -> Iterator[Row]:
+    rounds = 1 if quick else 3
+    yield from checkpoints.measure_list(place, runs=20 if quick else 1000, steps=10 if quick else 100, rounds=rounds)
+    yield from checkpoints.measure_long(place, events=2000 if quick else 100_000, rounds=rounds)
+    yield from checkpoints.measure_large(place, steps=50 if quick else 500, rounds=rounds)
+
+
 def _million(place: Place, quick: bool) -> Iterator[Row]:
     return opening.measure(place, events=100_000 if quick else 1_000_000, rounds=3)
 
@@ -78,6 +85,7 @@ PARTS: dict[str, Part] = {
     "map": _map,
     "map-growth": _map_growth,
     "map-resume": _map_resume,
+    "checkpoints": _checkpoints,
     "million": _million,
 }
 

@@ -3,15 +3,20 @@
 from collections.abc import Iterator
 from statistics import median
 
+import msgspec
+
 from bench.logs import LoggedRun
-from bench.place import PRODIGY, Place
+from bench.place import PLAYER, PRODIGY, Place
+from bench.player import Share
 from bench.report import Row
 
 LIST_S_MAX = 1.0
 SHOW_S_MAX = 2.0
+SHARE_PERCENT_MAX = 5.0
 
 _EVENTS_PER_STEP = 4
 _LONG = "long-000001"
+_MEGABYTE = "head -c 1048576 /dev/zero | tr '\\0' x"
 _ATTEMPTS = 10  # of each of its steps, for a workflow has no room for so many steps
 
 
@@ -23,7 +28,7 @@ def measure_list(place: Place, *, runs: int, steps: int, rounds: int) -> Iterato
         run.play(lambda spawn: 0, events=steps * _EVENTS_PER_STEP)
         run.checkpoint()
         run.close()
-    for words in (("list",), ("list", "--verbose"), ("list", "--json")):
+    for words in (("checkpoints", "list"), ("checkpoints", "list", "--verbose"), ("checkpoints", "list", "--json")):
         yield _row(place, words, f"{runs:,} runs of {steps} steps", limit=LIST_S_MAX, rounds=rounds)
 
 
@@ -36,12 +41,32 @@ def measure_long(place: Place, *, events: int, rounds: int) -> Iterator[Row]:
     count = run.play(lambda spawn: int(spawn.attempt < _ATTEMPTS), events=events)
     run.checkpoint()
     run.close()
-    for words in (("show", _LONG, "--version", str(steps - 3)), ("list", "--workflow-id", _LONG)):
+    looks = (
+        ("checkpoints", "show", _LONG, "--version", str(steps - 3)),
+        ("checkpoints", "list", "--workflow-id", _LONG),
+        ("replay", _LONG, "--until", str(count)),
+    )
+    for words in looks:
         yield _row(place, words, f"a log of {count:,} events", limit=SHOW_S_MAX, rounds=rounds)
 
 
+def measure_large(place: Place, *, steps: int, rounds: int) -> Iterator[Row]:
+    """Yield the share that checkpoints take of a run whose variables hold 10 MB."""
+    workflow = place.project / "large.yaml"
+    captures = "".join(f"- shell: {_MEGABYTE}\n  capture: c{number}\n" for number in range(10))
+    workflow.write_text(captures + '- shell: "true"\n' * steps)
+    command = [*PLAYER, "time-checkpoints", "cook", str(workflow)]
+    shares = [msgspec.json.decode(place.answer(command).splitlines()[-1], type=Share) for _ in range(rounds)]
+    yield Row(
+        what=f"share of checkpoints: 10 MB in variables, {steps} steps",
+        value=median(100 * share.seconds / share.of_s for share in shares),
+        unit="%",
+        limit=SHARE_PERCENT_MAX,
+    )
+
+
 def _row(place: Place, words: tuple[str, ...], of: str, *, limit: float, rounds: int) -> Row:
-    command = (PRODIGY, "checkpoints", *words)
+    command = (PRODIGY, *words)
     shown = " ".join(word for word in words if word != _LONG)
     value = median(place.timed(command) for _ in range(rounds))
-    return Row(what=f"checkpoints {shown}: {of}", value=value, unit="s", limit=limit)
+    return Row(what=f"{shown}: {of}", value=value, unit="s", limit=limit)

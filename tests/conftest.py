@@ -1,6 +1,14 @@
-"""One option for all tests: `--rewrite` writes golden files anew, for a person to read the diff."""
+"""What holds for all tests: an option that rewrites golden files, and no child of one test that another meets."""
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
+
+_SUBREAPER_OPTION = 36
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -11,3 +19,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def rewrites(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written instead of compared."""
     return bool(request.config.getoption("--rewrite"))
+
+
+@pytest.fixture(autouse=True)
+def _no_orphans() -> Iterator[None]:
+    """A test that runs commands in this process adopts orphans from then on; the next test must not meet them."""
+    yield
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SUBREAPER_OPTION, 0, 0, 0, 0)
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass

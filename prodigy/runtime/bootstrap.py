@@ -303,9 +303,7 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
     """
     origin = _origin_of(state, first)
     project, folder, display = ground.project, ground.folder, ground.display
-    checkpointer = Checkpointer(
-        project.checkpoint(folder.path.name), Values(folder.values), ground.mirror, display.note
-    )
+    checkpointer = Checkpointer(project.checkpoint(folder.path.name), journal.values, ground.mirror, display.note)
     directory = project.root / origin
     marks = {
         "PRODIGY_RUN_ID": folder.path.name,

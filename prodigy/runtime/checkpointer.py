@@ -42,7 +42,7 @@ class Checkpointer:
         self._plan: Plan | None = None
         self._plan_digest = ""
         self._kept: dict[str, tuple[Any, str | None]] = {}
-        self._mirrored: set[str] = set()
+        self._copies = Values(mirror.values) if mirror else None
         self._mirror_due = 0.0
         self._size = 0
         self._written_seq = 0
@@ -146,18 +146,12 @@ class Checkpointer:
         """Mirror the checkpoint with the values it names."""
         self._mirror_due = time.monotonic() + MIRROR_INTERVAL_S
         self._unmirrored = None
-        if self._mirror is None:
+        if self._mirror is None or self._copies is None:
             return
         try:
-            copies = Values(self._mirror.values)
-            for digest in {
-                checkpoint.plan_digest,
-                *checkpoint.stored_captures.values(),
-                *checkpoint.stored_items.values(),
-            }:
-                if digest not in self._mirrored:
-                    copies.put(self._values.get(digest))
-                    self._mirrored.add(digest)
+            stored = (*checkpoint.stored_captures.values(), *checkpoint.stored_items.values())
+            for digest in {checkpoint.plan_digest, *stored}:
+                self._copies.copy(digest, self._values)
             write_checkpoint(self._mirror.checkpoint(checkpoint.workflow_id), data)
         except ProdigyError as problem:
             self._complain(f"the mirror of the checkpoint was not written: {problem.message}")

@@ -42,6 +42,11 @@ class Journal:
         self._values = values
 
     @property
+    def values(self) -> Values:
+        """Where the large fields of its events are."""
+        return self._values
+
+    @property
     def position(self) -> Position:
         """Where the log ends now."""
         return self._log.position

@@ -29,6 +29,7 @@ class Values:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._is_ready = False
+        self._durable: set[str] = set()  # put or seen by this process: not looked at again
 
     def put(self, data: bytes) -> str:
         """Store a value, durable on return, and return its digest: 64 hexadecimal digits.
@@ -41,14 +42,27 @@ class Values:
             private_folder(self.folder)
             self._is_ready = True
         digest = sha256(data).hexdigest()
+        if digest in self._durable:
+            return digest
         path = self.folder / digest
         try:
-            if _is_stored(path, data):
-                return digest
+            is_stored = _is_stored(path, data)
         except OSError as error:
             raise refused(path, error) from error
-        write_atomically(path, data)
+        if not is_stored:
+            write_atomically(path, data)
+        self._durable.add(digest)
         return digest
+
+    def copy(self, digest: str, source: "Values") -> None:
+        """Store a value that another folder has, durable on return; one that was copied is not looked at again.
+
+        Raises:
+            DamagedState: the other folder does not have it, or something else stands in its place.
+            StorageFailure: the disk refused.
+        """
+        if digest not in self._durable:
+            self.put(source.get(digest))
 
     def get(self, digest: str) -> bytes:
         """Return the value of this digest.

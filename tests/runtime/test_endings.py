@@ -70,7 +70,7 @@ async def test_a_stopped_process_can_be_ended(world: World) -> None:
 async def test_what_had_ended_by_itself_was_not_stopped(world: World) -> None:
     """A result that exists is not thrown away because Ctrl-C came a moment before it was read."""
     world.spawn("exit 3")
-    assert os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    assert os.waitid(os.P_PID, world.pid(), os.WEXITED | os.WNOWAIT)
     world.processes.terminate(7)
     assert await world.exited() == exited(exit_code=3)
 
@@ -78,7 +78,7 @@ async def test_what_had_ended_by_itself_was_not_stopped(world: World) -> None:
 async def test_what_had_ended_by_itself_did_not_time_out(world: World) -> None:
     """The timer may be due before the loop has heard of the end."""
     world.spawn("sleep 0.05", timeout_s=0.0)
-    asyncio.get_running_loop().call_soon(os.waitid, os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    asyncio.get_running_loop().call_soon(os.waitid, os.P_PID, world.pid(), os.WEXITED | os.WNOWAIT)
     assert await world.exited() == exited(exit_code=0)
 
 

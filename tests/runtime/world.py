@@ -39,6 +39,12 @@ class World:
             reaper=reaper,
         )
 
+    def pid(self, epoch: int = 7) -> int:
+        """Return the process of a command that has started."""
+        process = self.processes._attempts[epoch].process
+        assert process is not None
+        return process.pid
+
     def _show(self, at: str, chunk: bytes) -> None:
         self.shown.append((at, chunk))
         self.on_show(chunk)

@@ -52,12 +52,12 @@ def test_a_value_that_is_there_is_not_written_again(values: Values) -> None:
 
 @pytest.mark.parametrize("altered", [b"", DATA[:-1], DATA + b"!", b"A" + DATA[1:]])
 def test_an_altered_value_is_damage_until_it_is_put_again(values: Values, altered: bytes) -> None:
-    """An altered file is named and never returned; the right contents mend it."""
+    """An altered file is named and never returned; the right contents mend it, put by who has not put them before."""
     values.put(DATA)
     (values.folder / DIGEST).write_bytes(altered)
     with pytest.raises(DamagedState, match=f"values/{DIGEST} is not what was written"):
         values.get(DIGEST)
-    values.put(DATA)
+    Values(values.folder).put(DATA)
     assert values.get(DIGEST) == DATA
 
 
@@ -154,3 +154,19 @@ def test_a_disk_that_refuses_is_named(values: Values) -> None:
     values.folder.parent.joinpath("file").touch()
     with pytest.raises(StorageFailure, match="Not a directory"):
         Values(values.folder.parent / "file" / "values").put(DATA)
+
+
+def test_a_value_of_another_folder_is_copied(tmp_path: Path) -> None:
+    """The copy stays when the other folder goes."""
+    source, copies = Values(tmp_path / "run"), Values(tmp_path / "mirror")
+    digest = source.put(b"large")
+    copies.copy(digest, source)
+    (tmp_path / "run" / digest).unlink()
+    copies.copy(digest, source)
+    assert copies.get(digest) == b"large"
+
+
+def test_what_nobody_has_cannot_be_copied(tmp_path: Path) -> None:
+    """The file is named."""
+    with pytest.raises(DamagedState, match="cannot be read"):
+        Values(tmp_path / "mirror").copy("0" * 64, Values(tmp_path / "run"))
