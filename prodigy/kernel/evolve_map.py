@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from prodigy.kernel import events as ev
 from prodigy.kernel.items import Item, Items, begun, failures, item_list, purged, requeued, settled
 from prodigy.kernel.state import State
-from prodigy.plan.address import item_address, key_of
+from prodigy.plan.address import item_address, key_of, template_of
 from prodigy.plan.nodes import Claude, Map, Node, Run, Sequence
 
 
@@ -104,26 +104,13 @@ def marked(state: State, at: str) -> State:
 def _forgotten(state: State, item: str) -> State:
     """Return the state as if nothing had happened within an item."""
     with state.nodes.mutate() as nodes:
-        for address in addresses_within(state, item):
-            if address in nodes:
-                del nodes[address]
+        for suffix in state.plan.within_items[template_of(item)]:
+            if item + suffix in nodes:
+                del nodes[item + suffix]
         forgotten = nodes.finish()
     scoped = state.scoped.delete(item) if item in state.scoped else state.scoped
     expired = state.expired - {item} if item in state.expired else state.expired
     return replace(state, nodes=forgotten, scoped=scoped, expired=expired)
-
-
-def addresses_within(state: State, item: str) -> list[str]:
-    """Return the addresses of an item and of everything in it, handlers among them."""
-    found, stack = [], [item]
-    while stack:
-        node = state.plan.node(stack.pop())
-        found.append(node.address)
-        if isinstance(node.body, Sequence):
-            stack += node.body.children
-        if node.policy.on_failure is not None:
-            stack.append(node.policy.on_failure.address)
-    return found
 
 
 def _shrunk(state: State, event: ev.ItemSettled, item: str, time: str) -> Item:

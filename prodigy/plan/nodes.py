@@ -9,6 +9,7 @@ walk recurses, and the whole plan is one JSON document that is frozen in the log
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -184,7 +185,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     keeps_output: bool = False
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """A compiled workflow. `variables` are values, never templates; `env` holds templates."""
 
     name: str
@@ -203,6 +204,23 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return the node at an address as the plan has it: of one inside an item, the template's own."""
         found = self.nodes.get(address)
         return self.nodes[template_of(address)] if found is None else found
+
+    @cached_property
+    def within_items(self) -> dict[str, tuple[str, ...]]:
+        """What each map's items consist of: from the template's address to what follows an item's in each address."""
+        templates = [node.body.template for node in self.nodes.values() if isinstance(node.body, Map)]
+        return {at: tuple(found[len(at) :] for found in self._below(at)) for at in templates}
+
+    def _below(self, address: str) -> Iterator[str]:
+        """Yield an address and all below it, handlers among them."""
+        stack = [address]
+        while stack:
+            node = self.nodes[stack.pop()]
+            yield node.address
+            if isinstance(node.body, Sequence):
+                stack += node.body.children
+            if node.policy.on_failure is not None:
+                stack.append(node.policy.on_failure.address)
 
     def is_in_item(self, address: str) -> bool:
         """Whether the address is inside an item of a map, or is one."""
