@@ -1,7 +1,7 @@
 """Repeat measurements in turns, so that a busy moment of the machine falls on all of them alike."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import log
+from math import log, nan
 from statistics import fmean, median
 
 Series = dict[str, list[float]]
@@ -22,7 +22,12 @@ def ratio(series: Series, name: str, base: str) -> float:
 
 
 def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
-    """Return the slope of log(value) over log(size), fitted by least squares: 1 is linear growth."""
+    """Return the slope of log(value) over log(size), fitted by least squares: 1 is linear growth.
+
+    Values that are too small to be told from nothing have none: not a number.
+    """
+    if min(values) <= 0:
+        return nan
     xs, ys = [log(size) for size in sizes], [log(value) for value in values]
     x_mean, y_mean = fmean(xs), fmean(ys)
     rise = sum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys, strict=True))

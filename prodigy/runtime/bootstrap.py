@@ -45,7 +45,7 @@ from prodigy.runtime.waiting import acquire
 from prodigy.store.catalog import last_number
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.files import existing_folder
-from prodigy.store.history import NewJournal, new_log, open_journal, read_history
+from prodigy.store.history import History, NewJournal, new_log, open_journal, read_history
 from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder, new_id, prepare_mirror, prepare_run
 from prodigy.store.lock import RunLock, next_number
@@ -210,6 +210,8 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
     requeue = None if order.requeue is None else requeued(state, order.requeue)
     if state.status == "completed" and requeue is None:
         display.note(_nothing_to_do(order.workflow_id, state))
+        if found.checkpoint is None or found.checkpoint.last_seq != state.seq:
+            _refresh(ground, history)
         return state
     revision, more = revision_of(project, order, state)
     answers = answers_to(state, revision, display)
@@ -230,6 +232,14 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
         notes=notes,
     )
     return play(ground, state, journal, first, approved=order.approved)
+
+
+def _refresh(ground: Ground, history: History) -> None:
+    """Write the checkpoint of a run that has ended: its coordinator was killed before it could."""
+    path = ground.project.checkpoint(ground.folder.path.name)
+    checkpointer = Checkpointer(path, Values(ground.folder.values), ground.mirror, ground.display.note)
+    checkpointer.publish(history.state, history.checked.end.chain)
+    checkpointer.close()
 
 
 def _nothing_to_do(workflow_id: str, state: State) -> str:

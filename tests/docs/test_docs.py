@@ -204,14 +204,14 @@ def test_make_targets_exist() -> None:
 
 
 def test_the_environment_of_steps_is_as_named(tmp_path: Path) -> None:
-    """Each PRODIGY_… that the pages name is in the environment of a step, or chooses the home folder."""
+    """Each PRODIGY_… that the pages name is in the environment of a step, or is one that prodigy itself reads."""
     named = {name for text in READABLE.values() for name in re.findall(r"PRODIGY_[A-Z_]+", text)}
     script = f"for name in {' '.join(sorted(named))}; do printenv $name > $name; done"
     (tmp_path / "names.yaml").write_text(f"- shell: {script}\n")
     subprocess.run(
         [sys.executable, "-m", "prodigy", "cook", "names.yaml"],
         cwd=tmp_path,
-        env={**os.environ, "PRODIGY_HOME": str(tmp_path / "home")},
+        env={**os.environ, "PRODIGY_HOME": str(tmp_path / "home"), "PRODIGY_LOG": "info"},
         capture_output=True,
         check=True,
     )

@@ -186,3 +186,11 @@ def test_everything_kept_is_private(house: House) -> None:
     kept = [path for top in (house.state, house.path / "global") for path in [top, *top.rglob("*")]]
     modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in kept}
     assert {(True, 0o700), (False, 0o600)} == modes
+
+
+def test_the_checkpoint_of_a_run_that_has_ended_is_made_current(house: House) -> None:
+    """Its coordinator may have been killed between the last turn and the last checkpoint; the next resume writes it."""
+    house.workflow({"shell": "true"})
+    assert house.prodigy("cook", "demo.yaml").code == 0
+    house.checkpoint_file.unlink()
+    assert (house.prodigy("resume", "demo").code, house.status) == (0, "completed")
