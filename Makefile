@@ -26,9 +26,12 @@ types: setup  ## mypy, strict
 test: setup  ## the tests
 	$(BIN)/python -m pytest
 
-bench: setup  ## how fast it is, beside what others take (about 20 minutes)
+quick: lint types  ## what must hold before a commit: all but the tests that start whole runs
+	$(BIN)/python -m pytest --ignore tests/end_to_end --ignore tests/workflows --ignore tests/bench
+
+bench: setup  ## how fast it is, beside what others take (about 25 minutes)
 	$(BIN)/python -m bench
 
-check: lint types test  ## everything that must hold before a commit
+check: lint types test  ## everything that must hold
 
-.PHONY: help setup census lint types test bench check
+.PHONY: help setup census lint types test quick bench check
