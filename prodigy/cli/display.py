@@ -153,7 +153,8 @@ class Display:
         node = state.node(event.at)
         leaf = state.plan.node(event.at)
         allowed = node.first - 1 + attempts_allowed(state, leaf) if isinstance(leaf.body, Run) else 1
-        tries = f" (attempt {node.attempt} of {allowed})" if allowed > 1 and node.status is not Status.RUNNING else ""
+        is_told = allowed > 1 and node.attempt > 0 and node.status is not Status.RUNNING  # 0: its item has settled
+        tries = f" (attempt {node.attempt} of {allowed})" if is_told else ""
         error = visible(" ⏎ ".join((event.error or "").splitlines())[:ERROR_CHARS_MAX])
         return f"{visible(event.at)}  {error}{tries}"
 

@@ -83,6 +83,7 @@ def retry(
 
     _, workflow_id, state = _run(ref)
     order = Requeuing(keys=tuple(item or ()), filter=filter_, reduces=not no_reduce)
+    _dead(state, keys=order.keys, filter_=filter_)  # refuses what it cannot mean, before a word is said
     if state.status == "completed" and not no_reduce:
         print(
             f"     dlq  {workflow_id} was completed: when these items have settled, reduce runs again", file=sys.stderr
@@ -154,7 +155,9 @@ def purge(
         return
     letters = counted(count, "dead letter")
     if not force and not has_terminal():
-        raise UsageProblem(f"purge gives {letters} up for good", hint="Say so with --force.")
+        raise UsageProblem(
+            f"purge gives {letters} up for good", hint=f"Say so: `prodigy dlq purge {workflow_id} --force`."
+        )
     if not confirmed(f"give {letters} of {workflow_id} up for good?", yes=force):
         raise typer.Exit(1)
     give_up(project, workflow_id, Requeuing(keys=tuple(item or ()), filter=filter_), by=user())

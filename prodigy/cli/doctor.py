@@ -176,7 +176,7 @@ def _of_values(project: "Project", mirror: "Mirror | None", folder: "RunFolder")
     unnamed = sorted(there - _digests_in(readers))
     if unnamed:
         what = f"{folder.path.name} keeps {_count(unnamed, 'value')} that nothing names"
-        yield _wrong("leftover", what, _remove(folder.values / name for name in unnamed))
+        yield _warning("leftover", what, _remove(folder.values / name for name in unnamed))
 
 
 def _names(folder: Path) -> set[str]:

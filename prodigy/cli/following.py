@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import anyio
 import msgspec
 
+from prodigy.plan.address import is_at
 from prodigy.runtime.following import follow, follow_lines
 from prodigy.runtime.terminal import Lines, visible
 from prodigy.store.layout import Project, RunFolder
@@ -33,17 +34,19 @@ async def follow_outputs(project: Project, workflow_id: str, address: str | None
     """Print what steps print, as they print it, until the run rests.
 
     Args:
-        address: only this step; with None lines are prefixed with their step.
+        address: only this step; with None or a template's step lines are prefixed with their step.
         seen: epochs of attempts that were printed already.
     """
     folder = project.run(workflow_id)
     ended: set[int] = set()
     async with anyio.create_task_group() as tasks:
         async for record in follow_records(project, workflow_id):
-            if record["type"] == "command_started" and address in (None, record["at"]):
+            if record["type"] == "command_started" and is_at(record["at"], address):
                 epoch = record["seq"]
                 if epoch not in seen:
-                    tasks.start_soon(_print_attempt, folder, record["at"], epoch, ended, address is None)
+                    tasks.start_soon(
+                        _print_attempt, folder, record["at"], epoch, ended, address is None or "[]" in address
+                    )
             elif record["type"] in ENDINGS:
                 ended.add(record["epoch"])
 

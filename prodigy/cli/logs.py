@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prodigy.kernel.events import CommandFinished, CommandInterrupted
+    from prodigy.plan.nodes import Plan
     from prodigy.store.layout import Project, RunFolder
 
 CHUNK_BYTES = 256 * 1024
@@ -37,7 +38,7 @@ def logs(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run rests.")] = False,
 ) -> None:
-    """Print what the steps of a run printed; of one step its last attempt."""
+    """Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."""
     from prodigy.cli.place import project_here
     from prodigy.store.catalog import find_run
 
@@ -45,7 +46,8 @@ def logs(
     workflow_id = find_run(project, ref)
     address = _address(project, workflow_id, step) if step is not None else None
     attempts = list(_attempts(project.run(workflow_id), address))
-    shown = [_print(attempt, has_heading=address is None) for attempt in (attempts[-1:] if address else attempts)]
+    is_one = address is not None and "[]" not in address
+    shown = [_print(attempt, has_heading=not is_one) for attempt in (attempts[-1:] if is_one else attempts)]
     if follow:
         import anyio
 
@@ -69,7 +71,7 @@ def _address(project: "Project", workflow_id: str, step: str) -> str:
     from prodigy.store.catalog import listed
 
     state = listed(project, workflow_id).state
-    if state is None or step in state.plan.nodes:
+    if state is None or step in state.plan.nodes or _is_in_item(state.plan, step):
         return step
     if step in state.addresses:
         return state.addresses[step]
@@ -91,8 +93,17 @@ def _attempts(folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
             yield Attempt(event.at, numbers.pop(event.epoch, 1), event.epoch, folder.path / event.output_file)
 
 
+def _is_in_item(plan: "Plan", step: str) -> bool:
+    """Whether it is the address of a step inside an item, such as `map[src/a.py].lint`."""
+    from prodigy.plan.address import item_of, template_of
+
+    return item_of(step) is not None and template_of(step) in plan.nodes
+
+
 def _is_wanted(event: "CommandFinished | CommandInterrupted", address: str | None) -> bool:
-    return event.output_file != "" and address in (None, event.at)
+    from prodigy.plan.address import is_at
+
+    return event.output_file != "" and is_at(event.at, address)
 
 
 def _print(attempt: Attempt, *, has_heading: bool) -> bool:

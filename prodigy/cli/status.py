@@ -61,6 +61,7 @@ def lines(run: "Listed") -> list[str]:
     """Return what to show of a run, a line each."""
     from prodigy.cli.job import job_lines
     from prodigy.cli.progress import progress
+    from prodigy.cli.summary import next_commands
     from prodigy.cli.words import duration, money
     from prodigy.kernel.lifecycle import Status
     from prodigy.runtime.clock import now
@@ -83,6 +84,8 @@ def lines(run: "Listed") -> list[str]:
     if state.failure:
         word = "waits" if state.status == "paused" else "failed"
         shown.append(f"  {word:<7}  {visible(state.failed_at)}: {visible(state.failure.splitlines()[0])}")
+    if run.owner is None:
+        shown += [f"  {text}" for text in next_commands(state)]
     return shown
 
 

@@ -57,7 +57,7 @@ def print_summary(state: State, *, json: bool) -> None:
         print(f"  {visible(state.failure)}")
     for text in job_lines(state)[:1]:
         print(f"  {text}")
-    for command in _next(state):
+    for command in next_commands(state):
         print(f"  {command}")
 
 
@@ -104,7 +104,8 @@ def _elapsed_s(state: State) -> float:
     return max(0.0, (ended - started).total_seconds())
 
 
-def _next(state: State) -> list[str]:
+def next_commands(state: State) -> list[str]:
+    """Return what to type next, a line each, for a run that nobody owns."""
     resume = f"{program()} resume {state.run.workflow_id}"
     match state.status:
         case "completed" if _dead(state):
@@ -115,6 +116,11 @@ def _next(state: State) -> list[str]:
             ]
         case "completed":
             return []
+        case "failed" if _dead(state):
+            return [
+                f"look:   {program()} dlq list {state.run.workflow_id}",
+                f"mend what failed, then put it back:  {program()} dlq retry {state.run.workflow_id}",
+            ]
         case "failed":
             return [
                 f"look:   {program()} events ls --job-id {state.run.workflow_id}",

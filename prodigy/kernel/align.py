@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.address import item_of, template_of
-from prodigy.plan.nodes import ROOT, Map, Node, Plan, Sequence
+from prodigy.plan.nodes import ROOT, Map, Node, Plan, Run, Sequence
 
 
 class Alignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,16 +28,20 @@ class Alignment(msgspec.Struct, frozen=True, kw_only=True):
 
 def align(state: State, plan: Plan) -> Alignment:
     """Return where the nodes of a run are in an edited plan."""
+    seen = _with_templates(state)
     pairs = {ROOT: ROOT}
     conflicts: list[str] = []
     stack = [_Pair(ROOT, ROOT, False)]
     while stack:
         pair = stack.pop()
         old, new = state.plan.node(pair.old), plan.node(pair.new)
-        below = list(_align_children(state, old, plan, new, [] if pair.is_free else conflicts, pair.is_free))
+        below = list(_align_children(seen, old, plan, new, [] if pair.is_free else conflicts, pair.is_free))
         below += _align_handlers(old, new)
         pairs.update((before, now) for before, now, _ in below)
         stack += reversed(below)
+    for before, now in _elsewhere(state, plan, pairs):
+        pairs[before] = now
+        conflicts.append(f"{before} has finished, and was moved to {now}")
     places = {at: _place(state, pairs, at) for at in state.nodes}
     known = {at: place for at, place in places.items() if place is not None}
     return Alignment(
@@ -44,6 +49,29 @@ def align(state: State, plan: Plan) -> Alignment:
         dropped=tuple(at for at, place in places.items() if place is None),
         conflicts=tuple(conflicts),
     )
+
+
+def _with_templates(state: State) -> State:
+    """Return the state in which a template's step has finished as soon as it has in one item that is under way."""
+    found = {
+        template_of(at): node
+        for at, node in state.nodes.items()
+        if state.plan.is_in_item(at) and node.status in (Status.SUCCEEDED, Status.HANDLED)
+    }
+    return replace(state, nodes=state.nodes.update(found)) if found else state
+
+
+def _elsewhere(state: State, plan: Plan, pairs: dict[str, str]) -> list[tuple[str, str]]:
+    """Return (old, new) of finished steps that were not found in their sequence but by id in another one."""
+    taken = set(pairs.values())
+    steps = [(at, node) for at, node in plan.nodes.items() if isinstance(node.body, Run)]
+    free = {node.id: at for at, node in steps if node.id and at not in taken}
+    lost = [(at, state.plan.nodes[at]) for at in state.nodes if at in state.plan.nodes and at not in pairs]
+    return [
+        (at, free.pop(node.id))
+        for at, node in lost
+        if node.id in free and isinstance(node.body, Run) and _is_finished(state, node)
+    ]
 
 
 def _place(state: State, pairs: dict[str, str], at: str) -> str | None:
@@ -72,7 +100,7 @@ def _align_children(
     state: State, old: Node, plan: Plan, new: Node, conflicts: list[str], is_free: bool
 ) -> Iterator[_Pair]:
     if isinstance(old.body, Map) and isinstance(new.body, Map):
-        yield _Pair(old.body.template, new.body.template, True)
+        yield _Pair(old.body.template, new.body.template, is_free)
     if not (isinstance(old.body, Sequence) and isinstance(new.body, Sequence)):
         return
     olds = [state.plan.node(at) for at in old.body.children]

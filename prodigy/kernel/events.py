@@ -50,7 +50,8 @@ class GenerationStarted(_Event, frozen=True):
     """A new log file begins; history goes on from `from_seq` of generation `parent` (0: from nothing).
 
     `version` is the last checkpoint version that any generation has used. `is_parent_lost`: that history is gone, and
-    the next event holds the state that it led to.
+    the next event holds the state that it led to. `workflow_id` is the run, for history may be from
+    before a fork.
     """
 
     generation: int
@@ -60,6 +61,7 @@ class GenerationStarted(_Event, frozen=True):
     version: int
     reason: str
     is_parent_lost: bool = False
+    workflow_id: str = ""
 
 
 class RunResumed(_Event, frozen=True):

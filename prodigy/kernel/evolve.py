@@ -58,8 +58,12 @@ def _run_started(state: State, event: ev.RunStarted, time: str) -> State:
 
 
 def _generation_started(state: State, event: ev.GenerationStarted, time: str) -> State:
+    origin = state.origin
+    if origin is not None and event.workflow_id:
+        origin = replace(origin, workflow_id=event.workflow_id)
     return replace(
         state,
+        origin=origin,
         seq=state.seq + 1,
         time=time,
         generation=event.generation,

@@ -24,6 +24,7 @@ def go_back(turn: Turn, rewind: sig.Rewind) -> None:
             version=rewind.version,
             reason=rewind.reason,
             is_parent_lost=rewind.restored is not None,
+            workflow_id=rewind.workflow_id,
         )
     )
     if rewind.restored is not None:

@@ -50,7 +50,8 @@ class Rewind(msgspec.Struct, frozen=True, kw_only=True):
     """Go on from an earlier moment, in a new generation. The state that the kernel is given is that moment's.
 
     `target` names the node to begin with, where it was never entered: what stands before it is bypassed by `by`.
-    `restored` is the moment's snapshot where its log is lost.
+    `restored` is the moment's snapshot where its log is lost. `workflow_id` names the run that goes on: in a fork the
+    moment may be from before the fork, and still the parent's.
     """
 
     generation: int
@@ -60,6 +61,7 @@ class Rewind(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     reason: str
     by: str
+    workflow_id: str = ""
     target: str = ""
     restored: Snapshot | None = None
 

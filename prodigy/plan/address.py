@@ -50,5 +50,10 @@ def template_of(address: str) -> str:
     return f"{address[:start]}[]{address[address.index(']', start) + 1 :]}"
 
 
+def is_at(address: str, wanted: str | None) -> bool:
+    """Whether a node is the wanted one: itself, in some item a step of the wanted template, or None for any."""
+    return wanted in (None, address) or ("[" in address and template_of(address) == wanted)
+
+
 def _escape(match: re.Match[str]) -> str:
     return f"%{ord(match.group()):02X}"

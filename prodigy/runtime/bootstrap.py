@@ -115,7 +115,7 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
                 workflow_path=_remembered(project, order.path),
                 workflow_text=text.decode(),
                 directory=_remembered(project, Path.cwd()),
-                number=next_number(project, lambda: last_number(project)),
+                number=next_number(project, lambda: last_number(project, mirror)),
                 plan=plan,
                 prodigy_version=prodigy.__version__,
                 parameters=order.parameters,
@@ -223,7 +223,7 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
         display.note(line)
     first = sig.ResumeRequested(
         time=now(),
-        number=next_number(project, lambda: last_number(project)),
+        number=next_number(project, lambda: last_number(project, ground.mirror)),
         max_retries=order.max_retries,
         max_parallel=order.max_parallel,
         answers=answers,
@@ -274,7 +274,7 @@ def _start_over(ground: Ground, order: ResumeOrder, found: Checkpoint | None) ->
         workflow_path=origin.workflow_path,
         workflow_text=text.decode(),
         directory=origin.directory,
-        number=next_number(project, lambda: last_number(project)),
+        number=next_number(project, lambda: last_number(project, ground.mirror)),
         plan=plan,
         prodigy_version=prodigy.__version__,
         parameters=origin.parameters,

@@ -23,6 +23,7 @@ SCRIPT_ARGUMENT_BYTES_MAX = 100 * 1024  # an argument holds 128 KiB on Linux, it
 SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
 SCRIPT_NAME = "script"
 WEATHER = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # too much of something just now
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)  # the place of our own files, never the command's fault
 WEATHER_S_MAX = 300.0
 VALUE_TOO_LONG = (
     "a value is too long for one argument of a program (128 KiB on Linux); "

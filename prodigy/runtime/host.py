@@ -135,9 +135,13 @@ class Host:
             effects = self._reactor.handle(signals)
             took_ms = round(1000 * (time.monotonic() - began), 3)
             diary().debug("turn", signals=len(signals), effects=len(effects), seq=self.state.seq, took_ms=took_ms)
+            asked = [effect for effect in effects if isinstance(effect, fx.Ask)]
             for effect in effects:
-                self._perform(effect)
+                if not isinstance(effect, fx.Ask):
+                    self._perform(effect)
             self._observe()
+            for question in asked:
+                self._perform(question)
         except BaseException as failure:
             self._crash(failure)
 

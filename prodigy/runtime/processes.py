@@ -18,13 +18,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from prodigy.errors import ProdigyError
+from prodigy.errors import ProdigyError, StorageFailure
 from prodigy.kernel.effects import RenderedClaude, Spawn
 from prodigy.kernel.signals import Exited
 from prodigy.runtime import claude, sweep
 from prodigy.runtime.attempts import STDERR_BYTES_MAX, Attempt, exit_of, with_answer
 from prodigy.runtime.child import Process, keep_descriptors, start
 from prodigy.runtime.commands import (
+    DISK,
     WEATHER,
     WEATHER_S_MAX,
     CannotStart,
@@ -212,6 +213,8 @@ class Processes:
                     os.close(prepared.stdin)
         except OSError as error:
             self._refused(attempt, error)
+        except StorageFailure as error:
+            self._abandon(attempt, str(error))
         except ValueError as error:
             self._fail(attempt, f"cannot start, its script or a value holds what no program can take: {error}")
         except (CannotStart, ProdigyError) as error:
@@ -230,7 +233,12 @@ class Processes:
 
     def _execute(self, attempt: Attempt, prepared: Prepared) -> None:
         extensions = CLAUDE_FILES if attempt.is_claude else FILES
-        attempt.files = self._outputs.open(attempt.effect.epoch, extensions)
+        try:
+            attempt.files = self._outputs.open(attempt.effect.epoch, extensions)
+        except OSError as error:
+            if error.errno in WEATHER:
+                raise
+            raise StorageFailure(f"what {attempt.effect.at} prints cannot be kept: {error.strerror}") from error
         attempt.begun = time.monotonic()
         attempt.process = process = start(
             prepared,
@@ -334,18 +342,25 @@ class Processes:
     def _refused(self, attempt: Attempt, error: OSError) -> None:
         """The system refused a start: that is the command's own failure, or weather, which the run sits out or not."""
         reason = why_not(error, self._working_dir(attempt.effect))
+        if error.errno in DISK:
+            self._abandon(attempt, f"{attempt.effect.at} cannot start: {error.strerror}")
+            return
         if error.errno not in WEATHER:
             self._fail(attempt, reason)
             return
         self._weather.turned_bad(self._started)
         delay_s = attempt.weather_delay_s or WEATHER_FIRST_DELAY_S
         if time.monotonic() + delay_s > attempt.asked_at + WEATHER_S_MAX:
-            attempt.stopped = True
-            self._give_up(reason)
-            self._fail(attempt, None)
+            self._abandon(attempt, reason)
             return
         self._try_later(attempt, delay_s)
         attempt.weather_delay_s = min(2 * delay_s, WEATHER_DELAY_S_MAX)
+
+    def _abandon(self, attempt: Attempt, reason: str) -> None:
+        """Stop the run: it is not this command's fault that it cannot start, so nothing has failed."""
+        attempt.stopped = True
+        self._give_up(reason)
+        self._fail(attempt, None)
 
     def _try_later(self, attempt: Attempt, delay_s: float) -> None:
         attempt.discard_files()

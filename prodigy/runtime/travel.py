@@ -92,7 +92,7 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
             journal = NewJournal(folder, 1, _copied(source, folder, found))
             first = sig.ResumeRequested(
                 time=now(),
-                number=next_number(project, lambda: last_number(project)),
+                number=next_number(project, lambda: last_number(project, mirror)),
                 answers=answers,
                 fork=sig.Fork(workflow_id=workflow_id, from_workflow_id=order.workflow_id, variables=order.variables),
             )
@@ -116,12 +116,13 @@ def _go_on(ground: Ground, order: ResumeOrder, found: Found, *, snapshot: bool) 
     generation = max(folder.generations(), default=found.generation) + 1
     first = sig.ResumeRequested(
         time=now(),
-        number=next_number(project, lambda: last_number(project)),
+        number=next_number(project, lambda: last_number(project, ground.mirror)),
         max_retries=order.max_retries,
         answers=answers,
         revision=revision,
         notes=notes,
         rewind=sig.Rewind(
+            workflow_id=order.workflow_id,
             generation=generation,
             parent=found.generation,
             from_seq=found.seq,

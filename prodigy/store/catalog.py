@@ -21,6 +21,7 @@ from prodigy.store.standing import Standing, cleaned_at, header_of, quick_standi
 from prodigy.store.values import Values
 
 CANDIDATES_SHOWN = 10
+AUDIT_HINT = "Read one: `prodigy events ls --job-id ID`."
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,12 +155,12 @@ def find_run(project: Project, reference: str, mirror: Mirror | None = None, *, 
     cleaned = [workflow_id for workflow_id in cleaned_ids(project) if workflow_id.startswith(reference)]
     if not matching and len(cleaned) == 1:
         return _unless_cleaned(project, cleaned[0], with_cleaned=with_cleaned)
-    raise _not_found(reference, matching, runs)
+    raise _not_found(reference, matching, runs, cleaned)
 
 
-def last_number(project: Project) -> int:
-    """Return the largest number that any run has, for a counter that was lost."""
-    return max((run.number for run in list_standings(project)), default=0)
+def last_number(project: Project, mirror: Mirror | None) -> int:
+    """Return the largest number that any run has, those that only the mirror knows too, for a counter that was lost."""
+    return max((run.number for run in list_standings(project, mirror)), default=0)
 
 
 def _unless_cleaned(project: Project, workflow_id: str, *, with_cleaned: bool) -> str:
@@ -173,9 +174,16 @@ def _unless_cleaned(project: Project, workflow_id: str, *, with_cleaned: bool) -
     )
 
 
-def _not_found(reference: str, matching: list[Standing], runs: list[Standing]) -> RunNotFound:
+def _were_cleaned(cleaned: list[str]) -> str:
+    more = f" and {len(cleaned) - CANDIDATES_SHOWN} more" if len(cleaned) > CANDIDATES_SHOWN else ""
+    return f"cleaned, with only the log left: {', '.join(cleaned[:CANDIDATES_SHOWN])}{more}"
+
+
+def _not_found(reference: str, matching: list[Standing], runs: list[Standing], cleaned: list[str]) -> RunNotFound:
     if matching:
         return RunNotFound(f"{reference} may mean {_names(matching)}", hint="Type more of the one you mean.")
+    if cleaned:
+        return RunNotFound(f"there is no run {reference}; {_were_cleaned(cleaned)}", hint=AUDIT_HINT)
     if not runs:
         return RunNotFound(f"there is no run {reference}", hint="Nothing was cooked here yet: `prodigy cook FILE`.")
     return RunNotFound(
@@ -261,6 +269,8 @@ def last_run(project: Project) -> str:
         RunNotFound: there is none.
     """
     runs = list_standings(project)
+    if not runs and (cleaned := cleaned_ids(project)):
+        raise RunNotFound(f"there is no run here; {_were_cleaned(cleaned)}", hint=AUDIT_HINT)
     if not runs:
         raise RunNotFound("there is no run here", hint="Nothing was cooked here yet: `prodigy cook FILE`.")
     return runs[0].workflow_id

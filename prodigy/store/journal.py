@@ -14,6 +14,7 @@ import msgspec
 
 from prodigy.errors import DamagedState
 from prodigy.kernel.events import FORMAT, TYPES, Event, RunStarted
+from prodigy.store.lock import check_owned
 from prodigy.store.log import EVENT_BYTES_MAX, Log, Position, Record, records
 from prodigy.store.values import Values
 
@@ -55,8 +56,9 @@ class Journal:
         """Write one turn of (time, event), durable on return if `sync`.
 
         Raises:
-            StorageFailure: the disk refused the turn or one of its stored values.
+            StorageFailure: the disk refused the turn or one of its stored values, or the run is not ours any more.
         """
+        check_owned()
         self._log.append([(time, encode(event, self._values)) for time, event in turn], sync=sync)
 
     def close(self) -> None:

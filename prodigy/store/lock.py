@@ -24,7 +24,7 @@ from typing import Self
 
 import msgspec
 
-from prodigy.errors import DamagedState, RunNotFound
+from prodigy.errors import DamagedState, RunNotFound, StorageFailure
 from prodigy.store.files import locked, open_private, read_private, refused, write_atomically
 from prodigy.store.layout import Project
 
@@ -91,6 +91,20 @@ class RunLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def check_owned() -> None:
+    """See that every run of this process is still its own: whoever removes a lock file lets another owner in beside us.
+
+    Raises:
+        StorageFailure: a lock file is gone; nothing may be written any more.
+    """
+    for lock in _held:
+        if os.fstat(lock._descriptor).st_nlink == 0:
+            raise StorageFailure(
+                f"{lock.path} was removed while the run went on, so another process may own the run now",
+                hint=f"Look who does: `prodigy status {lock.path.parent.name}`.",
+            )
 
 
 def holder(path: Path) -> Holder | None:

@@ -11,6 +11,7 @@ What a crash leaves behind is at most one unfinished turn at the end: it is cut,
 reported. Anything else is damage and refused. Only the run's owner opens a `Log`; readers use `scan`.
 """
 
+import errno
 import itertools
 import os
 import re
@@ -316,6 +317,8 @@ class Log:
             raise StorageFailure(self._failure, hint="`prodigy resume` opens the log anew.")
         data, position = frame(self.position, turn)
         try:
+            if os.fstat(self._descriptor).st_nlink == 0:
+                raise FileNotFoundError(errno.ENOENT, "it was removed while the run went on", str(self.path))
             write_all(self._descriptor, data)
             if sync:
                 sync_data(self._descriptor)

@@ -121,6 +121,18 @@ def test_it_cannot_be_resumed(house: House) -> None:
         assert "prodigy events ls --job-id done-aaaaaa" in str(refused.value.hint)
 
 
+def test_what_was_cleaned_is_named_where_nothing_else_is_found(house: House) -> None:
+    """By the workflow's name nothing is found any more, so the way to the log is said."""
+    house.make("done-dddddd")
+    for workflow_id in ("done-aaaaaa", "done-dddddd"):
+        house.checkpoints("clean", "--workflow-id", workflow_id, "--force")
+    with pytest.raises(
+        RunNotFound, match="no run done; cleaned, with only the log left: done-aaaaaa, done-d"
+    ) as refused:
+        go_on("done")
+    assert "prodigy events ls --job-id" in str(refused.value.hint)
+
+
 @pytest.mark.parametrize("command", [("show", "--"), ("validate", "--"), ("list", "--workflow-id")])
 def test_it_is_found_no_more(command: tuple[str, ...], house: House) -> None:
     """By no command that looks at checkpoints."""

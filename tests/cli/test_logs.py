@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.house import House, eventually
+from tests.end_to_end.mapped import mapreduce
 
 RETRY = {"attempts": 2, "initial_delay": 0}
 
@@ -103,3 +104,13 @@ def test_a_misspelt_step_is_answered_with_the_nearest(finished: House) -> None:
     """As every word is."""
     refused = f"error: {finished.run_id} has no step 'thrid'\n  did you mean third?\n"
     assert finished.prodigy("logs", "demo", "thrid") == (2, "", refused)
+
+
+def test_logs_of_a_step_inside_items(tmp_path: Path) -> None:
+    """One item's by its address, and every item's by the step's id or the template's address."""
+    house = House(tmp_path)
+    mapreduce(house, {"id": "say", "shell": "echo ${item}"}, items=["a", "b"], max_parallel=1)
+    house.cook()
+    assert house.prodigy("logs", "demo", "map[b].say") == (0, "b\n", "")
+    both = "── map[a].say  attempt 1 ──\na\n── map[b].say  attempt 1 ──\nb\n"
+    assert house.prodigy("logs", "demo", "map[].say") == house.prodigy("logs", "demo", "say") == (0, both, "")

@@ -79,3 +79,15 @@ def test_without_a_run_the_first_step_is_shown(tmp_path: Path) -> None:
     before = house.snapshot()
     ended = house.prodigy("status")
     assert (ended.code, ended.out, house.snapshot()) == (6, "", before)
+
+
+def test_a_run_that_rests_says_what_to_type_next(tmp_path: Path) -> None:
+    """As the end of a cook does; a completed one has nothing to be done."""
+    house = House(tmp_path)
+    house.workflow({"id": "a", "shell": "test -e mended"})
+    house.cook()
+    shown = house.prodigy("status").out
+    assert f"\n  mend it, then go on:  prodigy resume {house.run_id}\n" in shown
+    house.write("mended", "")
+    house.prodigy("resume", house.run_id)
+    assert "go on" not in house.prodigy("status").out

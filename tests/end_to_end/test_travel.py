@@ -301,6 +301,17 @@ def test_a_fork_is_killed_and_resumed_by_itself(house: House) -> None:
     assert ["two-1", "three-1", "two-other", "three-other", "two-other", "three-other", "three-other"] == house.trace
 
 
+def test_a_fork_that_goes_back_before_it_was_forked_stays_itself(house: House) -> None:
+    """History from then names the run that it was; a kill and a resume later it is still the fork."""
+    three(house)
+    house.cook()
+    summary, _ = forked(house, "--at", "v2")
+    fork = summary["workflow_id"]
+    back = house.prodigy("resume", fork, "--from-checkpoint", "v1", "--json")
+    assert json.loads(back.out)["workflow_id"] == fork
+    assert json.loads(house.prodigy("status", fork, "--json").out)["workflow_id"] == fork
+
+
 def test_a_fork_of_a_fork(house: House) -> None:
     """Shares both histories."""
     three(house)

@@ -8,7 +8,7 @@ from prodigy.kernel.align import Alignment, align
 from prodigy.kernel.signals import Revision
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
-from tests.simulation.plans import FAIL, Script, compiled, step
+from tests.simulation.plans import FAIL, Script, compiled, in_stages, mapped, stage, step
 from tests.simulation.world import OK, World, stopped_at
 
 FAILED_B: Script = {"b": [FAIL]}
@@ -251,3 +251,53 @@ def test_a_new_step_before_one_that_is_being_handled() -> None:
     world.cook()
     world.resume(revision=revised(world, compiled(step("new"), step("a", on_failure=shell("one")))))
     assert started(world) == ["a", "a.on_failure[0]", "new", "a.on_failure[0]"]
+
+
+# Elsewhere: into another sequence, and inside items.
+
+
+def test_a_finished_step_in_another_stage_is_found_by_its_id() -> None:
+    """That is a conflict; where it is accepted its result stands."""
+    world = World(in_stages(stage("one", step("a"), step("t")), stage("two", step("b"))), {"two.b": [FAIL, OK]})
+    world.cook()
+    edited = in_stages(stage("one", step("a")), stage("two", step("b"), step("t")))
+    assert conflicts(world.state, edited) == ("one.t has finished, and was moved to two.t",)
+    state = world.resume(revision=revised(world, edited))
+    assert (state.status, started(world)) == ("completed", ["one.a", "one.t", "two.b", "two.b"])
+
+
+def test_stages_that_become_a_list_of_steps_keep_their_results() -> None:
+    """Each is found by its id."""
+    world = World(in_stages(stage("one", step("a"), step("t")), stage("two", step("b"))), {"two.b": [FAIL, OK]})
+    world.cook()
+    state = world.resume(revision=revised(world, compiled(step("a"), step("t"), step("b"))))
+    assert (state.status, started(world)[:3], started(world)[3:]) == ("completed", ["one.a", "one.t", "two.b"], ["b"])
+
+
+ITEM = "map[i1]"
+
+
+def in_an_item() -> World:
+    """Return a run that was stopped in the second step of an item; the first has finished."""
+    world = World(mapped([], [step("x"), step("y")], [], max_parallel=1), {})
+    world.items = ["i1", "i2"]
+    world.watch = stopped_at(f"{ITEM}.y")
+    world.cook()
+    return world
+
+
+def test_a_step_that_finished_in_an_item_under_way_may_not_change() -> None:
+    """Nor be swapped with one that has not, nor may anything new be put before it."""
+    state = in_an_item().state
+    changed = mapped([], [step("x", shell="other"), step("y")], [], max_parallel=1)
+    swapped = mapped([], [step("y"), step("x")], [], max_parallel=1)
+    put_before = mapped([], [step("new"), step("x"), step("y")], [], max_parallel=1)
+    assert conflicts(state, changed) == ("map[].x has finished, and its text was changed",)
+    assert conflicts(state, swapped) == ("map[].y has not finished and now stands before map[].x, which has",)
+    assert conflicts(state, put_before) == ("map[].new is new and stands before map[].x, which has finished",)
+
+
+def test_a_step_that_no_item_has_finished_may_change() -> None:
+    """The one in flight takes the new text."""
+    edited = mapped([], [step("x"), step("y", shell="other")], [], max_parallel=1)
+    assert conflicts(in_an_item().state, edited) == ()

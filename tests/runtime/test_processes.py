@@ -437,3 +437,17 @@ async def test_a_start_that_waits_can_be_stopped(world: World, monkeypatch: pyte
     assert await world.exited() == exited(stopped=True, output_file="")
     await asyncio.sleep(0.03)  # a start that is still to come would come now
     assert (len(world.exits), world.outputs()) == (1, [])
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.ENOENT, errno.EROFS])
+async def test_output_that_cannot_be_kept_is_not_the_steps_failure(
+    world: World, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A full disk, or a folder that somebody removed, stops the run."""
+
+    def refuse(*_: Any) -> Any:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(outputs.Outputs, "open", refuse)
+    assert await world.run("true") == exited(stopped=True, output_file="")
+    assert [f"what deploy prints cannot be kept: {os.strerror(code)}"] == world.given_up

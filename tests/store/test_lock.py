@@ -21,7 +21,7 @@ import pytest
 from prodigy.errors import DamagedState, ExitCode, RunNotFound, StorageFailure
 from prodigy.store import lock
 from prodigy.store.layout import Project, prepare
-from prodigy.store.lock import Holder, RunLock, holder, next_number
+from prodigy.store.lock import Holder, RunLock, check_owned, holder, next_number
 
 # A process that owns the run, says so, does `{then}`, and waits to be ended.
 OWNER = """
@@ -373,3 +373,13 @@ def test_a_crash_at_any_instant_neither_repeats_nor_loses_the_count(
         assert number in (last + 1, last + 2)
         last = number
     assert nth > 5
+
+
+def test_an_owner_whose_lock_file_was_removed_writes_no_more(path: Path) -> None:
+    """For another may own the run beside it."""
+    with RunLock.acquire(path):
+        check_owned()
+        path.unlink()
+        with RunLock.acquire(path), pytest.raises(StorageFailure, match="was removed while the run went on"):
+            check_owned()
+    check_owned()

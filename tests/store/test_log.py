@@ -496,3 +496,18 @@ def test_a_check_holds_a_chunk_and_no_log(tmp_path: Path, ending: bytes) -> None
     assert path.stat().st_size > 12_000_000
     assert peak_bytes(path) < 6_000_000
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_log_that_was_removed_under_its_owner_takes_nothing(tmp_path: Path, is_replaced: bool) -> None:
+    """What is written into a file without a name is lost, and nothing may be claimed that is."""
+    path = tmp_path / "events-1.jsonl"
+    log = Log.create(path)
+    log.append(TURNS[0], sync=False)
+    path.unlink()
+    if is_replaced:
+        path.write_bytes(LOG)
+    for _ in range(2):
+        with pytest.raises(StorageFailure, match="it was removed while the run went on"):
+            log.append(TURNS[1], sync=False)
+    log.close()
