@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from prodigy.runtime import commands, sweep
+from prodigy.runtime import commands, outputs, sweep
 from prodigy.runtime import processes as module
 from tests.runtime.world import PATIENCE_S, World, exited, playing
 
