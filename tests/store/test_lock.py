@@ -19,9 +19,15 @@ import msgspec
 import pytest
 
 from prodigy.errors import DamagedState, ExitCode, RunNotFound, StorageFailure
+from prodigy.kernel.events import RunCompleted
 from prodigy.store import lock
+from prodigy.store.journal import Journal
 from prodigy.store.layout import Project, prepare
 from prodigy.store.lock import Holder, RunLock, check_owned, holder, next_number
+from prodigy.store.log import Log
+from prodigy.store.values import Values
+
+TIME = "2026-01-31T09:00:00.000000Z"
 
 # A process that owns the run, says so, does `{then}`, and waits to be ended.
 OWNER = """
@@ -383,3 +389,17 @@ def test_an_owner_whose_lock_file_was_removed_writes_no_more(path: Path) -> None
         with RunLock.acquire(path), pytest.raises(StorageFailure, match="was removed while the run went on"):
             check_owned()
     check_owned()
+
+
+def test_a_turn_is_refused_where_the_lock_file_was_removed(path: Path) -> None:
+    """Before a byte of it is written."""
+    log = path.with_name("events-1.jsonl")
+    journal = Journal(Log.create(log), Values(path.parent / "values"))
+    with RunLock.acquire(path):
+        journal.append([(TIME, RunCompleted())], sync=False)
+        before = log.read_bytes()
+        path.unlink()
+        with pytest.raises(StorageFailure, match="was removed while the run went on"):
+            journal.append([(TIME, RunCompleted())], sync=False)
+    journal.close()
+    assert (log.read_bytes(), before != b"") == (before, True)
