@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.house import House, eventually
+from tests.end_to_end.house import House
 
 
 @pytest.fixture
@@ -19,18 +19,12 @@ def house(tmp_path: Path) -> Iterator[House]:
     built.close()
 
 
-def printed(house: House, words: str) -> None:
-    """Wait until a command has printed these words to its stdout."""
-    files = house.path / "printed"
-    eventually(lambda: any(words in path.read_text() for path in files.glob("*.out")), repr(words))
-
-
 def test_the_records_are_printed_as_they_are_logged(house: House) -> None:
     """All of them, those before the follower came among them, and it ends with the run."""
     cook = house.start("cook", "demo.yaml")
     house.arrived("g")
     follower = house.start("events", "follow", "--jsonl")
-    printed(house, '"at":"second"')
+    house.printed('"at":"second"')
     house.open("g")
     cook.wait()
     code, out, err = follower.wait()
@@ -55,7 +49,7 @@ def test_ctrl_c_ends_the_follower_and_not_the_run(house: House) -> None:
     cook = house.start("cook", "demo.yaml")
     house.arrived("g")
     follower = house.start("events", "follow")
-    printed(house, "command_started  second")
+    house.printed("command_started  second")
     follower.send(signal.SIGINT)
     ended = follower.wait()
     assert (ended.code, ended.err) == (130, "")
@@ -68,7 +62,7 @@ def test_a_killed_run_ends_the_follower(house: House) -> None:
     cook = house.start("cook", "demo.yaml")
     house.arrived("g")
     follower = house.start("events", "follow")
-    printed(house, "command_started  second")
+    house.printed("command_started  second")
     cook.kill()
     ended = follower.wait()
     assert (ended.code, ended.err) == (0, "")

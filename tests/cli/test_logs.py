@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.house import House, eventually
+from tests.end_to_end.house import House
 from tests.end_to_end.mapped import mapreduce
 
 RETRY = {"attempts": 2, "initial_delay": 0}
@@ -25,18 +25,12 @@ def house(tmp_path: Path) -> Iterator[House]:
     built.close()
 
 
-def printed(house: House, words: str) -> None:
-    """Wait until a command has printed these words to its stdout."""
-    files = house.path / "printed"
-    eventually(lambda: any(words in path.read_text() for path in files.glob("*.out")), repr(words))
-
-
 def test_logs_of_one_step_are_followed_until_the_run_rests(house: House) -> None:
     """Each line as it is printed, and the end with exit 0."""
     cook = house.start("cook", "demo.yaml")
     house.arrived("g")
     follower = house.start("logs", "demo", "second", "--follow")
-    printed(house, "two\n")
+    house.printed("two\n")
     house.open("g")
     cook.wait()
     assert follower.wait() == (0, "two\nthree\n", "")
@@ -47,7 +41,7 @@ def test_logs_of_all_steps_are_followed_with_their_names(house: House) -> None:
     cook = house.start("cook", "demo.yaml")
     house.arrived("g")
     follower = house.start("logs", "demo", "--follow")
-    printed(house, "second │ two\n")
+    house.printed("second │ two\n")
     house.open("g")
     cook.wait()
     assert follower.wait() == (
@@ -62,7 +56,7 @@ def test_ctrl_c_ends_the_follower_and_not_the_run(house: House) -> None:
     cook = house.start("cook", "demo.yaml")
     house.arrived("g")
     follower = house.start("logs", "demo", "second", "--follow")
-    printed(house, "two\n")
+    house.printed("two\n")
     follower.send(signal.SIGINT)
     assert follower.wait() == (130, "two\n", "")
     house.open("g")

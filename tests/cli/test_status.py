@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.house import House, eventually
+from tests.end_to_end.house import House
 
 
 @pytest.fixture
@@ -18,12 +18,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     built.workflow({"id": "first", "shell": ":"}, {"id": "second", "shell": built.gate("g")})
     yield built
     built.close()
-
-
-def printed(house: House, words: str) -> None:
-    """Wait until a command has printed these words to its stdout."""
-    files = house.path / "printed"
-    eventually(lambda: any(words in path.read_text() for path in files.glob("*.out")), repr(words))
 
 
 def timeless(text: str) -> str:
@@ -51,7 +45,7 @@ def test_watching_prints_each_change_and_ends_with_the_run(house: House) -> None
     cook = house.start("cook", "demo.yaml")
     house.arrived("g")
     watcher = house.start("status", "--watch")
-    printed(house, "running  second")
+    house.printed("running  second")
     house.open("g")
     cook.wait()
     code, out, err = watcher.wait()
@@ -65,7 +59,7 @@ def test_ctrl_c_ends_the_watcher_and_not_the_run(house: House) -> None:
     cook = house.start("cook", "demo.yaml")
     house.arrived("g")
     watcher = house.start("status", "--watch")
-    printed(house, "running  second")
+    house.printed("running  second")
     watcher.send(signal.SIGINT)
     ended = watcher.wait()
     assert (ended.code, ended.err) == (130, "")

@@ -201,6 +201,11 @@ class House:
         eventually(lambda: path.exists() or not self._is_busy(), f"{name} at its gate")
         assert path.exists(), f"everything ended before {name} came to its gate: {self._printed()}"
 
+    def printed(self, words: str) -> None:
+        """Wait until a command that was started has printed these words to its stdout."""
+        files = self.path / "printed"
+        eventually(lambda: any(words in path.read_text() for path in files.glob("*.out")), repr(words))
+
     def reached(self, name: str) -> None:
         """Wait until a step stands at the gate; the next one who comes is a new arrival."""
         self.arrived(name)

@@ -301,6 +301,17 @@ def test_a_fork_is_killed_and_resumed_by_itself(house: House) -> None:
     assert ["two-1", "three-1", "two-other", "three-other", "two-other", "three-other", "three-other"] == house.trace
 
 
+def test_after_the_project_was_lost_its_name_means_the_new_run(house: House) -> None:
+    """Numbers go on from the mirror: a run that only it knows is no later one."""
+    three(house)
+    house.cook()
+    house.cook()
+    shutil.rmtree(house.state)
+    house.cook()
+    resumed = house.prodigy("resume", "demo")
+    assert (resumed.code, f"nothing to do: {house.run_id} is completed" in resumed.err) == (0, True)
+
+
 def test_a_fork_that_goes_back_before_it_was_forked_stays_itself(house: House) -> None:
     """History from then names the run that it was; a kill and a resume later it is still the fork."""
     three(house)
