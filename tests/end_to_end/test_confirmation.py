@@ -191,6 +191,7 @@ def test_the_question_says_what_is_about_to_happen(house: House, terminal: At) -
     person = terminal("cook", "demo.yaml")
     person.shows(PROMPT)
     assert "production is about to run" in person.shown
+    assert 0 < person.shown.rfind("    done") < person.shown.index("production is about to run")
     assert "shell: echo tell >> trace" in person.shown
     person.types("y\n")
     assert (0, [("production", True, "at the terminal")]) == (person.wait(), answers(house))
