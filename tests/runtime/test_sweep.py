@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,9 @@ def started(script: str | None, run_folder: Path | str, **environment: str) -> I
         try:
             if script and process.stdout:
                 process.stdout.readline()
+            environment_of = Path(f"/proc/{process.pid}/environ")
+            while not script and environment_of.exists() and process.poll() is None and not environment_of.read_bytes():
+                time.sleep(0.001)  # `exec` closes what Popen waits for a moment before the environment can be read
             yield process
         finally:
             with contextlib.suppress(ProcessLookupError):
