@@ -281,17 +281,15 @@ def _of_step(project: "Project", workflow_id: str, step: str) -> "Callable[[str]
     Raises:
         UsageProblem: the run has no such step; the hint has the nearest.
     """
-    from prodigy.errors import UsageProblem
+    from prodigy.cli.named import address_of
     from prodigy.plan.nodes import ROOT
-    from prodigy.plan.reference import suggestion
     from prodigy.store.catalog import listed
 
     state = listed(project, workflow_id).state
     address = step if state is None else state.addresses.get(step, step)
-    if state is not None and not _alike(address) & set(state.plan.nodes):
-        known = tuple(dict.fromkeys([*state.addresses, *state.plan.nodes]))
-        near = suggestion(step, known, form="--step {}")
-        raise UsageProblem(f"{workflow_id} has no step {step[:100]!a}", hint=near or f"Steps: {', '.join(known[:20])}")
+    is_older = state is not None and state.generation > 1 and _alike(address) & set(state.plan.nodes)
+    if state is not None and not is_older:  # an earlier generation may have had other items
+        address = address_of(workflow_id, state, step, form="--step {}")
     if address == ROOT:
         return lambda at: at != ""
     return lambda at: any(like == address or like.startswith((f"{address}.", f"{address}[")) for like in _alike(at))

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from prodigy.store.layout import RunFolder
 
 COLUMNS_MAX = 100
-SHOWN_MAX = 20
 
 
 def explain(
@@ -75,37 +74,18 @@ def explained(folder: "RunFolder", step: str) -> "Explanation":
 
 
 def _address(workflow_id: str, state: "State", step: str) -> str:
-    """Return the address of what an id, a name or an address means."""
+    """Return the address of what an id, a name or an address means; a step of a template is named with its item."""
+    from prodigy.cli.named import address_of
     from prodigy.errors import UsageProblem
-    from prodigy.plan.address import item_of
-    from prodigy.plan.reference import suggestion
-
-    address = state.addresses.get(step, step)
-    if "[]" in address and address in state.plan.nodes:
-        item = min(_items(state), default="")
-        like = address.replace(address[: address.index("[]") + 2], item, 1)
-        hint = f"For example: `prodigy explain {workflow_id} {shlex.quote(like)}`." if item else "None has begun yet."
-        raise UsageProblem(f"{step} runs once for each item; name one", hint=hint)
-    if address in state.plan.nodes or (item_of(address) in _items(state) and _is_in_plan(state, address)):
-        return address
-    known = tuple(dict.fromkeys([*state.addresses, *state.plan.nodes]))
-    near = suggestion(step, known, form="{}")
-    raise UsageProblem(
-        f"{workflow_id} has no step or stage {step[:100]!a}", hint=near or f"There are {', '.join(known[:SHOWN_MAX])}."
-    )
-
-
-def _items(state: "State") -> set[str]:
-    """Return the addresses of all items that were listed."""
     from prodigy.plan.address import item_address
 
-    return {item_address(at, key) for at, items in state.maps.items() for key in items.listed.keys}
-
-
-def _is_in_plan(state: "State", address: str) -> bool:
-    from prodigy.plan.address import template_of
-
-    return template_of(address) in state.plan.nodes
+    address = address_of(workflow_id, state, step)
+    if "[]" not in address:
+        return address
+    item = min((item_address(at, key) for at, items in state.maps.items() for key in items.listed.keys), default="")
+    like = address.replace(address[: address.index("[]") + 2], item, 1)
+    hint = f"For example: `prodigy explain {workflow_id} {shlex.quote(like)}`." if item else "None has begun yet."
+    raise UsageProblem(f"{step} runs once for each item; name one", hint=hint)
 
 
 def _paragraph(explanation: "Explanation") -> str:

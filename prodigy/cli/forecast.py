@@ -13,7 +13,7 @@ _INDENT = "  "
 
 def print_forecast(file: Path, parameters: dict[str, Any], *, json: bool) -> None:
     """Print every step with its final command; nothing is run and nothing is written."""
-    plan = compiled(read_workflow(file), file, parameters)
+    plan = compiled(read_workflow(file), file, parameters, given=frozenset(parameters))
     rows = forecast(plan)
     if json:
         print_json({"schema_version": 1, "name": plan.name, "steps": rows})

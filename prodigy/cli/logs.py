@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prodigy.kernel.events import CommandFinished, CommandInterrupted
-    from prodigy.plan.nodes import Plan
     from prodigy.store.layout import Project, RunFolder
 
 CHUNK_BYTES = 256 * 1024
@@ -65,19 +64,12 @@ def register(app: typer.Typer) -> None:
 
 
 def _address(project: "Project", workflow_id: str, step: str) -> str:
-    """Return the address of a step that is named by its address or id."""
-    from prodigy.errors import UsageProblem
-    from prodigy.plan.reference import suggestion
+    """Return the address of a step that is named by its address or id; of a run that cannot be folded, the name."""
+    from prodigy.cli.named import address_of
     from prodigy.store.catalog import listed
 
     state = listed(project, workflow_id).state
-    if state is None or step in state.plan.nodes or _is_in_item(state.plan, step):
-        return step
-    if step in state.addresses:
-        return state.addresses[step]
-    known = tuple(state.plan.nodes)
-    near = suggestion(step, known, form="{}")
-    raise UsageProblem(f"{workflow_id} has no step {step!r}", hint=near or f"steps: {', '.join(known[1:20])}")
+    return step if state is None else address_of(workflow_id, state, step)
 
 
 def _attempts(folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
@@ -91,13 +83,6 @@ def _attempts(folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
             numbers[seq] = event.attempt
         elif isinstance(event, CommandFinished | CommandInterrupted) and _is_wanted(event, address):
             yield Attempt(event.at, numbers.pop(event.epoch, 1), event.epoch, folder.path / event.output_file)
-
-
-def _is_in_item(plan: "Plan", step: str) -> bool:
-    """Whether it is the address of a step inside an item, such as `map[src/a.py].lint`."""
-    from prodigy.plan.address import item_of, template_of
-
-    return item_of(step) is not None and template_of(step) in plan.nodes
 
 
 def _is_wanted(event: "CommandFinished | CommandInterrupted", address: str | None) -> bool:

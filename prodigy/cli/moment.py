@@ -99,8 +99,7 @@ def show_moment(
     """Print where a run stands, or stood at `version`.
 
     Raises:
-        UsageProblem: `version` is none.
-        RunNotFound: the run has no such version.
+        UsageProblem: `version` is none, or none that the run has.
         DamagedState: the run cannot be read.
     """
     shown = _now(project, mirror, workflow_id) if version is None else _then(project, workflow_id, version)

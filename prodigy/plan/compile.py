@@ -22,6 +22,7 @@ from prodigy.plan import address, expression, schema, shell
 from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body, map_definition
 from prodigy.plan.declared import NAMESPACES, OF_ITEMS, OF_MAP, Declared, declare, every_step
 from prodigy.plan.document import examine
+from prodigy.plan.given import check_given
 from prodigy.plan.nodes import (
     ROOT,
     Claude,
@@ -96,6 +97,7 @@ def compile_workflow(
     file: str,
     parameters: Mapping[str, Any] = MappingProxyType({}),
     environment: Names = frozenset(),
+    given: Names = frozenset(),
 ) -> Plan:
     """Return the plan that the bytes of a workflow file mean.
 
@@ -103,12 +105,13 @@ def compile_workflow(
         file: what messages call the file; its stem names a workflow without a name.
         parameters: values from the command line; each replaces the variable of its name or is a new one.
         environment: names of the environment variables that exist.
+        given: the parameters that were typed now and must be of use; those that a run remembers need not.
 
     Raises:
         WorkflowProblem: every mistake that can be found, each with line and column.
-        UsageProblem: a parameter whose name cannot be one.
+        UsageProblem: a parameter whose name cannot be one, or one `given` that nothing uses.
     """
-    return _compiled(data, file, parameters, environment)[-1]
+    return _compiled(data, file, parameters, environment, given)[-1]
 
 
 def workflow_notices(
@@ -123,7 +126,7 @@ def workflow_notices(
 
 
 def _compiled(
-    data: bytes, file: str, parameters: Mapping[str, Any], environment: Names
+    data: bytes, file: str, parameters: Mapping[str, Any], environment: Names, given: Names = frozenset()
 ) -> tuple[Source, Document, Declared, Plan]:
     source, document = examine(data, file=file)
     if document is None:
@@ -136,7 +139,10 @@ def _compiled(
     declared = declare(source, document, parameters)
     compilation = _Compilation(source, document, declared, environment)
     compilation.compile_root()
+    if source.problems:  # a misspelt parameter may be the cause; of what cannot be read it is not known what it uses
+        check_given(frozenset(name for name in given if name not in source.text), document, compilation.referred)
     source.raise_problems()
+    check_given(given, document, compilation.referred)
     return source, document, declared, compilation.plan(digest=sha256(data).hexdigest())
 
 
@@ -150,6 +156,7 @@ class _Compilation:
         self.environment = environment | declared.environment
         self.nodes: dict[str, Node] = {}
         self.kept: set[str] = set()
+        self.referred: set[str] = set()
         self.recent: dict[str, list[str]] = {"shell": [], "claude": []}
         self.owners: list[str] = []
         self.is_sure = True  # the steps of a stage with a condition may not run
@@ -510,6 +517,7 @@ class _Compilation:
         """Note a reference: what it needs kept, and whether there is such a result."""
         name, result = str(reference.path[0]), reference.path[1] if len(reference.path) > 1 else None
         known = NAMESPACES.get(name) or (OF_MAP if name == MAP else RESULTS if name in self.addresses else None)
+        self.referred.add(name)
         if known is not None and result not in known and (result is not None or name in NAMESPACES):
             hint = suggestion(str(result), known, form=f"${{{{{name}.{{}}}}}}") or f"known: {', '.join(known)}"
             offset = max(scalar.text.find(reference.text), 0)

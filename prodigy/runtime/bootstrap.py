@@ -102,7 +102,7 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
         StorageFailure: the disk refused; the run, if it began, can be resumed.
     """
     text = read_workflow(order.path)
-    plan = compiled(text, order.path, order.parameters)
+    plan = compiled(text, order.path, order.parameters, given=frozenset(order.parameters))
     workflow_id = new_id(plan.name, "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6)))
     folder = prepare_run(project, workflow_id)
     mirror = mirror_for(project, workflow_id, display)
@@ -177,11 +177,17 @@ def read_workflow(path: Path) -> bytes:
     return data
 
 
-def compiled(text: bytes, path: Path, parameters: dict[str, Any]) -> Plan:
-    """Return the plan of a workflow file. YAML is only imported here: an unchanged file is never parsed again."""
+def compiled(text: bytes, path: Path, parameters: dict[str, Any], *, given: frozenset[str] = frozenset()) -> Plan:
+    """Return the plan of a workflow file. YAML is only imported here: an unchanged file is never parsed again.
+
+    Raises:
+        WorkflowProblem: it has mistakes.
+        UsageProblem: a parameter whose name cannot be one, or one `given` now that nothing uses.
+    """
     from prodigy.plan.compile import compile_workflow
 
-    return compile_workflow(text, file=str(path), parameters=parameters, environment=frozenset(os.environ))
+    environment = frozenset(os.environ)
+    return compile_workflow(text, file=str(path), parameters=parameters, environment=environment, given=given)
 
 
 def _take_up(ground: Ground, order: ResumeOrder) -> State:

@@ -1,5 +1,6 @@
 """Choose the dead letters of a run that an operator wants put back."""
 
+from itertools import islice
 from typing import Any, NamedTuple
 
 from prodigy.errors import RunNotFound, UsageProblem
@@ -14,6 +15,8 @@ from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.history import open_journal, read_history
 from prodigy.store.layout import Project
 from prodigy.store.lock import RunLock
+
+COMPARED_MAX = 10_000  # keys of which the nearest to a misspelt one is looked for
 
 
 class Requeuing(NamedTuple):
@@ -52,6 +55,8 @@ def dead_letters(state: State, wanted: Requeuing) -> list[tuple[str, Any, Item]]
     """
     items = next(iter(state.maps.values()), None)
     if items is None:
+        if wanted.keys:
+            raise UsageProblem(f"{wanted.keys[0]!r} is no item's key: the run has listed no items")
         return []
     dead = list(of(items, "dead"))
     _check_keys(items, {key for key, _, _ in dead}, wanted.keys)
@@ -63,7 +68,7 @@ def dead_letters(state: State, wanted: Requeuing) -> list[tuple[str, Any, Item]]
 def _check_keys(items: Items, dead: set[str], keys: tuple[str, ...]) -> None:
     for key in keys:
         if key not in dead:
-            near = suggestion(key, tuple(dead), form="{}")
+            near = suggestion(key, tuple(islice(dead, COMPARED_MAX)), form="{}")
             what = "is no dead letter" if key in items.listed.places else "is no item's key"
             raise UsageProblem(f"{key!r} {what}", hint=near or "List them: `prodigy dlq list`.")
 

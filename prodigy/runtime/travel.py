@@ -60,7 +60,7 @@ def go_back(ground: Ground, order: ResumeOrder) -> State:
     """Go on from the moment that the order names, in a new generation.
 
     Raises:
-        RunNotFound: there is no such moment; those that there are are listed.
+        UsageProblem: there is no such moment; those that there are are listed.
         DamagedState: the log is damaged before it.
     """
     assert order.from_checkpoint is not None, "the caller has looked"
@@ -74,8 +74,8 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
     """Make a new run that shares another's history until a moment, and go on with it; the other is untouched.
 
     Raises:
-        RunNotFound: there is no such moment, or this machine does not know the run and it is not trusted.
-        UsageProblem: a variable that the workflow does not have.
+        RunNotFound: this machine does not know the run and it is not trusted.
+        UsageProblem: there is no such moment, or a variable that the workflow does not have.
     """
     check_trust(project, order.workflow_id, trusted=order.trusted)
     source = project.run(order.workflow_id)
@@ -199,7 +199,10 @@ def _check_variables(state: State, variables: dict[str, Any]) -> None:
     for name in variables:
         if name not in known:
             near = suggestion(name, known, form="{}")
-            raise UsageProblem(f"the run has no variable {name!r}", hint=near or f"It has {', '.join(known)}.")
+            raise UsageProblem(
+                f"the run has no variable {name!r}",
+                hint=near or (f"It has {', '.join(known)}." if known else "It has none."),
+            )
 
 
 def _copied(source: RunFolder, folder: RunFolder, found: Found) -> Log:

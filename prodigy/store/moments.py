@@ -6,7 +6,7 @@ at a moment is folded from the log up to it, so a log that is damaged later on c
 
 from typing import NamedTuple
 
-from prodigy.errors import RunNotFound
+from prodigy.errors import RunNotFound, UsageProblem
 from prodigy.kernel import events as ev
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.lifecycle import Status
@@ -44,7 +44,7 @@ def find_version(folder: RunFolder, version: int) -> Found:
     """Return the moment of a checkpoint version, in whichever generation it was made.
 
     Raises:
-        RunNotFound: there is no such version; those that there are are listed.
+        UsageProblem: there is no such version; those that there are are listed.
     """
     known: set[int] = set()
     for generation in reversed(folder.generations()):
@@ -55,7 +55,7 @@ def find_version(folder: RunFolder, version: int) -> Found:
                 known.add(state.version)
                 if state.version == version:
                     return Found(state, moment.generation, moment.seq, moment.chain)
-    raise RunNotFound(
+    raise UsageProblem(
         f"{folder.path.name} has no version v{version}",
         hint=f"It has {_versions(known)}. All: `prodigy checkpoints list --workflow-id {folder.path.name}`.",
     )
@@ -68,7 +68,7 @@ def find_seq(folder: RunFolder, seq: int) -> Found:
     begins next does not.
 
     Raises:
-        RunNotFound: there is no such event.
+        UsageProblem: there is no such event.
     """
     generation = folder.generations()[-1]
     state, last = beginning(folder, generation), None
@@ -78,7 +78,7 @@ def find_seq(folder: RunFolder, seq: int) -> Found:
         state = evolve(state, moment.event, moment.time)
         last = moment if last is not None or moment.seq == seq else None
     if last is None:
-        raise RunNotFound(f"{folder.path.name} has no event {seq}; its last is {state.seq}", hint=_EVENTS)
+        raise UsageProblem(f"{folder.path.name} has no event {seq}; its last is {state.seq}", hint=_EVENTS)
     return Found(state, last.generation, last.seq, last.chain)
 
 
@@ -89,7 +89,8 @@ def find_node(folder: RunFolder, name: str) -> Found:
         name: the id, the address or the stage's name.
 
     Raises:
-        RunNotFound: the run has no such step, or it is one of handlers that never began.
+        UsageProblem: the run has no such step, or it is one of handlers that never began.
+        RunNotFound: where it began is not in the history any more.
     """
     generation = folder.generations()[-1]
     state, before = beginning(folder, generation), None
@@ -108,9 +109,9 @@ def find_node(folder: RunFolder, name: str) -> Found:
     if last is None or address not in state.plan.nodes:
         raise _no_such_step(folder, state, name)
     if "[]" in address:
-        raise RunNotFound(f"{name} is inside a map, for each item anew", hint="Name the map, a step, or a version.")
+        raise UsageProblem(f"{name} is inside a map, for each item anew", hint="Name the map, a step, or a version.")
     if not _is_step(state, address):
-        raise RunNotFound(
+        raise UsageProblem(
             f"{name} belongs to the handlers of a step, and they never began", hint="Name the step, or a version."
         )
     if state.node(address).status is not Status.PENDING:
@@ -125,7 +126,8 @@ def find_moment(folder: RunFolder, reference: str) -> Found:
     """Return the moment that `v3`, `3`, a step or a stage means.
 
     Raises:
-        RunNotFound: there is none; what there is is listed.
+        UsageProblem: there is none; what there is is listed.
+        RunNotFound: where the step began is not in the history any more.
     """
     version = version_number(reference)
     return find_node(folder, reference) if version is None else find_version(folder, version)
@@ -150,11 +152,11 @@ def _is_step(state: State, address: str) -> bool:
     return any(node.address == address for node in state.plan.walk())
 
 
-def _no_such_step(folder: RunFolder, state: State, name: str) -> RunNotFound:
+def _no_such_step(folder: RunFolder, state: State, name: str) -> UsageProblem:
     known = [*state.addresses, *(at for at in state.plan.nodes if at not in state.addresses.values())][:SHOWN_MAX]
     near = suggestion(name, tuple(known), form="{}")
     versions = f"versions v1 to v{state.version}" if state.version else "no versions yet"
-    return RunNotFound(
+    return UsageProblem(
         f"{folder.path.name} has neither a version nor a step or stage {name[:100]!a}",
         hint=f"{near or 'There are ' + ', '.join(known)}; {versions}.",
     )

@@ -96,7 +96,7 @@ def test_a_step_that_said_nothing_is_no_error(finished: House) -> None:
 
 def test_a_misspelt_step_is_answered_with_the_nearest(finished: House) -> None:
     """As every word is."""
-    refused = f"error: {finished.run_id} has no step 'thrid'\n  did you mean third?\n"
+    refused = f"error: {finished.run_id} has no step or stage 'thrid'\n  did you mean third?\n"
     assert finished.prodigy("logs", "demo", "thrid") == (2, "", refused)
 
 

@@ -96,7 +96,7 @@ def test_older_generations_stay_readable(house: House) -> None:
 
 
 def test_what_there_is_not_is_refused_with_what_there_is(house: House) -> None:
-    """Exit 6 with the versions and steps that there are, and no log has changed."""
+    """Exit 2 with the versions and steps that there are, and no log has changed."""
     three(house)
     house.cook()
     before = _logs(house.snapshot())
@@ -106,7 +106,7 @@ def test_what_there_is_not_is_refused_with_what_there_is(house: House) -> None:
     for where, words in named.items():
         code, _, err = house.prodigy("resume", house.run_id, f"--from-checkpoint={where}")
         found[where] = (code, words in err, "Traceback" in err)
-    assert dict.fromkeys(named, (6, True, False)) == found
+    assert dict.fromkeys(named, (2, True, False)) == found
     assert before == _logs(house.snapshot())
 
 
@@ -115,7 +115,7 @@ def test_a_handler_that_never_began_is_no_place_to_begin(house: House) -> None:
     house.workflow({"shell": "true", "on_failure": {"shell": "clean", "id": "clean"}}, {"shell": "false"})
     house.cook()
     code, _, err = house.prodigy("resume", "--from-checkpoint", "clean")
-    assert (6, True) == (code, "handlers" in err)
+    assert (2, True) == (code, "handlers" in err)
 
 
 @pytest.mark.parametrize("entered", [True, False])
@@ -361,11 +361,11 @@ def test_a_variable_that_the_run_does_not_have_is_refused(house: House) -> None:
 
 
 def test_a_fork_at_no_moment_is_refused(house: House) -> None:
-    """Exit 6, and no run was made."""
+    """Exit 2, and no run was made."""
     three(house)
     house.cook()
     codes = [forked(house, "--at", where)[0]["exit_code"] for where in ("v99", "999", "nothing")]
-    assert ([6, 6, 6], 1) == (codes, len(list((house.state / "runs").iterdir())))
+    assert ([2, 2, 2], 1) == (codes, len(list((house.state / "runs").iterdir())))
 
 
 def test_a_run_of_somebody_else_is_not_forked(house: House) -> None:

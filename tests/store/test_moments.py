@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.errors import DamagedState, RunNotFound
+from prodigy.errors import DamagedState, UsageProblem
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import Status
@@ -106,7 +106,7 @@ def test_a_version_of_a_later_generation_is_found(house: House) -> None:
 
 def test_a_version_that_is_not_there_lists_those_that_are(folder: RunFolder) -> None:
     """And the command that shows them."""
-    with pytest.raises(RunNotFound) as missing:
+    with pytest.raises(UsageProblem) as missing:
         find_version(folder, 9)
     assert (missing.value.message, missing.value.hint) == (
         f"{RUN} has no version v9",
@@ -141,7 +141,7 @@ def test_what_came_of_an_event_belongs_to_it(folder: RunFolder) -> None:
 
 def test_an_event_that_is_not_there_is_refused(folder: RunFolder) -> None:
     """The last one is named."""
-    with pytest.raises(RunNotFound, match="has no event 23; its last is 22"):
+    with pytest.raises(UsageProblem, match="has no event 23; its last is 22"):
         find_seq(folder, 23)
 
 
@@ -168,7 +168,7 @@ def test_a_stage_that_never_began_is_a_target(folder: RunFolder) -> None:
 
 def test_an_unknown_name_finds_the_nearest(folder: RunFolder) -> None:
     """And the versions that there are."""
-    with pytest.raises(RunNotFound) as missing:
+    with pytest.raises(UsageProblem) as missing:
         find_moment(folder, "prodution")
     assert "production" in str(missing.value.hint)
     assert "versions v1 to v4" in str(missing.value.hint)
