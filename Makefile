@@ -5,10 +5,12 @@ BIN := .venv/bin
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv/installed: pyproject.toml
+# Every version is the one in constraints.txt, so that no day decides what is installed; `make lock` writes it anew.
+.venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip uv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt \
+		--editable . --group dev
 	@touch $@
 
 setup: .venv/installed  ## create .venv with everything in it
@@ -29,9 +31,16 @@ test: setup  ## the tests
 quick: lint types  ## what must hold before a commit: all but the tests that start whole runs
 	$(BIN)/python -m pytest --ignore tests/end_to_end --ignore tests/workflows --ignore tests/bench
 
+lock: setup  ## write constraints.txt anew, with the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-header --no-annotate --output-file constraints.txt \
+		pyproject.toml --group dev --group setup
+
+versions: setup  ## the quick tests with the lowest and newest versions allowed, and on the newest Python here
+	.ci/versions
+
 bench: setup  ## how fast it is, beside what others take (about 25 minutes)
 	$(BIN)/python -m bench
 
 check: lint types test  ## everything that must hold
 
-.PHONY: help setup census lint types test quick bench check
+.PHONY: help setup census lint types test quick lock versions bench check

@@ -92,8 +92,8 @@ def parse(text: str, capture_format: CaptureFormat) -> Any:
 def _json(text: str) -> Any:
     """JSON, strictly: NaN, infinities (1e400 is one) and lone surrogates would not survive being written again."""
     try:
-        value = json.loads(text, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_number, parse_int=_number)
+        json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno} of the output") from error
     except RecursionError:

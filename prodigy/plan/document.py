@@ -11,6 +11,7 @@ YAML 1.2: no dates, no base 60, and `on`, `yes`, `off`, `no` are text. No other 
 import math
 import re
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from prodigy.plan.written import Document
 FILE_BYTES_MAX = 4 * 1024 * 1024
 VALUES_MAX = 100_000
 DEPTH_MAX = 50
+TOO_DEEP = f"values nest deeper than {DEPTH_MAX}"
 LINES_ABOVE_MAX = 100
 BYTE_ORDER_MARK = "\ufeff"
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -166,6 +168,13 @@ class _Composer:
         self.open: list[_Open] = []
         self.anchors: dict[str, _Anchored | None] = {}
         self.values = 0
+        self.taken = 0
+
+    def take_all(self, text: str) -> None:
+        """Take the events of a text; of one whose beginning was taken before, those that are new."""
+        for event in islice(yaml.parse(text, Loader=LOADER), self.taken, None):
+            self.taken += 1
+            self.take(event)
 
     def take(self, event: Any) -> None:
         match event:
@@ -187,7 +196,7 @@ class _Composer:
             self.anchors[event.anchor] = None
         self.open.append(_Open(event, values_before=self.values))
         if len(self.open) > DEPTH_MAX:
-            self._stop(event, f"values nest deeper than {DEPTH_MAX}", None)
+            self._stop(event, TOO_DEEP, None)
 
     def _end(self, event: Any) -> None:
         done = self.open.pop()
@@ -214,7 +223,7 @@ class _Composer:
         if self.values > VALUES_MAX:
             self._stop(event, f"over {VALUES_MAX} values, aliases counted as what they stand for", None)
         if len(self.open) + height > DEPTH_MAX:
-            self._stop(event, f"values nest deeper than {DEPTH_MAX}", None)
+            self._stop(event, TOO_DEEP, None)
         if anchor is not None:
             self.anchors[anchor] = _Anchored(value=value, values=values, height=height)
         if self.open:
@@ -233,9 +242,9 @@ class _Composer:
 def _compose(source: Source) -> Value:
     composer = _Composer(source)
     try:
-        for event in yaml.parse(source.text, Loader=LOADER):
-            composer.take(event)
+        composer.take_all(source.text)
     except yaml.YAMLError as error:
+        _count_further(composer, error)
         _report_broken(source, error)
         raise _Unreadable from error
     root = composer.root
@@ -243,6 +252,19 @@ def _compose(source: Source) -> Value:
         source.report_at(1, 1, "the file is empty", hint=EXAMPLE)
         raise _Unreadable
     return root
+
+
+def _count_further(composer: _Composer, error: yaml.YAMLError) -> None:
+    """Say in our words what nests too deeply, where the parser refused it before its events could be counted.
+
+    It reads ahead, and has a limit of its own since PyYAML 6.0.4. What stands before that limit it hands out.
+    """
+    mark = getattr(error, "problem_mark", None)
+    if mark is None or "nesting" not in str(error):
+        return
+    with suppress(yaml.YAMLError):
+        composer.take_all(composer.source.text[: mark.index])
+    _stop_at(composer.source, mark.index, TOO_DEEP, None)
 
 
 def _scalar(source: Source, event: Any) -> Scalar:

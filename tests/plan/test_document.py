@@ -177,6 +177,11 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
     "alias inside itself": ("&a [*a]", ['1:5 *a stands inside itself (a text that begins with * needs quotes: "*a")']),
     "alias bomb": (BOMB, ["5:36 over 100000 values, aliases counted as what they stand for"]),
     "deep flow": ("[" * 20_000, ["1:51 values nest deeper than 50"]),
+    "deep flow after wide text": ('a: "é😀"\nb: ["é😀",' + "[" * 2_000, ["2:58 values nest deeper than 50"]),
+    "deep flow after a mistake": (
+        "a: 1\na: 2\nb: " + "[" * 2_000,
+        ["3:53 values nest deeper than 50"],
+    ),
     "deep block": ("- " * 20_000, ["1:101 values nest deeper than 50"]),
     "deep by alias": (
         "a: &a " + "[" * 40 + "]" * 40 + "\nb: " + "[" * 20 + "*a" + "]" * 20 + "\n",
@@ -485,3 +490,14 @@ def test_durations(text: str, expected: float | None) -> None:
 def test_a_stage_that_is_none_is_refused(text: str, line: int, message: str) -> None:
     """A stage is a mapping with a name and commands, and stages stand instead of commands."""
     assert [(problem.line, problem.message) for problem in problems(text)] == [(line, message)]
+
+
+def test_what_the_parser_says_of_depth_is_said_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its limit is its own and changes with its version; where it stops before we have counted that far, we say so."""
+
+    def refuse(text: str, Loader: Any) -> Any:
+        mark = yaml.Mark("", 6, 1, 2, "", 0)
+        raise yaml.scanner.ScannerError("while increasing flow level", mark, "exceeded maximum nesting depth", mark)
+
+    monkeypatch.setattr(yaml, "parse", refuse)
+    assert refusals("a: 1\nb: [[[") == ["2:2 values nest deeper than 50"]
