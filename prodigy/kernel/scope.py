@@ -13,7 +13,7 @@ from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import NodeState, State
 from prodigy.plan.address import item_of, key_of
 from prodigy.plan.nodes import Map
-from prodigy.plan.reference import Lookup, Result, render
+from prodigy.plan.reference import Captured, Lookup, Result, render
 
 _NAMESPACES = frozenset({"shell", "claude", "workflow"})
 _ITEM = ("item", "item_key", "item_index")
@@ -35,7 +35,7 @@ def lookup_in(state: State, at: str) -> Lookup:
         address = _address(state, item, name)
         if name in scoped or name in state.captures:
             value = scoped[name] if name in scoped else state.captures[name]
-            return True, value if address is None else _captured(state, address, value)
+            return True, value if address is None else Captured(value, result(state.node(address)))
         if address is not None:
             return True, result(state.node(address))
         if name in state.plan.variables:
@@ -117,13 +117,6 @@ def result(node: NodeState) -> Result:
         duration=node.duration_s,
         attempts=node.attempt if has_run else None,
     )
-
-
-def _captured(state: State, address: str, value: Any) -> Result:
-    """A step that captures into its own id: alone it is the captured value, its results stay reachable beside that."""
-    own = result(state.node(address))
-    own["output"] = value
-    return Result({**value, **own}) if isinstance(value, Mapping) else own
 
 
 def _namespace(state: State, name: str, scoped: dict[str, Any]) -> Any:

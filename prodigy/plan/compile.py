@@ -163,6 +163,7 @@ class _Compilation:
         self.is_in_template = False
         self.keeps_results = False
         self.addresses: dict[str, str] = {}
+        self.captured: dict[str, str] = {}  # the format of a capture, by the id of the step where both are one name
         self.known: Names = frozenset(declared.variables)
         self.env = self._environment(document.env)
         self.known |= declared.environment
@@ -348,6 +349,8 @@ class _Compilation:
         if step.id is not None:
             self.known |= {step.id.text}
             self.addresses.setdefault(step.id.text, at)
+            if text_of(step.capture_output) == step.id.text:
+                self.captured.setdefault(step.id.text, choice_of(step.capture_format, "text"))
         if step.when is None and self.is_sure and not self.owners:
             self.recent[step.kind] = []
         self.recent[step.kind].append(at)
@@ -518,8 +521,13 @@ class _Compilation:
         name, result = str(reference.path[0]), reference.path[1] if len(reference.path) > 1 else None
         known = NAMESPACES.get(name) or (OF_MAP if name == MAP else RESULTS if name in self.addresses else None)
         self.referred.add(name)
+        if self._may_have(name, result):
+            known = None
         if known is not None and result not in known and (result is not None or name in NAMESPACES):
-            hint = suggestion(str(result), known, form=f"${{{{{name}.{{}}}}}}") or f"known: {', '.join(known)}"
+            known_here = f"known: {', '.join(known)}"
+            if name in self.captured:
+                known_here = f"capture_format: json gives {name!r} fields and elements, lines elements"
+            hint = suggestion(str(result), known, form=f"${{{{{name}.{{}}}}}}") or known_here
             offset = max(scalar.text.find(reference.text), 0)
             self.source.report_inside(scalar, offset, f"{reference.text} names no result of {name!r}", hint=hint)
         if name == MAP and result in (None, "results", "dead_letters"):
@@ -529,6 +537,11 @@ class _Compilation:
         if name in self.recent and result == "output":
             self.kept.update(self.recent[name], self.owners[-1:])
             self.recent[name] = []
+
+    def _may_have(self, name: str, field: str | int | None) -> bool:
+        """Whether a step captures into its own id what may have such a field or element: known when it has run."""
+        form = self.captured.get(name)
+        return form == "json" or (form == "lines" and (isinstance(field, int) or str(field).isdigit()))
 
 
 def _is_count(text: str, least: int, most: int) -> bool:

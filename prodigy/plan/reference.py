@@ -49,6 +49,18 @@ class Result(dict[str, Any]):
     """A step's result as a lookup yields it: a mapping that, named alone, stands for its `output`."""
 
 
+class Captured(Result):
+    """The result of a step that captures into its own id.
+
+    What the captured value has comes first, as captures do: a field of a mapping, an element of a list. Whatever it
+    lacks is the step's result, and `output` the value itself.
+    """
+
+    def __init__(self, value: Any, result: Result) -> None:
+        super().__init__({**result, "output": value})
+        self.value = value
+
+
 class Syntax(Exception):
     """A text that cannot be read. `offset` is 0-based, in characters into that text; `hint` is the mend."""
 
@@ -281,6 +293,8 @@ def _walk(value: Any, path: tuple[str | int, ...]) -> Any:
 
 
 def _step(value: Any, segment: str | int) -> Any:
+    if isinstance(value, Captured) and (isinstance(segment, int) or not _lacks(value.value, segment)):
+        value = value.value
     if isinstance(value, Mapping):
         return value.get(segment, value.get(str(segment)))
     if not isinstance(value, list | tuple):
@@ -289,6 +303,11 @@ def _step(value: Any, segment: str | int) -> Any:
         return None
     index = int(segment)
     return value[index] if -len(value) <= index < len(value) else None
+
+
+def _lacks(value: Any, field: str) -> bool:
+    """Whether a captured value has nothing of that name; of a list an element may be named by its number."""
+    return field not in value if isinstance(value, Mapping) else not isinstance(value, list) or not field.isdigit()
 
 
 def _default(default: Template, lookup: Lookup) -> Any:

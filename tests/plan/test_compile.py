@@ -361,6 +361,22 @@ def test_a_step_may_capture_into_its_own_id() -> None:
     assert refusals("- shell: a\n  id: a\n  capture: a\n- claude: ${a} ${a.exit_code}\n") == []
 
 
+@pytest.mark.parametrize(
+    ("form", "reference"),
+    [
+        ("json", "${a.kind}"),
+        ("json", "${a[0].b}"),
+        ("json", "${a.success}"),
+        ("lines", "${a[0]}"),
+        ("text", "${a.error}"),
+    ],
+)
+def test_what_a_capture_into_its_own_id_has_may_be_referred_to(form: str, reference: str) -> None:
+    """The capture comes first, and what is in it is known only when it is there."""
+    step = f"- {{shell: x, id: a, capture: a, capture_format: {form}}}\n"
+    assert refusals(f"{step}- claude: see {reference}\n- shell: echo {reference}\n  when: {reference}\n") == []
+
+
 def test_the_environment_of_a_step_hides_that_of_the_workflow_from_its_script() -> None:
     """`${TOP}` in a script that sets TOP itself is the shell's, as `$TOP` is."""
     plan = compiled("env: {TOP: a}\ncommands:\n- shell: echo ${TOP}\n  env: {TOP: b}\n- shell: echo ${TOP}\n")
@@ -412,6 +428,14 @@ REFUSED = {
     "result that does not exist": (
         "- shell: x\n  id: a\n- claude: 'it''s ${a.exitcode}'\n",
         ["3:18 ${a.exitcode} names no result of 'a' (did you mean ${a.exit_code}?)"],
+    ),
+    "field of a text that a step captures into its own id": (
+        "- {shell: x, id: a, capture: a}\n- claude: see ${a.kind}\n",
+        ["2:15 ${a.kind} names no result of 'a' (capture_format: json gives 'a' fields and elements, lines elements)"],
+    ),
+    "field of lines that a step captures into its own id": (
+        "- {shell: x, id: a, capture: a, capture_format: lines}\n- claude: see ${a.exitcode}\n",
+        ["2:15 ${a.exitcode} names no result of 'a' (did you mean ${a.exit_code}?)"],
     ),
     "namespace alone": (
         "- claude: see ${shell}\n",
