@@ -5,7 +5,6 @@ its environment; and the namespaces `map`, `shell`, `claude` and `workflow`, whi
 captures, results and last outputs are the item's own where it has them.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from prodigy.kernel.items import Items, of
