@@ -129,7 +129,9 @@ def _one_line(text: str | None) -> str:
 def _as_json(value: object) -> str:
     import msgspec
 
-    return msgspec.json.encode(value).decode()
+    from prodigy.plan.spelling import as_spelled
+
+    return msgspec.json.encode(value, enc_hook=as_spelled).decode()
 
 
 def _print(rows: list[Row]) -> None:

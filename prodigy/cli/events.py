@@ -172,7 +172,9 @@ def stats(job_id: _JobId = None, generation: _Generation = None, json: _Json = F
     if json:
         import msgspec
 
-        fields: dict[str, Any] = msgspec.to_builtins(told)
+        from prodigy.plan.spelling import as_number
+
+        fields: dict[str, Any] = msgspec.to_builtins(told, enc_hook=as_number)
         print_json({"schema_version": 1, "workflow_id": workflow_id, "generations": chosen, **fields})
     else:
         _print_statistics(workflow_id, chosen, told)

@@ -15,6 +15,7 @@ from prodigy.kernel.events import type_of
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.reference import as_text
+from prodigy.plan.spelling import as_number
 from prodigy.projections.checkpoint import Checkpoint, document
 from prodigy.projections.versions import Version, versions
 from prodigy.runtime.terminal import visible
@@ -41,7 +42,7 @@ class Made(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """Return it as `--json` shows it."""
-        fields: dict[str, Any] = msgspec.to_builtins(self.version)
+        fields: dict[str, Any] = msgspec.to_builtins(self.version, enc_hook=as_number)
         return fields | {"is_left": self.is_left, "resume": self.command}
 
 
@@ -143,7 +144,7 @@ def _then(project: Project, workflow_id: str, text: str) -> Shown:
 
 def _public(checkpoint: Checkpoint, shown: Shown) -> dict[str, Any]:
     """The document without what only resume needs, its status as people know it."""
-    fields: dict[str, Any] = msgspec.to_builtins(checkpoint)
+    fields: dict[str, Any] = msgspec.to_builtins(checkpoint, enc_hook=as_number)
     for key in ("snapshot", "chain", "plan_digest", "stored_captures", "stored_items"):
         del fields[key]
     fields["execution_state"]["status"] = shown.status

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from prodigy.errors import Problem
+from prodigy.plan.spelling import as_number
 from prodigy.runtime.terminal import visible
 
 PIPE_COLUMNS = 10_000
@@ -19,12 +20,12 @@ _INDENT = "  "
 
 def print_json(document: Any) -> None:
     """Print one JSON document, indented."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document, enc_hook=as_number), indent=2).decode() + "\n")
 
 
 def print_json_line(record: Any) -> None:
     """Print one JSON value as one line."""
-    sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
+    sys.stdout.write(msgspec.json.encode(record, enc_hook=as_number).decode() + "\n")
 
 
 def shown(problem: Problem) -> str:

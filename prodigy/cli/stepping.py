@@ -141,8 +141,12 @@ def _step_lines(frame: Frame, rows: int) -> list[str]:
 def _variable_lines(state: "State", columns: int) -> list[str]:
     import msgspec
 
+    from prodigy.plan.spelling import as_spelled
     from prodigy.projections.replay import variables_of
     from prodigy.runtime.terminal import visible
 
     variables = variables_of(state)
-    return [visible(f"  {name} = {msgspec.json.encode(variables[name]).decode()}")[:columns] for name in variables]
+    return [
+        visible(f"  {name} = {msgspec.json.encode(variables[name], enc_hook=as_spelled).decode()}")[:columns]
+        for name in variables
+    ]

@@ -12,9 +12,10 @@ import msgspec
 
 from prodigy.kernel.items import Items
 from prodigy.kernel.state import PENDING, NodeState, State
+from prodigy.plan.spelling import as_number
 
 _DIGEST_BYTES = 8
-_ENCODER = msgspec.json.Encoder(order="sorted")
+_ENCODER = msgspec.json.Encoder(order="sorted", enc_hook=as_number)
 
 
 def digest_of(state: State) -> str:

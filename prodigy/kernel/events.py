@@ -5,7 +5,8 @@ made for `jq`: fields without a default are always written, fields equal to thei
 fields with defaults, so a log of every released version opens for ever.
 
 `stored` names fields that are kept as files because they are large: field → sha256 of its JSON. The store fills it
-in and puts the values back; whoever folds sees whole values.
+in and puts the values back; whoever folds sees whole values. `spellings` has the text of numbers that were written
+otherwise than JSON writes them (`3.10`, `0xFF`), by JSON Pointer.
 """
 
 import re
@@ -16,6 +17,7 @@ import msgspec
 from prodigy.kernel.items import Disposition
 from prodigy.kernel.snapshot import Snapshot
 from prodigy.plan.nodes import Plan
+from prodigy.plan.spelling import keep_spellings
 
 FORMAT = 1
 
@@ -44,6 +46,10 @@ class RunStarted(_Event, frozen=True):
     parameters: dict[str, Any] = {}
     max_retries: int | None = None
     synced: bool = True
+    spellings: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        keep_spellings(self, "parameters")
 
 
 class GenerationStarted(_Event, frozen=True):
@@ -139,6 +145,10 @@ class ValueCaptured(_Event, frozen=True):
     at: str
     name: str
     value: Any
+    spellings: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        keep_spellings(self, "value")
 
 
 class RetryScheduled(_Event, frozen=True):
@@ -209,6 +219,10 @@ class ItemsListed(_Event, frozen=True):
     at: str
     keys: tuple[str, ...]
     items: tuple[Any, ...]
+    spellings: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        keep_spellings(self, "items")
 
 
 class ItemsHeld(_Event, frozen=True):
@@ -335,6 +349,10 @@ class RunForked(_Event, frozen=True):
     from_workflow_id: str
     from_seq: int
     variables: dict[str, Any] = {}
+    spellings: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        keep_spellings(self, "variables")
 
 
 class RunRestored(_Event, frozen=True):

@@ -302,8 +302,9 @@ def _run_forked(state: State, event: ev.RunForked, time: str) -> State:
     """Changed variables replace captures of their name, else the workflow's variables."""
     captures = state.captures.update({k: v for k, v in event.variables.items() if k in state.captures})
     plain = {k: v for k, v in event.variables.items() if k not in state.captures}
-    origin = replace(state.run, workflow_id=event.workflow_id, parameters={**state.run.parameters, **plain})
-    plan = replace(state.plan, variables={**state.plan.variables, **plain})
+    given = {**state.run.parameters, **plain}
+    origin = replace(state.run, workflow_id=event.workflow_id, parameters=given, spellings={})
+    plan = replace(state.plan, variables={**state.plan.variables, **plain}, spellings={})
     return replace(
         state,
         seq=state.seq + 1,

@@ -11,6 +11,7 @@ import immutables
 import msgspec
 
 from prodigy.plan.nodes import ErrorPolicy
+from prodigy.plan.spelling import keep_spellings
 
 Disposition = Literal["succeeded", "skipped", "dead", "failed"]
 
@@ -19,11 +20,16 @@ class ItemList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The items as they were listed, in order: their keys, which differ, and their values.
 
     `places` maps each key to its 0-based place; it is derived, and left out where the list is written down.
+    `spellings` has the text of numbers that were written otherwise, by JSON Pointer.
     """
 
     keys: tuple[str, ...]
     values: tuple[Any, ...]
     places: dict[str, int] = {}
+    spellings: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        keep_spellings(self, "values")
 
 
 def item_list(keys: tuple[str, ...], values: tuple[Any, ...]) -> ItemList:

@@ -3,7 +3,7 @@
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Node
-from prodigy.plan.reference import Lookup, Template, render
+from prodigy.plan.reference import Lookup, Template, render_count
 from prodigy.plan.schema import TIMEOUT_S_MAX, TIMEOUT_S_MIN, seconds
 
 
@@ -28,7 +28,7 @@ def timeout_of(timeout: float | Template, lookup: Lookup) -> float:
     """
     if isinstance(timeout, float | int):
         return timeout
-    text = render(timeout, lookup).strip()
+    text = render_count(timeout, lookup)
     limit_s = seconds(text)
     if limit_s is None or not TIMEOUT_S_MIN <= limit_s <= TIMEOUT_S_MAX:
         raise ValueError(f"timeout is {text[:60]!r}, not a time such as 90, 90s, 5m or 1h")

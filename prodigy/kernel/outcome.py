@@ -10,6 +10,7 @@ from prodigy.kernel.signals import Exited
 from prodigy.plan.nodes import CaptureFormat, Node, Run, Shell
 from prodigy.plan.reference import Lookup, resolve
 from prodigy.plan.shell import command_words
+from prodigy.plan.spelling import spelled
 
 ERROR_BYTES_MAX = 2048
 NESTING_MAX = 500  # well below what makes a JSON reader refuse it, however deep in our own calls that reader is
@@ -126,7 +127,7 @@ def _number(text: str) -> int | float:
     value = int(text) if text.lstrip("+-").isdigit() else float(text)
     if value in (float("inf"), float("-inf")):
         raise ValueError(f"{_excerpt(text)} is too large")
-    return value
+    return spelled(value, text)
 
 
 def _boolean(text: str) -> bool:

@@ -7,7 +7,7 @@ from prodigy.kernel.outcome import Outcome
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Backoff, Node, Retry
-from prodigy.plan.reference import render
+from prodigy.plan.reference import render_count
 
 ATTEMPTS_MAX = 1001
 _EXPONENT_MAX = 64
@@ -37,7 +37,7 @@ def attempts_of(state: State, node: Node, retry: Retry) -> int:
     """
     if isinstance(retry.attempts, int):
         return retry.attempts
-    text = render(retry.attempts, lookup_in(state, node.address)).strip()
+    text = render_count(retry.attempts, lookup_in(state, node.address))
     attempts = int(text) + retry.is_further if text.isascii() and text.isdigit() and len(text) < 10 else 0
     if not 1 <= attempts <= ATTEMPTS_MAX:
         least = 1 - retry.is_further

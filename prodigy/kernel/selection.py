@@ -14,13 +14,14 @@ import msgspec
 from prodigy.plan import expression
 from prodigy.plan.nodes import SortKey, Source
 from prodigy.plan.reference import Lookup, Reference, Template, render, resolve
+from prodigy.plan.spelling import as_number
 
 KEY_CHARS_MAX = 120
 KEY_BEGINNING_CHARS_MAX = 24
 KEY_DIGEST_BYTES = 6
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
-_ENCODER = msgspec.json.Encoder(order="sorted")
+_ENCODER = msgspec.json.Encoder(order="sorted", enc_hook=as_number)
 
 Rank = tuple[int, Any]
 

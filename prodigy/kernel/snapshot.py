@@ -14,6 +14,7 @@ import msgspec
 from prodigy.kernel.items import Item, ItemList, Items, item_list
 from prodigy.kernel.state import NodeState, Origin, RunStatus, State
 from prodigy.plan.nodes import Plan
+from prodigy.plan.spelling import keep_spellings
 
 
 class ItemsSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,7 +35,10 @@ class ItemsSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A state without its plan and its place in the log. `captures` may lack those that are kept elsewhere."""
+    """A state without its plan and its place in the log. `captures` may lack those that are kept elsewhere.
+
+    `spellings` has the text of numbers that were written otherwise, by JSON Pointer.
+    """
 
     origin: Origin
     number: int
@@ -55,6 +59,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     maps: dict[str, ItemsSnapshot] = {}
     scoped: dict[str, dict[str, Any]] = {}
     max_parallel: int | None = None
+    spellings: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        keep_spellings(self, "captures", "scoped")
 
 
 def snapshot_of(state: State, captures: dict[str, Any], *, elsewhere: Container[str] = ()) -> Snapshot:

@@ -12,6 +12,7 @@ import msgspec
 from prodigy.kernel.items import Items
 from prodigy.kernel.lifecycle import SETTLED, Status
 from prodigy.plan.nodes import ROOT, Plan
+from prodigy.plan.spelling import keep_spellings
 
 RunStatus = Literal["running", "interrupted", "failed", "paused", "completed", "cancelled"]
 
@@ -64,6 +65,10 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any] = {}
     synced: bool = True
     prodigy_version: str = ""
+    spellings: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        keep_spellings(self, "parameters")
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):

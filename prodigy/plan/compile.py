@@ -46,7 +46,7 @@ from prodigy.plan.reference import (
     Template,
     parse_template,
     references,
-    render,
+    render_count,
     suggestion,
 )
 from prodigy.plan.source import Fields, Scalar, Source, excerpt
@@ -293,7 +293,7 @@ class _Compilation:
         names = {str(reference.path[0]) for reference in references(template)}
         if not names <= variables.keys() or any(map(self.declared.where, names)):
             return None
-        return render(template, lambda name: (name in variables, variables.get(name))).strip()
+        return render_count(template, lambda name: (name in variables, variables.get(name)))
 
     def _template_of(self, written: MapAsWritten) -> None:
         """Make the nodes that run for each item; what they make known is known inside only."""

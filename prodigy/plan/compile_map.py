@@ -26,6 +26,7 @@ from prodigy.plan.reference import (
     references,
 )
 from prodigy.plan.source import Scalar
+from prodigy.plan.spelling import as_number
 from prodigy.plan.written import (
     ErrorPolicyAsWritten,
     MapAsWritten,
@@ -85,7 +86,7 @@ def map_body(written: MapAsWritten, *, read: Read, names: Names, working_dir: Te
 def map_definition(body: Map) -> str:
     """Return a digest of which items a map has and what they are known by."""
     what = (body.source, body.item_key)
-    return sha256(msgspec.json.encode(what)).hexdigest()[:DEFINITION_CHARS]
+    return sha256(msgspec.json.encode(what, enc_hook=as_number)).hexdigest()[:DEFINITION_CHARS]
 
 
 def parse_order(text: str, names: Names = frozenset()) -> tuple[SortKey, ...]:

@@ -18,6 +18,7 @@ from prodigy.plan.address import template_of
 from prodigy.plan.expression import Expression
 from prodigy.plan.reference import Template
 from prodigy.plan.shell import Script
+from prodigy.plan.spelling import keep_spellings
 
 ROOT = "workflow"
 
@@ -186,7 +187,10 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
-    """A compiled workflow. `variables` are values, never templates; `env` holds templates."""
+    """A compiled workflow. `variables` are values, never templates; `env` holds templates.
+
+    `spellings` has the text of numbers that were written otherwise, by JSON Pointer: `/variables/python` is `3.10`.
+    """
 
     name: str
     nodes: dict[str, Node]
@@ -194,6 +198,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
     env: dict[str, Template] = {}
     grace_s: float = 5.0
     digest: str = ""
+    spellings: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        keep_spellings(self, "variables")
 
     def node(self, address: str) -> Node:
         """Return the node at an address; inside an item of a map it is the template's, with the item's addresses."""

@@ -17,10 +17,11 @@ from typing import Any
 
 import msgspec
 
+from prodigy.plan.spelling import unspelled, written
+
 DEPTH_MAX = 20
 EXCERPT_CHARS_MAX = 80
 FILTERS = ("raw", "file", "json", "lines", "csv", "length")
-WHOLE_FLOAT_MAX = 1e16
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}(?![A-Za-z0-9_-])")
 _SEGMENT = re.compile(r"\.(?P<key>[\w-]+)|\[(?P<index>-?[0-9]{1,9})\]|\[\"(?P<quoted>[^\"\]]+)\"\]")
@@ -123,16 +124,15 @@ def resolve(reference: Reference, lookup: Lookup) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """Return `value` as it stands in text: null empty, `true`/`false`, `3` for 3.0, lists as compact JSON."""
+    """Return `value` as it stands in text: null empty, `true`/`false`, numbers as written, lists as compact JSON."""
     if value is None:
         return ""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
-        whole = value.is_integer() and abs(value) < WHOLE_FLOAT_MAX
-        return str(int(value)) if whole else repr(value)
+    if isinstance(value, int | float):
+        return written(value)
     if isinstance(value, Mapping | list | tuple):
         return _json(value)
     return str(value)
@@ -148,6 +148,13 @@ def count(value: Any) -> int | None:
 def render(template: Template, lookup: Lookup) -> str:
     """Return the text of `template`, each reference replaced once by its value as text."""
     return "".join(p if isinstance(p, str) else as_text(resolve(p, lookup)) for p in template)
+
+
+def render_count(template: Template, lookup: Lookup) -> str:
+    """Return the text of a template that is to be counted with: one number is that number, however it was written."""
+    if len(template) == 1 and isinstance(template[0], Reference):
+        return as_text(unspelled(resolve(template[0], lookup))).strip()
+    return render(template, lookup).strip()
 
 
 def references(template: Iterable[Piece]) -> Iterator[Reference]:

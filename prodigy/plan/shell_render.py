@@ -12,6 +12,7 @@ import msgspec
 
 from prodigy.plan.reference import Lookup, Reference, as_text, resolve
 from prodigy.plan.shell_script import Quoting, Script, Slot
+from prodigy.plan.spelling import unspelled
 
 VARIABLE = "PRODIGY_VALUE_"
 VALUE_BYTES_MAX = 100 * 1024
@@ -101,7 +102,7 @@ class _Values:
         return "".join([load.format(variable) for variable in self._loaded])
 
     def _integer(self, variable: str, value: Any, slot: Slot) -> str:
-        text = as_text(value)
+        text = as_text(unspelled(value))
         if not _INTEGER.fullmatch(text) or abs(int(text)) > INTEGER_MAX:
             raise Unrenderable(
                 f"{slot.reference.text} stands where the shell evaluates it, so it must be a decimal integer "

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from prodigy.errors import Problem, WorkflowProblem
+from prodigy.plan.spelling import spelled
 
 PROBLEMS_MAX = 20
 SOURCE_CHARS_MAX = 300
@@ -151,8 +152,10 @@ class Source:
 
 
 def plain(value: Value) -> Any:
-    """Return a value as plain data: strings, numbers, booleans, None, lists and dictionaries."""
+    """Return a value as plain data: strings, numbers as they are written, booleans, None, lists and dictionaries."""
     match value:
+        case Scalar(value=int() | float() as number) if not isinstance(number, bool):
+            return spelled(number, value.text)
         case Scalar():
             return value.value
         case Listing():

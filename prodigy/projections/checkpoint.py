@@ -18,6 +18,7 @@ from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.snapshot import Snapshot, restored, snapshot_of
 from prodigy.kernel.state import RunStatus, State
 from prodigy.plan.nodes import Node, Plan
+from prodigy.plan.spelling import from_json
 from prodigy.projections.steps import Step, current_step, stage_of, steps_of
 
 SCHEMA_VERSION = 1
@@ -144,7 +145,7 @@ def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Check
 
 def restore(checkpoint: Checkpoint, plan: Plan, *, get: Get) -> State:
     """Return the state that a checkpoint holds; `get` yields a stored value's JSON by digest."""
-    large = {name: msgspec.json.decode(get(digest)) for name, digest in checkpoint.stored_captures.items()}
+    large = {name: from_json(get(digest)) for name, digest in checkpoint.stored_captures.items()}
     captures = checkpoint.snapshot.captures | large
     maps = {
         at: msgspec.structs.replace(items, listed=_list(get(checkpoint.stored_items[at])))

@@ -21,6 +21,7 @@ from prodigy.plan import expression
 from prodigy.plan.address import item_address
 from prodigy.plan.nodes import ROOT, Node, Run
 from prodigy.plan.nodes import Sequence as Steps
+from prodigy.plan.spelling import as_spelled
 
 VALUE_CHARS_MAX = 100
 ERROR_CHARS_MAX = 300
@@ -374,5 +375,5 @@ def _one_line(text: str) -> str:
 
 
 def _value(value: object) -> str:
-    text = msgspec.json.encode(value).decode()
+    text = msgspec.json.encode(value, enc_hook=as_spelled).decode()
     return text if len(text) <= VALUE_CHARS_MAX else text[:VALUE_CHARS_MAX] + "…"

@@ -14,6 +14,7 @@ from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import PENDING, NodeState, State
 from prodigy.plan.address import item_address
+from prodigy.plan.spelling import as_spelled
 
 Kind = Literal["run", "node", "variable", "item"]
 
@@ -214,4 +215,4 @@ def _plain(value: Any) -> Any:
 
 
 def _as_json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return msgspec.json.encode(value, enc_hook=as_spelled).decode()

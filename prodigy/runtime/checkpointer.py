@@ -18,6 +18,7 @@ import msgspec
 from prodigy.errors import ProdigyError
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
+from prodigy.plan.spelling import as_number, as_spelled
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
 from prodigy.runtime.diary import diary
 from prodigy.store.checkpoints import encode_checkpoint, write_checkpoint
@@ -129,7 +130,7 @@ class Checkpointer:
 
     def _document(self, state: State, chain: str) -> Checkpoint:
         if self._plan is not state.plan:
-            self._plan_digest = self._values.put(msgspec.json.encode(state.plan))
+            self._plan_digest = self._values.put(msgspec.json.encode(state.plan, enc_hook=as_number))
             self._plan = state.plan
         return document(state, chain=chain, plan_digest=self._plan_digest, keep=self._keep)
 
@@ -137,7 +138,7 @@ class Checkpointer:
         """Store a large value once; a value is known by identity, for captures are never changed in place."""
         known = self._kept.get(name)
         if known is None or known[0] is not value:
-            data = msgspec.json.encode(value)
+            data = msgspec.json.encode(value, enc_hook=as_spelled)
             digest = self._values.put(data) if len(data) > INLINE_CHARS_MAX else None
             known = self._kept[name] = (value, digest)
         return known[1]

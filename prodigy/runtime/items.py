@@ -26,6 +26,7 @@ from prodigy.plan.document import FILE_BYTES_MAX as YAML_BYTES_MAX
 from prodigy.plan.document import read_data
 from prodigy.plan.json_path import DEPTH_MAX, find
 from prodigy.plan.source import excerpt
+from prodigy.plan.spelling import Number, spelled
 from prodigy.runtime.clock import now
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
@@ -276,17 +277,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _integer(text: str) -> int:
+def _integer(text: str) -> Number:
     if len(text) <= INTEGER_DIGITS_MAX and (number := int(text)) in _INTEGERS:
-        return number
+        return spelled(number, text)
     raise _NotJson(f"the number {excerpt(text)} is too large; as text it may stay", text)
 
 
-def _number(text: str) -> float:
+def _number(text: str) -> Number:
     number = float(text)
     if number in (float("inf"), float("-inf")):
         raise _NotJson(f"the number {excerpt(text)} is too large; as text it may stay", text)
-    return number
+    return spelled(number, text)
 
 
 def _constant(text: str) -> NoReturn:

@@ -12,11 +12,12 @@ import msgspec
 from prodigy.errors import DamagedState
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
+from prodigy.plan.spelling import as_number
 from prodigy.projections.checkpoint import SCHEMA_VERSION, Checkpoint, restore
 from prodigy.store.files import read_private, write_atomically
 from prodigy.store.values import Values
 
-_ENCODER = msgspec.json.Encoder()
+_ENCODER = msgspec.json.Encoder(enc_hook=as_number)
 _DECODER = msgspec.json.Decoder(Checkpoint)
 
 

@@ -14,13 +14,14 @@ import msgspec
 
 from prodigy.errors import DamagedState
 from prodigy.kernel.events import FORMAT, TYPES, Event, RunStarted
+from prodigy.plan.spelling import as_number
 from prodigy.store.lock import check_owned
 from prodigy.store.log import EVENT_BYTES_MAX, Log, Position, Record, records
 from prodigy.store.values import Values
 
 STORED_BYTES_MIN = 16 * 1024
 
-_ENCODER = msgspec.json.Encoder()
+_ENCODER = msgspec.json.Encoder(enc_hook=as_number)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STORED = msgspec.json.Decoder(dict[str, str])
 _NAMES_STORED = b',"stored":{"'

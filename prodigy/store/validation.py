@@ -13,6 +13,7 @@ import msgspec
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.state import State
+from prodigy.plan.spelling import as_spelled
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
 from prodigy.store.checkpoints import encode_checkpoint, read_own_checkpoint, restored
 from prodigy.store.history import beginning, lineage, moments, start_of
@@ -161,5 +162,5 @@ def _differences(checkpoint: Checkpoint, state: State, values: Values) -> str:
 
 
 def _digest_of_large(name: str, value: Any) -> str | None:
-    data = msgspec.json.encode(value)
+    data = msgspec.json.encode(value, enc_hook=as_spelled)
     return sha256(data).hexdigest() if len(data) > INLINE_CHARS_MAX else None

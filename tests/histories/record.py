@@ -121,12 +121,26 @@ def started_over() -> World:
     return world
 
 
+def spelled() -> World:
+    """Captured numbers that keep the spelling of the step that printed them."""
+    plan = compiled(
+        step("a", capture="config", capture_format="json"),
+        step("b", capture="rate", capture_format="number"),
+        {"id": "c", "shell": "use ${config.version} ${rate}"},
+    )
+    world = World(plan, {"a": [Ending(output='{"version": 1.10}\n')], "b": [Ending(output="+5\n")]})
+    crash_at(world, 4)
+    world.resume()
+    return world
+
+
 HISTORIES: dict[str, Callable[[], World]] = {
     "format-1-handled": handled,
     "format-1-captured": captured,
     "format-1-edited": edited,
     "format-1-paused": paused,
     "format-1-started-over": started_over,
+    "format-1-spelled": spelled,
 }
 
 

@@ -15,6 +15,7 @@ from prodigy.kernel.items import Item, Items, item_list, settled
 from prodigy.kernel.items import begun as begun_item
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import NodeState, State
+from prodigy.plan.spelling import as_number
 from tests.kernel.story import NOW, begun, exited, flat, given, later, starts
 from tests.simulation.plans import compiled, step
 
@@ -103,7 +104,7 @@ def test_a_digest_outlives_the_way_through_the_log(text: str) -> None:
     """What was captured folds to the same value when it is read back."""
     plan = compiled(step("a", checkpoint=True, capture="x", capture_format="json"))
     decided = decide(given(plan, starts("a")).state, exited("a", 3, output=text)).events
-    told = msgspec.json.decode(msgspec.json.encode(decided), type=list[ev.Event])
+    told = msgspec.json.decode(msgspec.json.encode(decided, enc_hook=as_number), type=list[ev.Event])
     state = fold(State(), ((NOW, event) for event in flat((*begun(plan), starts("a")))))
     (place,) = [place for place, event in enumerate(told) if isinstance(event, ev.CheckpointMarked)]
     state = fold(state, ((NOW, event) for event in told[:place]))

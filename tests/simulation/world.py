@@ -19,6 +19,7 @@ from prodigy.kernel.events import Event
 from prodigy.kernel.evolve import fold
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
+from prodigy.plan.spelling import as_number
 from prodigy.runtime.reactor import Reactor, Record
 from prodigy.store.log import START, Position, frame, scan
 
@@ -106,7 +107,9 @@ class FakeJournal:
         self.position: Position = scan([bytes(disk.data)], disk.start).verify().end
 
     def append(self, turn: Sequence[Record], *, sync: bool) -> None:
-        data, position = frame(self.position, [(time, msgspec.json.encode(event)) for time, event in turn])
+        data, position = frame(
+            self.position, [(time, msgspec.json.encode(event, enc_hook=as_number)) for time, event in turn]
+        )
         self.disk.append(data, sync=sync)
         self.position = position
 
