@@ -5,9 +5,11 @@
     ├── WorkflowProblem     3  the author of the workflow: file, line, column, hint
     ├── RunNotFound         6  unknown, ambiguous or owned by another process
     ├── DamagedState        7  the disk: a log or checkpoint that cannot be trusted
-    └── StorageFailure      1  the disk refused a write; the run stopped at once
+    ├── StorageFailure      1  the disk refused a write; the run stopped at once
+    └── Defect              1  ourselves: something that nobody foresaw
 
-A mistake of ours is an assertion and ends the program. Every message says what happened and where;
+A mistake of ours is any other exception, an assertion for example. It ends the program, and is told as a `Defect`:
+a sentence, and a file with its traceback. Every message says what happened and where;
 `hint` says what to type next.
 """
 
@@ -94,3 +96,7 @@ class DamagedState(ProdigyError):
 
 class StorageFailure(ProdigyError):
     """A write or a sync failed; the run stopped at once and can be resumed when the cause is gone."""
+
+
+class Defect(ProdigyError):
+    """A mistake of ours ended the program; what it had done stands, and a run can be resumed."""

@@ -4,6 +4,7 @@ Commands import what they need when they run, so `--help` and a shell's completi
 """
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from typing import Annotated, NoReturn
@@ -87,6 +88,10 @@ def run() -> NoReturn:
         code = ExitCode.FAILED
     except SystemExit as end:
         code = end.code
+    except Exception as failure:
+        from prodigy.runtime.defects import defect
+
+        code = complain(defect(failure))
     _leave(code)
 
 
@@ -133,6 +138,7 @@ def _leave(code: int | str | None) -> NoReturn:
 
     All that Python would still do is to free memory piece by piece, which takes a short command a tenth of its time.
     """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # if nobody reads what is left, Ctrl-C ends even the writing of it
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -350,8 +350,14 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
 
     try:
         return host.run(first, make_processes)
+    except ProdigyError:
+        raise
+    except Exception as failure:
+        from prodigy.runtime.defects import defect
+
+        then = f"What was running was ended, what was done stands: `prodigy resume {folder.path.name}`."
+        raise defect(failure, folder=folder.path, then=then) from failure
     finally:
-        checkpointer.close()
         journal.close()
 
 

@@ -28,6 +28,7 @@ from prodigy.store.values import Values
 REST_FACTOR = 50  # rest this many times what a write took: a share of 2 %
 FIRST_REST_S = 0.1  # a run that is over sooner writes one checkpoint, its last
 MIRROR_INTERVAL_S = 1.0
+CLOSING_S = 10.0
 FILE_BYTES_MAX = 1024 * 1024  # above it nobody waits for the file: the synced log stands in
 
 
@@ -78,12 +79,15 @@ class Checkpointer:
         call()
 
     def close(self) -> None:
-        """Write what is newest, mirror it, and end the thread."""
+        """Write what is newest, mirror it, and end the thread; one that hangs in the disk is not waited for."""
         with self._condition:
             self._is_closing = True
             self._condition.notify()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSING_S)
+            if self._thread.is_alive():
+                self._complain(f"the checkpoint was not written: the disk did not answer for {CLOSING_S:g} s")
+                return
         if self._slot is not None:
             self._write(*self._slot)
         if self._unmirrored is not None:

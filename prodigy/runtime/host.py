@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -26,9 +26,11 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.events import CheckpointMarked
 from prodigy.kernel.state import State
 from prodigy.projections.steps import confirmation
+from prodigy.runtime.bell import Bell
 from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.clock import now
 from prodigy.runtime.commands import WEATHER
+from prodigy.runtime.defects import heard
 from prodigy.runtime.diary import diary
 from prodigy.runtime.listing import Listing
 from prodigy.runtime.processes import Processes
@@ -37,6 +39,8 @@ from prodigy.store.inbox import Approve, Stop, Taken, take
 from prodigy.store.journal import Journal
 
 INBOX_INTERVAL_S = 0.25
+CLOSING_S = 2.0  # for commands to be gone and told; what is left is then killed without being told
+LEAVING_S = 1.5  # after the second stop, for an end in good order; the process is gone within 2 s
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 _Timer = sig.TimerFired | sig.LimitFired
@@ -91,6 +95,9 @@ class Host:
         self._held: dict[int, fx.Spawn] = {}
         self._timers: list[asyncio.TimerHandle] = []
         self._stops = 0
+        self._bell = Bell(self._rung)
+        self._rings = 0
+        self._failure: BaseException | None = None
 
     @property
     def state(self) -> State:
@@ -98,20 +105,27 @@ class Host:
         return self._reactor.state
 
     def run(self, first: sig.Signal, make_processes: Callable[[Callable[[sig.Exited], None]], Processes]) -> State:
-        """Play the run until it rests and return its state.
+        """Play the run until it rests and return its state; its last checkpoint is written.
 
         Raises:
             StorageFailure: the log refused a turn; everything was ended at once.
+            Exception: something of ours failed, wherever; everything was ended at once.
         """
         self._loop = asyncio.new_event_loop()
         self._end: asyncio.Future[None] = self._loop.create_future()
         self._processes = make_processes(self.send)
-        try:
-            self._listen()
-            self.send(first)
-            self._loop.run_until_complete(self._end)
-        finally:
+        with heard(self._loop, self._crash):
+            try:
+                self._listen()
+                self.send(first)
+                self._loop.run_until_complete(self._end)
+            except BaseException:
+                with suppress(Exception):
+                    self._close()
+                raise
             self._close()
+        if self._failure is not None:
+            raise self._failure
         return self.state
 
     def send(self, signal_: sig.Signal) -> None:
@@ -130,26 +144,27 @@ class Host:
         self._is_turning = False
         signals = list(self._queue)
         self._queue.clear()
+        if self._failure is not None:
+            return  # nothing more is said in the log: what we see may be as broken as we are
         began = time.monotonic()
-        try:
-            effects = self._reactor.handle(signals)
-            took_ms = round(1000 * (time.monotonic() - began), 3)
-            diary().debug("turn", signals=len(signals), effects=len(effects), seq=self.state.seq, took_ms=took_ms)
-            asked = [effect for effect in effects if isinstance(effect, fx.Ask)]
-            for effect in effects:
-                if not isinstance(effect, fx.Ask):
-                    self._perform(effect)
-            self._observe()
-            for question in asked:
-                self._perform(question)
-        except BaseException as failure:
-            self._crash(failure)
+        effects = self._reactor.handle(signals)
+        took_ms = round(1000 * (time.monotonic() - began), 3)
+        diary().debug("turn", signals=len(signals), effects=len(effects), seq=self.state.seq, took_ms=took_ms)
+        asked = [effect for effect in effects if isinstance(effect, fx.Ask)]
+        for effect in effects:
+            if not isinstance(effect, fx.Ask):
+                self._perform(effect)
+        self._observe()
+        for question in asked:
+            self._perform(question)
 
     def _crash(self, failure: BaseException) -> None:
         """End everything now: the log refused a turn, or something of ours is broken."""
-        self._processes.kill_all()
+        self._failure = self._failure or failure
         if not self._end.done():
-            self._end.set_exception(failure)
+            self._end.set_result(None)
+        with suppress(Exception):  # that may be what is broken; closing does it once more, another way
+            self._processes.kill_all()
 
     def _publish(self, state: State, turn: Sequence[Record]) -> None:
         self._holds = any(isinstance(event, CheckpointMarked) and event.label for _, event in turn)
@@ -175,7 +190,7 @@ class Host:
                 self._timers.append(self._loop.call_later(effect.delay_s, self._fire, due))
             case fx.List():
                 self._listing = self._make_listing()
-                self._listing.start(effect, self._listed_soon, self._crash_soon)
+                self._listing.start(effect, partial(self._soon, self._listed))
             case fx.RejectList():
                 self.send(sig.Listed(time=now(), at=effect.at, error=effect.reason))
             case fx.Limit():
@@ -199,11 +214,12 @@ class Host:
             self._processes.spawn(effect)
             return
         self._held[effect.epoch] = effect
-        self._checkpointer.when_written(self.state.seq, partial(self._release_soon, effect.epoch))
+        self._checkpointer.when_written(self.state.seq, partial(self._soon, self._release, effect.epoch))
 
-    def _release_soon(self, epoch: int) -> None:
-        """Called by the checkpoint writer's thread."""
-        self._loop.call_soon_threadsafe(self._release, epoch)
+    def _soon(self, call: Callable[..., None], *arguments: object) -> None:
+        """Call back from another thread; when the run is over nobody waits for it."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call, *arguments)
 
     def _release(self, epoch: int) -> None:
         if effect := self._held.pop(epoch, None):
@@ -218,16 +234,6 @@ class Host:
     def _fire(self, timer: _Timer) -> None:
         self.send(msgspec.structs.replace(timer, time=now()))
 
-    def _listed_soon(self, listed: sig.Listed) -> None:
-        """Called by the thread that reads items; when the run is over nobody waits for them."""
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._listed, listed)
-
-    def _crash_soon(self, failure: BaseException) -> None:
-        """Called by the thread that reads items."""
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._crash, failure)
-
     def _listed(self, listed: sig.Listed) -> None:
         self.send(msgspec.structs.replace(listed, time=now()))
 
@@ -237,9 +243,7 @@ class Host:
         threading.Thread(target=self._listen_for_answer, args=(confirmation(self.state, at),), daemon=True).start()
 
     def _listen_for_answer(self, question: str) -> None:
-        answer = self._display.ask(question)
-        with suppress(RuntimeError):  # the run is over, nobody waits for the answer
-            self._loop.call_soon_threadsafe(self._hear, answer)
+        self._soon(self._hear, self._display.ask(question))
 
     def _hear(self, answer: bool | None) -> None:
         """Take a person's word as the answer to what was asked last, whoever listened for it.
@@ -254,13 +258,27 @@ class Host:
 
     def _listen(self) -> None:
         """Hear the operator: signals, even where they were inherited as ignored (but for nohup's), and the inbox."""
-        for number in STOP_SIGNALS:
-            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-                signal.signal(number, lambda *_: None)  # as good as ignored, and children get the default
-            else:
-                self._loop.add_signal_handler(number, self._stop, signal.Signals(number).name)
-        self._loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        self._ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self._bell.start((*STOP_SIGNALS, signal.SIGTSTP))
         self._loop.call_later(INBOX_INTERVAL_S, self._look_into_inbox)
+
+    def _rung(self, number: signal.Signals) -> None:
+        """Called by the bell's thread."""
+        if number == signal.SIGTSTP:
+            self._soon(self._suspend)
+        elif number != signal.SIGHUP or not self._ignores_hangup:
+            self._rings += 1
+            self._soon(self._stop, number.name)
+            if self._rings == 2:
+                threading.Thread(target=self._leave, args=(number,), name="leaving", daemon=True).start()
+
+    def _leave(self, number: signal.Signals) -> None:
+        """End the process after the second stop, whatever hangs: the reaper ends the commands, the log is in order."""
+        time.sleep(LEAVING_S)
+        sentence = "something hangs: left at once, and what still runs is being ended"
+        threading.Thread(target=self._display.note, args=(sentence,), daemon=True).start()  # that may hang too
+        time.sleep(0.1)
+        os._exit(128 + number)
 
     def _stop(self, by: str) -> None:
         self._stops += 1
@@ -298,16 +316,23 @@ class Host:
                     self._answer(at, True, by)
 
     def _close(self) -> None:
-        """Leave nothing behind: no timer, no process, no handler."""
-        for timer in self._timers:
-            timer.cancel()
-        if self._listing is not None:
-            self._listing.stop()
-        with suppress(Exception):
-            self._loop.run_until_complete(self._processes.close())
-        for number in (*STOP_SIGNALS, signal.SIGTSTP):
-            self._loop.remove_signal_handler(number)
-        self._loop.close()
+        """Leave nothing behind: no timer, no process, no handler; the checkpoint file is the last."""
+        with ExitStack() as closing:
+            closing.callback(self._bell.close)
+            closing.callback(self._loop.close)
+            closing.callback(self._checkpointer.close)
+            closing.callback(self._end_processes)
+            if self._listing is not None:
+                closing.callback(self._listing.stop)
+            for timer in self._timers:
+                timer.cancel()
+
+    def _end_processes(self) -> None:
+        """End what is left, in good order if that can be."""
+        ending = self._loop.create_task(self._processes.close())
+        self._loop.run_until_complete(asyncio.wait([ending], timeout=CLOSING_S))
+        if not ending.done() or self._failure is not None:
+            self._processes.abandon()
 
 
 def _is_weather(problem: Exception) -> bool:

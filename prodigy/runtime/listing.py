@@ -1,8 +1,7 @@
 """Read a map's items beside the event loop: in a thread, and a command that prints them in a session of its own.
 
 The run hears Ctrl-C while it reads. When the run rests first, the command and whatever it started are ended and its
-answer is dropped. What cannot be read is a `Listed` with the reason; what nobody foresaw ends the run, for a run that
-waits for items that never come would wait for ever.
+answer is dropped. What cannot be read is a `Listed` with the reason.
 """
 
 import os
@@ -44,11 +43,9 @@ class Listing:
         self._has_started = False
         self._is_over = False
 
-    def start(
-        self, effect: fx.List, emit: Callable[[sig.Listed], None], crash: Callable[[BaseException], None]
-    ) -> None:
-        """Read the items that `effect` asks for; `emit` or `crash` is called once, from another thread."""
-        threading.Thread(target=self._read, args=(effect, emit, crash), name="items", daemon=True).start()
+    def start(self, effect: fx.List, emit: Callable[[sig.Listed], None]) -> None:
+        """Read the items that `effect` asks for; `emit` is called once, from another thread."""
+        threading.Thread(target=self._read, args=(effect, emit), name="items", daemon=True).start()
 
     def stop(self) -> None:
         """End a command that is still at work, with all that it started: SIGTERM, after `GRACE_S` SIGKILL."""
@@ -57,20 +54,13 @@ class Listing:
         if self._has_started:
             end_marked(self._run_folder, grace_s=GRACE_S)
 
-    def _read(
-        self, effect: fx.List, emit: Callable[[sig.Listed], None], crash: Callable[[BaseException], None]
-    ) -> None:
+    def _read(self, effect: fx.List, emit: Callable[[sig.Listed], None]) -> None:
         from prodigy.runtime.items import read_items
 
-        try:
-            listed = read_items(
-                effect, directory=self._directory / effect.working_dir, run_command=self._command(effect)
-            )
-        except BaseException as failure:
-            crash(failure)
-        else:
-            if not self._is_over:
-                emit(listed)
+        directory = self._directory / effect.working_dir
+        listed = read_items(effect, directory=directory, run_command=self._command(effect))
+        if not self._is_over:
+            emit(listed)
 
     def _command(self, effect: fx.List) -> Callable[[str], bytes]:
         from prodigy.runtime.items import ItemsRefused

@@ -189,6 +189,15 @@ class Processes:
         os.close(self._null)
         self._null = -1
 
+    def abandon(self) -> None:
+        """Kill whatever is left of anything and report none of it: something of ours failed or hangs."""
+        for attempt in self._attempts.values():
+            if attempt.process:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(attempt.process.pid, signal.SIGKILL)
+        with suppress(ProdigyError):  # what cannot be killed the next resume names
+            sweep.end_marked(self._run_folder, grace_s=0.0)
+
     def _be_ready(self) -> None:
         """Done at the first start, when whoever asks which signals were inherited as ignored has asked."""
         give_children_default_signals()

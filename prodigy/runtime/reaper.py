@@ -22,6 +22,8 @@ from prodigy.runtime.sweep import REAPER_NAME, Found, end, find_marked, run_mark
 
 GROUPS_MAX = 4096  # attempts at once; what is beyond is found by its mark alone
 GRACE_S = 0.3
+CLOSING_S = 1.0
+_LOOK_EVERY_S = 0.0005
 _BYE = b"bye"
 _SLOT = Struct("=q")
 
@@ -69,12 +71,17 @@ class Reaper:
             self._free.append(slot)
 
     def close(self) -> None:
-        """Send the reaper away and wait for its end, which is immediate."""
-        with suppress(BrokenPipeError):
+        """Send the reaper away and wait for its end, which is immediate; one that hangs or was stopped is killed."""
+        with suppress(OSError):
             os.write(self._pipe, _BYE)
         os.close(self._pipe)
         with suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+            kill_at = time.monotonic() + CLOSING_S
+            while os.waitpid(self.pid, os.WNOHANG)[0] == 0:
+                if time.monotonic() > kill_at:
+                    os.kill(self.pid, signal.SIGKILL)
+                    break
+                time.sleep(_LOOK_EVERY_S)
         self._groups.close()
 
 

@@ -171,7 +171,7 @@ def test_resume_ends_what_was_left_running_before_it_runs_anything(house: House)
 
 def reaper_of(pid: int) -> int:
     """Return the pid of the tiny process that a coordinator keeps."""
-    table = subprocess.run(("ps", "-eo", "pid=,ppid=,args="), capture_output=True, text=True, check=True)
+    table = subprocess.run(("ps", "-ww", "-eo", "pid=,ppid=,args="), capture_output=True, text=True, check=True)
     rows = [line.split(maxsplit=2) for line in table.stdout.splitlines()]
     (found,) = [int(row[0]) for row in rows if row[1] == str(pid) and "prodigy" in row[2] and int(row[0]) != pid]
     return found

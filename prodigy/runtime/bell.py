@@ -1,0 +1,60 @@
+"""Hear the operator's signals in a thread of its own, whatever the main thread is doing.
+
+Python calls a signal's handler between two steps of the main thread: never while that hangs in a disk that does not
+answer. But at the moment of the signal the system's own handler writes its number into a pipe, and a thread reads it.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+
+class Bell:
+    """Signals, heard from `start` until `close`. Both belong to the main thread.
+
+    Args:
+        ring: called with each signal, in the bell's thread.
+    """
+
+    def __init__(self, ring: Callable[[signal.Signals], None]) -> None:
+        self._ring = ring
+        self._before: dict[int, Any] = {}
+        self._pipe = (-1, -1)
+        self._wakeup = -1
+
+    def start(self, numbers: Iterable[int]) -> None:
+        """Hear these signals from now on; what they did before they do no more."""
+        self._pipe = read_end, write_end = os.pipe()
+        os.set_blocking(write_end, False)
+        self._wakeup = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        for number in numbers:
+            self._before[number] = signal.signal(number, _pass) or signal.SIG_DFL
+            signal.siginterrupt(number, False)
+        threading.Thread(target=self._hear, args=(read_end,), name="bell", daemon=True).start()
+
+    def close(self) -> None:
+        """Let signals do what they did before; the second time nothing happens."""
+        if self._pipe[1] < 0:
+            return
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        os.close(self._pipe[1])  # which ends the thread
+        self._pipe = (-1, -1)
+
+    def _hear(self, read_end: int) -> None:
+        try:
+            while numbers := os.read(read_end, 64):
+                for number in numbers:
+                    if number in self._before:
+                        self._ring(signal.Signals(number))
+        finally:
+            with suppress(OSError):
+                os.close(read_end)
+
+
+def _pass(_number: int, _frame: object) -> None:
+    """Be a handler: only a signal that has one is written into the pipe."""
