@@ -8,6 +8,7 @@ as all that it stands for) are bounded before anything is built. Plain scalars f
 YAML 1.2: no dates, no base 60, and `on`, `yes`, `off`, `no` are text. No other module knows YAML.
 """
 
+import json
 import math
 import re
 from contextlib import suppress
@@ -37,6 +38,11 @@ _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _SPECIAL = frozenset("~nNtTfF.-+0123456789") | {""}
 _BEGINNING = re.compile(r"(?P<indent> *)(?P<dash>- +)?(?P<key>[A-Za-z_][\w-]*)(?P<colon>:)(?: |$)")
 _GLUED_DASH = re.compile(r" *-(?P<word>[A-Za-z_][\w-]*:)(?: |$)")
+_GLUED_BEFORE = {
+    "?": "a text that begins with ? needs quotes inside {…} and […]",
+    "&": "the name of an anchor is of letters, digits, - and _",
+}
+_PAIR = re.compile(r"(?<!\\)(?P<before>(?:\\\\)*)(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 _TAG = "tag:yaml.org,2002:"
 _TAGGED: dict[str, tuple[type, ...]] = {
     "str": (str,), "int": (int,), "float": (int, float), "bool": (bool,), "null": (type(None),),
@@ -242,7 +248,7 @@ class _Composer:
 def _compose(source: Source) -> Value:
     composer = _Composer(source)
     try:
-        composer.take_all(source.text)
+        composer.take_all(_for_libyaml(source.text))
     except yaml.YAMLError as error:
         _count_further(composer, error)
         _report_broken(source, error)
@@ -252,6 +258,32 @@ def _compose(source: Source) -> Value:
         source.report_at(1, 1, "the file is empty", hint=EXAMPLE)
         raise _Unreadable
     return root
+
+
+def _for_libyaml(text: str) -> str:
+    """Return a text as libyaml reads rightly what it means.
+
+    It takes blanks at the very end for part of a value. And YAML has no surrogate pairs, with which JSON writes what
+    lies beyond U+FFFF: in JSON they stand in quotes only, so there each pair can be joined.
+    """
+    if text.rpartition("\n")[2].isspace():
+        text += "\n"
+    if _PAIR.search(text) is None or not _is_json(text):
+        return text
+    return _PAIR.sub(_joined, text)
+
+
+def _joined(match: re.Match[str]) -> str:
+    character: str = json.loads(f'"{match["pair"]}"')
+    return f"{match['before']}\\U{ord(character):08x}"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _count_further(composer: _Composer, error: yaml.YAMLError) -> None:
@@ -274,6 +306,8 @@ def _scalar(source: Source, event: Any) -> Scalar:
     style = event.style or ""
     value = _core_value(text) if style == "" and event.tag is None else text
     scalar = Scalar(text=text, value=value, line=line, column=column, style=style)
+    if style == "" and (hint := _GLUED_BEFORE.get(_glued(source, event))):
+        source.report(scalar, "a blank is missing before this text, or quotes around it", hint=hint)
     if event.tag is not None:
         return _tagged(source, scalar, event.tag)
     if isinstance(value, float) and not math.isfinite(value):
@@ -281,6 +315,15 @@ def _scalar(source: Source, event: Any) -> Scalar:
     if "\0" in text:
         source.report(scalar, "a NUL cannot be passed to a command")
     return scalar
+
+
+def _glued(source: Source, event: Any) -> str:
+    """Return the sign, ? or &, that libyaml has split from a plain text, though no blank stands between."""
+    text, start = source.text, event.start_mark.index
+    if event.anchor is not None:
+        end = text.find(f"&{event.anchor}", start) + 1 + len(event.anchor)
+        return "&" if event.value and not text[end : end + 1].isspace() else ""
+    return "?" if event.value and text[start - 1 : start] == "?" else ""
 
 
 def _core_value(text: str) -> str | int | float | bool | None:

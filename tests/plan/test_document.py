@@ -176,6 +176,20 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "alias inside itself": ("&a [*a]", ['1:5 *a stands inside itself (a text that begins with * needs quotes: "*a")']),
     "alias bomb": (BOMB, ["5:36 over 100000 values, aliases counted as what they stand for"]),
+    "an anchor that goes on": (
+        "name: &a:b c\ncommands: [{shell: make}]\n",
+        [
+            "1:7 a blank is missing before this text, or quotes around it "
+            "(the name of an anchor is of letters, digits, - and _)"
+        ],
+    ),
+    "a question mark that is split off": (
+        "commands: [{shell: make}]\nvariables: {a: [?x]}\n",
+        [
+            "2:18 a blank is missing before this text, or quotes around it "
+            "(a text that begins with ? needs quotes inside {…} and […])",
+        ],
+    ),
     "deep flow": ("[" * 20_000, ["1:51 values nest deeper than 50"]),
     "deep flow after wide text": ('a: "é😀"\nb: ["é😀",' + "[" * 2_000, ["2:58 values nest deeper than 50"]),
     "deep flow after a mistake": (
@@ -501,3 +515,14 @@ def test_what_the_parser_says_of_depth_is_said_in_our_words(monkeypatch: pytest.
 
     monkeypatch.setattr(yaml, "parse", refuse)
     assert refusals("a: 1\nb: [[[") == ["2:2 values nest deeper than 50"]
+
+
+def test_a_surrogate_pair_of_json_is_one_character() -> None:
+    """Which is how JSON writes it by default; where text is no JSON, an escape that YAML lacks is refused."""
+    text = json.dumps({"variables": {"a": "\\ud83d\\ude00 \U0001f600"}, "commands": [{"shell": "true"}]})
+    assert r"\\ud83d\\ude00 \ud83d\ude00" in text
+    written = read(text).variables
+    assert written is not None and plain(written) == {"a": "\\ud83d\\ude00 \U0001f600"}
+    assert refusals('name: "\\ud83d\\ude00"\ncommands: [{shell: make}]\n') == [
+        "1:10 this is not YAML: found invalid Unicode character escape code"
+    ]
