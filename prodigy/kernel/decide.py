@@ -17,7 +17,7 @@ from prodigy.kernel.digest import digest_of
 from prodigy.kernel.evolve import is_item
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.limits import limit_of, timeout_of
-from prodigy.kernel.outcome import Outcome, captured, explained, judge
+from prodigy.kernel.outcome import Outcome, captured, explained, judge, may_be_stopped
 from prodigy.kernel.retry import attempts_allowed, delay_before, due_at, is_retried
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import NodeState, State
@@ -319,11 +319,14 @@ def _schedule(turn: Turn, node: Node, here: NodeState) -> None:
 
 
 def _exited(turn: Turn, signal: sig.Exited) -> None:
-    """Fold a command's end; one of an older epoch is nobody's any more."""
+    """Fold a command's end; one of an older epoch is nobody's any more.
+
+    What stops the run may reach its commands too, before we do: then they were interrupted as if by us.
+    """
     if turn.state.in_flight.get(signal.at) != signal.epoch:
         return
     node = turn.node(signal.at)
-    if signal.stopped:
+    if signal.stopped or (turn.state.stopping and may_be_stopped(signal)):
         turn.emit(
             ev.CommandInterrupted(
                 at=signal.at,

@@ -15,6 +15,9 @@ from prodigy.plan.spelling import spelled
 ERROR_BYTES_MAX = 2048
 NESTING_MAX = 500  # well below what makes a JSON reader refuse it, however deep in our own calls that reader is
 NOT_FOUND = 127  # a shell's exit code
+# What a service manager, a shutdown, the end of a container or a terminal send to all they know. A shell whose command
+# died of signal n exits with 128 + n.
+STOP_SIGNALS = {"SIGHUP": 129, "SIGINT": 130, "SIGQUIT": 131, "SIGKILL": 137, "SIGTERM": 143}
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -39,6 +42,13 @@ def judge(exited: Exited) -> Outcome:
         is_timeout=exited.timed_out_s is not None,
         signal=exited.signal,
     )
+
+
+def may_be_stopped(exited: Exited) -> bool:
+    """Whether an attempt ended as one does whom a stop of everything reaches; its own timeout is no such end."""
+    if exited.timed_out_s is not None:
+        return False
+    return exited.aborted or exited.signal in STOP_SIGNALS or exited.exit_code in STOP_SIGNALS.values()
 
 
 def explained(node: Node, outcome: Outcome, lookup: Lookup) -> Outcome:

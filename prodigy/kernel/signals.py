@@ -99,6 +99,7 @@ class ResumeRequested(_Signal, frozen=True):
 class Exited(_Signal, frozen=True):
     """A command ended. `stopped` says that we ended it because the run is stopping; `signal` is a name like SIGKILL.
 
+    `aborted`: the program says that it was interrupted, whatever its exit code.
     `output` and `stderr` are the tails that the spawn asked for, `error` a reason that is no exit status.
     `duration_s` is monotonic time.
     """
@@ -109,6 +110,7 @@ class Exited(_Signal, frozen=True):
     signal: str | None = None
     timed_out_s: float | None = None
     stopped: bool = False
+    aborted: bool = False
     error: str | None = None
     output: str = ""
     stderr: str = ""
@@ -126,12 +128,16 @@ class TimerFired(_Signal, frozen=True):
 
 
 class Listed(_Signal, frozen=True):
-    """A map's items were read, or could not be: `error` says why. `items[i]` has the key `keys[i]`."""
+    """A map's items were read, or could not be: `error` says why. `items[i]` has the key `keys[i]`.
+
+    `may_be_stopped`: their command ended as one does whom a stop of everything reaches.
+    """
 
     at: str
     keys: tuple[str, ...] = ()
     items: tuple[Any, ...] = ()
     error: str | None = None
+    may_be_stopped: bool = False
 
 
 class PurgeRequested(_Signal, frozen=True):

@@ -123,6 +123,7 @@ def with_answer(exited: Exited, attempt: Attempt, reading: claude.Reading) -> Ex
         output=end_of(reading.result, effect.output_bytes_max),
         output_file=answer.path,
         error=None if was_ended else reading.error or _too_much(effect, size_bytes),
+        aborted=reading.aborted,
         cost_usd=reading.cost_usd,
         warnings=exited.warnings + reading.warnings,
     )

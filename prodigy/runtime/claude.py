@@ -18,6 +18,7 @@ import msgspec
 PROGRAM = "claude"
 ARGUMENTS = ("-p", "--output-format", "stream-json", "--verbose")
 PROMPT_BYTES_MAX = 10_000_000
+ABORTED = "error_during_execution"  # what SIGINT leads to, with exit code 0 or 1
 LINE_BYTES_MAX = 32 * 1024 * 1024
 NOT_FOUND = (
     "a claude step needs Claude Code, and there is no `claude` on PATH; install it and check with `claude --version`"
@@ -29,10 +30,14 @@ _TOOL_INPUTS = ("command", "file_path", "pattern", "description", "url", "prompt
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What a transcript says. `error` is None when it says success; `result` is the answer's text."""
+    """What a transcript says. `error` is None when it says success; `result` is the answer's text.
+
+    `aborted`: it says that somebody interrupted Claude Code, or ends where a result should be, though all went well.
+    """
 
     result: str = ""
     error: str | None = None
+    aborted: bool = False
     cost_usd: float | None = None
     warnings: tuple[str, ...] = ()
 
@@ -174,6 +179,7 @@ class _Found:
         return Reading(
             result=(result.result if result else None) or "",
             error=self._unknown_command(prompt) or self._failure(exit_code, stderr),
+            aborted=exit_code == 0 if result is None else result.subtype == ABORTED,
             cost_usd=result.total_cost_usd if result else None,
             warnings=tuple(dict.fromkeys(self.warnings)),
         )

@@ -32,6 +32,7 @@ from prodigy.runtime.clock import now
 from prodigy.runtime.commands import WEATHER
 from prodigy.runtime.defects import heard
 from prodigy.runtime.diary import diary
+from prodigy.runtime.hindsight import End, Hindsight, is_doubtful
 from prodigy.runtime.listing import Listing
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reactor import Reactor, Record
@@ -113,7 +114,8 @@ class Host:
         """
         self._loop = asyncio.new_event_loop()
         self._end: asyncio.Future[None] = self._loop.create_future()
-        self._processes = make_processes(self.send)
+        self._hindsight = Hindsight(self._loop, self._judged)
+        self._processes = make_processes(self._ended)
         with heard(self._loop, self._crash):
             try:
                 self._listen()
@@ -134,6 +136,16 @@ class Host:
         if not self._is_turning:
             self._is_turning = True
             self._loop.call_soon(self._turn)
+
+    def _ended(self, end: End) -> None:
+        """Hear of a command's end at once, or in a moment where a stop on its way may explain it."""
+        if is_doubtful(end) and not self.state.stopping:
+            self._hindsight.keep(end)
+        else:
+            self.send(end)
+
+    def _judged(self, end: End) -> None:
+        self.send(msgspec.structs.replace(end, time=now()))
 
     def give_up(self, reason: str) -> None:
         """Stop the run because nothing can be started for minutes now; what waits is interrupted, not failed."""
@@ -228,14 +240,14 @@ class Host:
     def _terminate(self, effect: fx.Terminate) -> None:
         if self._held.pop(effect.epoch, None):
             self.send(sig.Exited(time=now(), at=effect.at, epoch=effect.epoch, stopped=True))
-        else:
+        elif not self._hindsight.release(effect.epoch):
             self._processes.terminate(effect.epoch)
 
     def _fire(self, timer: _Timer) -> None:
         self.send(msgspec.structs.replace(timer, time=now()))
 
     def _listed(self, listed: sig.Listed) -> None:
-        self.send(msgspec.structs.replace(listed, time=now()))
+        self._ended(msgspec.structs.replace(listed, time=now()))
 
     def _ask(self, at: str) -> None:
         """Ask from a thread of its own, for a person may take all night and the run must hear Ctrl-C."""
@@ -326,6 +338,7 @@ class Host:
                 closing.callback(self._listing.stop)
             for timer in self._timers:
                 timer.cancel()
+            self._hindsight.close()
 
     def _end_processes(self) -> None:
         """End what is left, in good order if that can be."""

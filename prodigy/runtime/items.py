@@ -65,7 +65,12 @@ _DEEPER = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class ItemsRefused(Exception):
-    """The items cannot be read; the text says why. `run_command` raises it for a command that failed."""
+    """The items cannot be read; the text says why. `run_command` raises it for a command that failed.
+
+    `may_be_stopped`: that command ended as one does whom a stop of everything reaches.
+    """
+
+    may_be_stopped = False
 
 
 def read_items(effect: fx.List, *, directory: Path, run_command: RunCommand) -> sig.Listed:
@@ -83,7 +88,7 @@ def read_items(effect: fx.List, *, directory: Path, run_command: RunCommand) -> 
         )
         keys = keys_of(items, effect.item_key, effect.values)
     except ItemsRefused as refused:
-        return sig.Listed(time=now(), at=effect.at, error=str(refused))
+        return sig.Listed(time=now(), at=effect.at, error=str(refused), may_be_stopped=refused.may_be_stopped)
     return sig.Listed(time=now(), at=effect.at, keys=keys, items=tuple(items))
 
 

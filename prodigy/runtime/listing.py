@@ -15,6 +15,7 @@ from typing import IO
 
 from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
+from prodigy.kernel.outcome import STOP_SIGNALS
 from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.sweep import end_marked
 
@@ -74,7 +75,9 @@ class Listing:
                         self._spawn(text, self._directory / effect.working_dir, environment, out, err), out, err
                     )
                     if problem := _problem(code, out, err):
-                        raise ItemsRefused(f"the command for map.input {problem}")
+                        refused = ItemsRefused(f"the command for map.input {problem}")
+                        refused.may_be_stopped = (code if code >= 0 else 128 - code) in STOP_SIGNALS.values()
+                        raise refused
                     out.seek(0)
                     return out.read()
             except (OSError, ValueError) as problem:

@@ -13,7 +13,7 @@ from prodigy.kernel.decide import decide
 from prodigy.kernel.durability import must_sync
 from prodigy.kernel.effects import Effect, effects
 from prodigy.kernel.events import Event
-from prodigy.kernel.signals import Signal
+from prodigy.kernel.signals import Signal, StopRequested
 from prodigy.kernel.state import State
 
 Record = tuple[str, Event]
@@ -36,11 +36,13 @@ class Reactor:
     def handle(self, signals: Iterable[Signal]) -> list[Effect]:
         """Make one turn of all that waiting signals lead to, and return what the world must now do.
 
+        A stop comes before whatever waits beside it: nobody can tell which was first, and it may have been the cause.
+
         Raises:
             StorageFailure: the journal refused the turn. Nothing of it has happened; the run must stop.
         """
         state, turn = self.state, list[Record]()
-        for signal in signals:
+        for signal in sorted(signals, key=_is_no_stop):
             events, state = decide(state, signal)
             turn += [(signal.time, event) for event in events]
         if not turn:
@@ -50,3 +52,7 @@ class Reactor:
         self.state = state
         self._publish(state, turn)
         return [effect for seq, (_, event) in enumerate(turn, start=first) for effect in effects(state, event, seq)]
+
+
+def _is_no_stop(signal: Signal) -> bool:
+    return not isinstance(signal, StopRequested)

@@ -54,7 +54,9 @@ def test_the_last_of_several_results_counts() -> None:
 
 def test_exit_status_0_without_a_result_is_a_failure() -> None:
     """An interrupt and a lost output both end with 0."""
-    assert read(transcript(INIT)) == Reading(error="Claude Code ended without a result; its transcript may say why")
+    assert read(transcript(INIT)) == Reading(
+        error="Claude Code ended without a result; its transcript may say why", aborted=True
+    )
 
 
 def test_without_a_result_stderr_tells_why() -> None:

@@ -246,6 +246,7 @@ async def test_claude_without_a_result_has_failed(world: World) -> None:
     seen = await world.run(command=RenderedClaude(prompt="x"), environment=environment)
     assert seen == exited(
         exit_code=0,
+        aborted=True,
         stderr="no such flag\n",
         error="no such flag",
         warnings=("lines of Claude Code's output that are not JSON: 1",),

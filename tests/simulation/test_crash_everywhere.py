@@ -14,7 +14,18 @@ from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
 from prodigy.store.log import Position, chain_of, scan
 from tests.simulation.plans import Script, cases
-from tests.simulation.world import CRASH_MODES, Crash, CrashMode, Disk, World, history, meaning, state_on
+from tests.simulation.world import (
+    CRASH_MODES,
+    Crash,
+    CrashMode,
+    Disk,
+    Ending,
+    World,
+    history,
+    meaning,
+    reached_at,
+    state_on,
+)
 
 CASES = cases()
 
@@ -91,6 +102,25 @@ def test_a_stop_at_any_effect_changes_nothing(name: str) -> None:
             world.watch = lambda world, effect: None
             world.resume()
         assert meaning(world.state) == meaning(calm.state), f"stopped at effect {moment}"
+        assert finishes(world) == finishes(calm)
+
+
+DEATHS = [Ending(signal="SIGTERM"), Ending(exit_code=130)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_stop_that_reaches_everything_at_any_effect_changes_nothing(name: str) -> None:
+    """Commands that die with us, or before we hear of the stop, run again: no handler, no retry, no failure."""
+    plan, script = CASES[name]
+    calm, _ = play(plan, script, {})
+    for moment, death, first in itertools.product(range(calm.effects - 1), DEATHS, (False, True)):
+        world = World(plan, script)
+        world.watch = reached_at(moment, death, commands_first=first)
+        if world.cook().status == "interrupted":
+            assert not world.state.in_flight
+            world.watch = lambda world, effect: None
+            world.resume()
+        assert meaning(world.state) == meaning(calm.state), f"reached at effect {moment}, commands first: {first}"
         assert finishes(world) == finishes(calm)
 
 

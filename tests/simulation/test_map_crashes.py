@@ -3,6 +3,7 @@
 After every event of every life each item is in exactly one place, and the state survives being written down.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -20,8 +21,8 @@ from prodigy.kernel.snapshot import Snapshot, restored, snapshot_of
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Map, Plan
 from tests.simulation.plans import map_cases
-from tests.simulation.test_crash_everywhere import finishes, moment_of, play, rewind_of
-from tests.simulation.world import CRASH_MODES, Crash, CrashMode, Disk, World, history, meaning, state_on
+from tests.simulation.test_crash_everywhere import DEATHS, finishes, moment_of, play, rewind_of
+from tests.simulation.world import CRASH_MODES, Crash, CrashMode, Disk, World, history, meaning, reached_at, state_on
 
 CASES = map_cases()
 DURATION = re.compile(r',"duration":[0-9.]+')
@@ -121,6 +122,23 @@ def test_a_stop_at_any_effect_changes_nothing(name: str) -> None:
             world.watch = lambda world, effect: None
             world.resume()
         assert told(world) == told(calm), f"stopped at effect {moment}"
+        assert_accounted(world.disk)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_stop_that_reaches_everything_at_any_effect_changes_nothing(name: str) -> None:
+    """Items that die with us become no dead letters, whoever of us was first."""
+    plan, script = CASES[name]
+    calm, _ = play(plan, script, {}, items=ITEMS)
+    for moment, first in itertools.product(range(calm.effects - 1), (False, True)):
+        world = World(plan, script, seed=moment)
+        world.items = list(ITEMS)
+        world.watch = reached_at(moment, DEATHS[moment % 2], commands_first=first)
+        if world.cook().status == "interrupted":
+            assert not world.state.in_flight
+            world.watch = lambda world, effect: None
+            world.resume()
+        assert told(world) == told(calm), f"reached at effect {moment}, commands first: {first}"
         assert_accounted(world.disk)
 
 

@@ -27,6 +27,7 @@ from prodigy.kernel import (
     rewind,
     scope,
 )
+from prodigy.runtime import reactor
 from prodigy.store import log
 from tests.scenarios import test_scenarios as scenarios
 from tests.simulation import test_crash_everywhere as crashing
@@ -71,7 +72,14 @@ MUTANTS = {
     "a late exit is accepted": Mutant(
         decide, "if turn.state.in_flight.get(signal.at) != signal.epoch:", "if signal.at not in turn.state.in_flight:"
     ),
-    "an attempt that was stopped has failed": Mutant(decide, "if signal.stopped:", "if False:"),
+    "an attempt that was stopped has failed": Mutant(decide, "if signal.stopped or (", "if ("),
+    "an attempt that a stop of everything reached has failed": Mutant(
+        decide, "if signal.stopped or (turn.state.stopping and may_be_stopped(signal)):", "if signal.stopped:"
+    ),
+    "a death beside a stop in one turn is a failure": Mutant(
+        reactor, "in sorted(signals, key=_is_no_stop):", "in signals:"
+    ),
+    "only deaths by a signal are a stop's": Mutant(outcome, "or exited.exit_code in STOP_SIGNALS.values()", "or False"),
     "a tolerated failure is forgotten": Mutant(
         decide, "failed = next(failures(turn.state, node), None)", "failed = None"
     ),
@@ -258,6 +266,10 @@ def checks() -> Iterator[tuple[str, Callable[[], None]]]:
         yield path.stem, partial(scenarios.test_scenario, path, rewrites=False)
     for name in crashing.CASES:
         yield f"stops: {name}", partial(crashing.test_a_stop_at_any_effect_changes_nothing, name)
+        yield (
+            f"stops all: {name}",
+            partial(crashing.test_a_stop_that_reaches_everything_at_any_effect_changes_nothing, name),
+        )
     for name in mapping_crashes.CASES:
         yield f"stops: {name}", partial(mapping_crashes.test_a_stop_at_any_effect_changes_nothing, name)
         yield (

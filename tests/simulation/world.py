@@ -142,6 +142,8 @@ class World:
         self.orders: list[sig.Signal] = []
         self.answers: dict[str, bool | None] = {}
         self.items: list[Any] = []
+        self.reached: Ending | None = None  # how a stop that reaches the commands too ends them
+        self.reaches_commands_first = False
         self._random = random.Random(seed)
         self._running: dict[int, fx.Spawn] = {}
         self._waiting: list[tuple[datetime, fx.Sleep | fx.Limit]] = []
@@ -190,6 +192,7 @@ class World:
             return self.cook()
         self._reactor = self._boot(state)
         self.number += 1
+        self.reached = None
         return self._play(sig.ResumeRequested(time=self.time(), number=self.number, **changes))
 
     def travel(self, disk: Disk, **changes: Any) -> State:
@@ -229,10 +232,8 @@ class World:
             case fx.Reject():
                 self.orders.append(sig.Exited(time=self.time(), at=effect.at, epoch=effect.epoch, error=effect.reason))
             case fx.Terminate():
-                if self._running.pop(effect.epoch, None):
-                    self.orders.append(
-                        sig.Exited(time=self.time(), at=effect.at, epoch=effect.epoch, signal="SIGTERM", stopped=True)
-                    )
+                if spawn := self._running.pop(effect.epoch, None):
+                    self.orders.append(self._stopped(spawn))
             case fx.List():
                 keys = tuple(map(str, self.items))
                 self.orders.append(sig.Listed(time=self.time(), at=effect.at, keys=keys, items=tuple(self.items)))
@@ -252,6 +253,10 @@ class World:
 
     def _next(self) -> list[sig.Signal]:
         """Return what happens next: an order, else one of the ends that are possible now, else the next timer."""
+        if self.reached and self.reaches_commands_first:
+            self.reaches_commands_first = False
+            dead, self._running = list(self._running.values()), {}
+            return [*map(self._stopped, dead), sig.StopRequested(time=self.time(), by="SIGTERM")]
         if self.orders:
             return [self.orders.pop(0)]
         ending = [spawn for spawn in self._running.values() if not self._ending(spawn).hangs]
@@ -267,6 +272,15 @@ class World:
             fired = sig.TimerFired if isinstance(wait, fx.Sleep) else sig.LimitFired
             return [fired(time=self.time(), at=wait.at, attempt=wait.attempt)]
         return []
+
+    def _stopped(self, spawn: fx.Spawn) -> sig.Exited:
+        """Return the end of a command that the stop ended: by our own hand, or because it reached the command too."""
+        if self.reached is None:
+            return sig.Exited(time=self.time(), at=spawn.at, epoch=spawn.epoch, signal="SIGTERM", stopped=True)
+        code, signal = self.reached.exit_code, self.reached.signal
+        return sig.Exited(
+            time=self.time(), at=spawn.at, epoch=spawn.epoch, exit_code=None if signal else code, signal=signal
+        )
 
     def _ending(self, spawn: fx.Spawn) -> Ending:
         endings = self.script.get(spawn.at, [OK])
@@ -308,6 +322,18 @@ def meaning(state: State) -> dict[str, Any]:
         "failed_at": state.failed_at,
         "failure": state.failure,
     }
+
+
+def reached_at(moment: int, ending: Ending, *, commands_first: bool) -> Callable[[World, fx.Effect], None]:
+    """Return a watcher that stops the run once, at an effect, and every command with it: it dies of the same signal."""
+
+    def watch(world: World, effect: fx.Effect) -> None:
+        if world.effects - 1 == moment:
+            world.reached, world.reaches_commands_first = ending, commands_first
+            if not commands_first:
+                world.orders.append(sig.StopRequested(time=world.time(), by="SIGTERM"))
+
+    return watch
 
 
 def stopped_at(at: str, attempt: int | None = None) -> Callable[[World, fx.Effect], None]:
