@@ -65,7 +65,6 @@ def run() -> NoReturn:
     if sys.platform == "win32":
         print("prodigy needs Linux or macOS; on Windows, run it inside WSL.", file=sys.stderr)
         sys.exit(ExitCode.USAGE)
-    os.umask(0o077)
     _fill_gaps()
     _keep_only(sys.argv[1:2])
     try:

@@ -53,6 +53,18 @@ def encode(environment: Mapping[str, str]) -> Environment:
     return {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
 
 
+def inherited_environment() -> Environment:
+    """Return the environment that we were started with.
+
+    Where the locale is C, Python gives itself another one (PEP 538), in its environment too: no wish of the caller's.
+    """
+    environment = encode(os.environ)
+    with suppress(OSError), open("/proc/self/environ", "rb") as file:
+        if not any(entry.startswith(b"LC_CTYPE=") for entry in file.read().split(b"\0")):
+            environment.pop(b"LC_CTYPE", None)
+    return environment
+
+
 def prepare(effect: Spawn, folder: str, *, inherited: Environment, marks: Environment) -> Prepared:
     """Return how to start `effect`, its private files written into `folder`, which is made if it is needed.
 
@@ -205,4 +217,5 @@ def _private_folder(folder: str) -> Path:
     private_folder(path.parent)
     with suppress(FileExistsError):
         path.mkdir(FOLDER_MODE)
+        path.chmod(FOLDER_MODE)  # whatever the umask is
     return private_folder(path)

@@ -201,6 +201,7 @@ class Host:
                 due: _Timer = sig.TimerFired(time="", at=effect.at, attempt=effect.attempt)
                 self._timers.append(self._loop.call_later(effect.delay_s, self._fire, due))
             case fx.List():
+                self._processes.be_ready()
                 self._listing = self._make_listing()
                 self._listing.start(effect, partial(self._soon, self._listed))
             case fx.RejectList():

@@ -16,6 +16,7 @@ from typing import IO
 from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
 from prodigy.kernel.outcome import STOP_SIGNALS
+from prodigy.runtime.commands import Environment, encode, inherited_environment
 from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.sweep import end_marked
 
@@ -68,7 +69,8 @@ class Listing:
 
         def run_command(text: str) -> bytes:
             """Return what a command prints."""
-            environment = {**os.environ, **effect.environment, **self._marks, "PRODIGY_STEP": effect.at}
+            told = {**effect.environment, **self._marks, "PRODIGY_STEP": effect.at}
+            environment = inherited_environment() | encode(told)
             try:
                 with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
                     code = self._wait(
@@ -86,7 +88,7 @@ class Listing:
         return run_command
 
     def _spawn(
-        self, text: str, directory: Path, environment: dict[str, str], out: IO[bytes], err: IO[bytes]
+        self, text: str, directory: Path, environment: Environment, out: IO[bytes], err: IO[bytes]
     ) -> subprocess.Popen[bytes]:
         from prodigy.runtime.items import ItemsRefused
 

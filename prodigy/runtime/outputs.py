@@ -170,7 +170,10 @@ class Outputs:
             spares.pop()
             if is_renamed:
                 return OutputFile(self._descriptor, name, self._open_again(name))
-        return OutputFile(self._descriptor, name, os.open(name, _NEW, FILE_MODE, dir_fd=self._descriptor))
+        descriptor = os.open(name, _NEW, FILE_MODE, dir_fd=self._descriptor)
+        if os.fstat(descriptor).st_mode != _PRIVATE_FILE:
+            os.fchmod(descriptor, FILE_MODE)  # a strange umask
+        return OutputFile(self._descriptor, name, descriptor)
 
     def _open_again(self, name: str) -> int:
         """Open a file anew: flags and locks that the last command set on its own are gone with it."""

@@ -32,6 +32,7 @@ from prodigy.runtime.commands import (
     Prepared,
     encode,
     give_children_default_signals,
+    inherited_environment,
     prepare,
     why_not,
 )
@@ -99,7 +100,7 @@ class Processes:
         if reaper:
             self._marks |= encode({"PRODIGY_OWNER": reaper.owner})
         self._run_mark = sweep.run_mark(run_folder)
-        self._inherited = encode(os.environ)
+        self._inherited = inherited_environment()
         self._attempts: dict[int, Attempt] = {}
         self._known = {reaper.pid} if reaper else set()
         self._outputs = Outputs(self._run_folder)
@@ -119,12 +120,22 @@ class Processes:
 
     def spawn(self, effect: Spawn) -> None:
         """Start a command; whatever becomes of it, also when it cannot start, is told by its `Exited`."""
-        if not self._is_ready:
-            self._be_ready()
+        self.be_ready()
         attempt = self._attempts[effect.epoch] = Attempt(effect)
         self._start(attempt)
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._tick)
+
+    def be_ready(self) -> None:
+        """See to it that commands, of `spawn` and others, inherit what they should; once, and only where one starts.
+
+        Whoever asks which signals were inherited as ignored has to ask before.
+        """
+        if not self._is_ready:
+            give_children_default_signals()
+            keep_descriptors()
+            sweep.become_subreaper()
+            self._is_ready = True
 
     def terminate(self, epoch: int) -> None:
         """End a command because the run is stopping; `Exited.stopped` is set unless it had ended by itself.
@@ -197,13 +208,6 @@ class Processes:
                     os.killpg(attempt.process.pid, signal.SIGKILL)
         with suppress(ProdigyError):  # what cannot be killed the next resume names
             sweep.end_marked(self._run_folder, grace_s=0.0)
-
-    def _be_ready(self) -> None:
-        """Done at the first start, when whoever asks which signals were inherited as ignored has asked."""
-        give_children_default_signals()
-        keep_descriptors()
-        sweep.become_subreaper()
-        self._is_ready = True
 
     # The straight path: started, ended, reported.
 

@@ -179,10 +179,16 @@ def test_a_run_from_elsewhere_goes_on_when_it_is_trusted(house: House, tmp_path:
     assert (1, 0) == (trusted, other.prodigy("resume").code)
 
 
-def test_everything_kept_is_private(house: House) -> None:
-    """Folders 0700 and files 0600, whatever the umask."""
-    house.workflow({"shell": "echo $(umask)"})
-    house.shell("umask 0; exec prodigy cook demo.yaml").wait()
+@pytest.mark.parametrize("mask", ["0", "022", "077", "0377"])
+def test_everything_kept_is_private(house: House, mask: str) -> None:
+    """Folders 0700 and files 0600, whatever the umask; large values, outputs of a step that waits, prompts."""
+    large = "x" * 200_000
+    house.workflow(
+        {"shell": "echo $(umask)", "capture_output": "mask"},
+        {"shell": f"echo ${{mask}} {large} | wc -c; echo oops >&2", "capture_output": "length"},
+        {"shell": "cat", "env": {"mask": "${mask|file}"}, "interpreter": "sh"},
+    )
+    assert 0 == house.shell(f"umask {mask}; exec prodigy cook demo.yaml").wait().code
     kept = [path for top in (house.state, house.path / "global") for path in [top, *top.rglob("*")]]
     modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in kept}
     assert {(True, 0o700), (False, 0o600)} == modes
