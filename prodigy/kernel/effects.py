@@ -25,6 +25,12 @@ OUTPUT_BYTES_MAX = 12 * 1024  # with its escapes it mostly stays below what the 
 KEPT_OUTPUT_BYTES_MAX = 1024 * 1024
 CAPTURE_BYTES_MAX = 16 * 1024 * 1024
 ITEMS_MAX = 1_000_000
+VALUES_FOLDER = "values-in-use"
+
+
+def values_folder(run_folder: str, epoch: int) -> str:
+    """Return where the private files of the command that began with this epoch are; they are gone when it has ended."""
+    return f"{run_folder}/{VALUES_FOLDER}/{epoch}"
 
 
 class RenderedShell(msgspec.Struct, frozen=True, kw_only=True, tag="shell"):
@@ -50,6 +56,7 @@ class Spawn(msgspec.Struct, frozen=True, kw_only=True):
 
     `working_dir` is relative to the run's directory, or absolute. `output_bytes_max` is how much of the end of
     its output `Exited` carries; with `whole_output` all of it is wanted and more than that fails the attempt.
+    `files` maps names to contents: private files in the `values_folder` of the epoch, to which the texts refer.
     `after_checkpoint` holds the start back until the checkpoint file is on disk.
     """
 
@@ -64,6 +71,7 @@ class Spawn(msgspec.Struct, frozen=True, kw_only=True):
     output_bytes_max: int = 16 * 1024
     whole_output: bool = False
     after_checkpoint: bool = False
+    files: dict[str, str] = {}
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +122,8 @@ class List(msgspec.Struct, frozen=True, kw_only=True):
     """Read the items of a map and send `Listed`. `text` is the source with its values filled in.
 
     `working_dir` is relative to the run's directory, or absolute. `offset` and `max_items` are filled in; `values` has
-    what the filter and the item key refer to besides the item.
+    what the filter and the item key refer to besides the item. `files` maps names to contents: private files in the
+    `values_folder` of `epoch`, while the items are read.
     """
 
     at: str
@@ -126,6 +135,8 @@ class List(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, Any]
     working_dir: str = ""
     environment: dict[str, str] = {}
+    epoch: int = 0
+    files: dict[str, str] = {}
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +165,7 @@ def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
         case ev.ConfirmationRequested():
             yield Ask(at=event.at)
         case ev.ListingStarted():
-            yield _list(state, event.at)
+            yield _list(state, event.at, seq)
         case ev.BreakerOpened():
             yield Sleep(at=event.at, attempt=0, delay_s=event.delay_s)
         case ev.LimitReached():
@@ -168,16 +179,34 @@ def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
             yield Finish(status=state.status)
 
 
-def _list(state: State, at: str) -> Effect:
+class _Files:
+    """The private files that one rendering needs, beside those of its script."""
+
+    def __init__(self, state: State, epoch: int) -> None:
+        self.contents: dict[str, str] = {}
+        self._folder = values_folder(state.folder, epoch)
+
+    def keep(self, text: str) -> str:
+        """Return the path of a file that will hold this text."""
+        return self.put(f"value-{len(self.contents) + 1}", text)
+
+    def put(self, name: str, text: str) -> str:
+        """Return the path of the file of this name that will hold this text."""
+        self.contents[name] = text
+        return f"{self._folder}/{name}"
+
+
+def _list(state: State, at: str, epoch: int) -> Effect:
     body = state.plan.template(at).body
     assert isinstance(body, Map), "only a map has items"
-    source, lookup = body.source, lookup_in(state, at)
+    files = _Files(state, epoch)
+    source, lookup = body.source, lookup_in(state, at, files.keep)
 
     def count(written: int | Template, name: str) -> int:
         return written if isinstance(written, int) else count_of(written, lookup, name=name, least=0, most=ITEMS_MAX)
 
     try:
-        text, variables = _input(source, lookup)
+        text, variables = _input(source, lookup, files)
         return List(
             at=at,
             source=source,
@@ -187,7 +216,9 @@ def _list(state: State, at: str) -> Effect:
             item_key=body.item_key,
             values={name: value for name in _names(body) for known, value in [lookup(name)] if known},
             working_dir=_plain("working_dir", render(source.working_dir, lookup)),
-            environment={name: render(value, lookup) for name, value in state.plan.env.items()} | variables,
+            environment=_filled(state.plan.env, lookup, files) | variables,
+            epoch=epoch,
+            files=files.contents,
         )
     except Unrenderable as problem:
         return RejectList(at=at, reason=problem.reason)
@@ -195,14 +226,13 @@ def _list(state: State, at: str) -> Effect:
         return RejectList(at=at, reason=str(problem))
 
 
-def _input(source: Source, lookup: Lookup) -> tuple[str, dict[str, str]]:
+def _input(source: Source, lookup: Lookup, files: _Files) -> tuple[str, dict[str, str]]:
     """Return the text that says where the items are, and what travels beside it where it is a command."""
     if source.script is None:
         return _plain("map.input", render(source.text, lookup)), {}
     rendered = render_script(source.script, lookup)
-    if rendered.files:
-        raise ValueError("a value in the command of map.input is over 100 KiB; let a setup step write it into a file")
-    return rendered.script, rendered.variables
+    paths = {name: files.put(name, content) for name, content in rendered.files.items()}
+    return rendered.script, rendered.variables | paths
 
 
 def _names(body: Map) -> set[str]:
@@ -225,7 +255,8 @@ def _spawn(state: State, event: ev.CommandStarted, epoch: int) -> Effect:
 
 
 def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, epoch: int) -> Spawn:
-    lookup = lookup_in(state, node.address)
+    files = _Files(state, epoch)
+    lookup = lookup_in(state, node.address, files.keep)
     policy = node.policy
     if policy.retry:
         attempts_of(state, node, policy.retry)
@@ -234,26 +265,31 @@ def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, e
         at=node.address,
         epoch=epoch,
         attempt=attempt,
-        command=_command(command, lookup),
-        environment=_environment(state, node.address, command, lookup),
+        command=_command(command, lookup, files),
+        environment=_environment(state, node.address, command, lookup, files),
         working_dir=_plain("working_dir", render(command.working_dir, lookup)),
         timeout_s=None if policy.timeout is None else timeout_of(policy.timeout, lookup),
         grace_s=state.plan.grace_s,
         output_bytes_max=CAPTURE_BYTES_MAX if policy.capture else kept,
         whole_output=policy.capture is not None,
         after_checkpoint=policy.checkpoint,
+        files=files.contents,
     )
 
 
-def _environment(state: State, address: str, command: Shell | Claude, lookup: Lookup) -> dict[str, str]:
+def _filled(env: dict[str, Template], lookup: Lookup, files: _Files) -> dict[str, str]:
+    return {name: _plain(name, render(text, lookup, files.keep)) for name, text in env.items()}
+
+
+def _environment(state: State, address: str, command: Shell | Claude, lookup: Lookup, files: _Files) -> dict[str, str]:
     """Return the step's environment, and of an item's step the key by which it can be made idempotent."""
-    given = {name: _plain(name, render(text, lookup)) for name, text in command.env.items()}
+    given = _filled(command.env, lookup, files)
     return given | {"PRODIGY_ITEM_KEY": key_of(address)} if state.plan.is_in_item(address) else given
 
 
-def _command(command: Shell | Claude, lookup: Lookup) -> RenderedShell | RenderedClaude:
+def _command(command: Shell | Claude, lookup: Lookup, files: _Files) -> RenderedShell | RenderedClaude:
     if isinstance(command, Claude):
-        return RenderedClaude(prompt=render(command.prompt, lookup))
+        return RenderedClaude(prompt=render(command.prompt, lookup, files.keep))
     rendered = render_script(command.script, lookup)
     return RenderedShell(
         script=rendered.script,

@@ -320,7 +320,7 @@ def _run_forked(state: State, event: ev.RunForked, time: str) -> State:
 
 def _run_restored(state: State, event: ev.RunRestored, time: str) -> State:
     found = restored(event.snapshot, event.plan, seq=state.seq + 1, generation=state.generation, version=state.version)
-    return replace(found, time=time, status="running", stopping="")
+    return replace(found, time=time, status="running", stopping="", folder=state.folder)
 
 
 def _run_failed(state: State, event: ev.RunFailed, time: str) -> State:

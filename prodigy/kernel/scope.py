@@ -9,18 +9,21 @@ from typing import Any
 
 from prodigy.kernel.items import Items, of
 from prodigy.kernel.lifecycle import Status
-from prodigy.kernel.state import NodeState, State
+from prodigy.kernel.state import State
 from prodigy.plan.address import item_of, key_of
 from prodigy.plan.nodes import Map
-from prodigy.plan.reference import Captured, Lookup, Result, render
+from prodigy.plan.reference import Captured, KeepFile, Lookup, Result, render
 
 _NAMESPACES = frozenset({"shell", "claude", "workflow"})
 _ITEM = ("item", "item_key", "item_index")
 _MISSING = (False, None)
 
 
-def lookup_in(state: State, at: str) -> Lookup:
-    """Return the function that yields (is known, value) of a name at an address; one without a value is unknown."""
+def lookup_in(state: State, at: str, keep_file: KeepFile | None = None) -> Lookup:
+    """Return the function that yields (is known, value) of a name at an address; one without a value is unknown.
+
+    `keep_file` is what `${name|file}` within the workflow's `env` becomes.
+    """
     item = item_of(at) if state.plan.is_in_item(at) else None
     scoped = state.scoped.get(item, {}) if item else {}
 
@@ -34,12 +37,12 @@ def lookup_in(state: State, at: str) -> Lookup:
         address = _address(state, item, name)
         if name in scoped or name in state.captures:
             value = scoped[name] if name in scoped else state.captures[name]
-            return True, value if address is None else Captured(value, result(state.node(address)))
+            return True, value if address is None else Captured(value, result(state, address))
         if address is not None:
-            return True, result(state.node(address))
+            return True, result(state, address)
         if name in state.plan.variables:
             return True, state.plan.variables[name]
-        return _environment(state, name)
+        return _environment(state, name, keep_file)
 
     return lookup
 
@@ -102,12 +105,13 @@ def dead_letters(items: Items) -> list[dict[str, Any]]:
     ]
 
 
-def result(node: NodeState) -> Result:
+def result(state: State, address: str) -> Result:
     """Return a step's result as `${id.…}` sees it; of a step that has not run, everything but success is null."""
+    node = state.node(address)
     has_run = node.duration_s is not None
     return Result(
         output=node.output if has_run else None,
-        output_file=node.output_file if has_run else None,
+        output_file=_absolute(state, node.output_file) if has_run else None,
         stderr=node.stderr if has_run else None,
         exit_code=node.exit_code,
         success=node.status is Status.SUCCEEDED,
@@ -118,6 +122,11 @@ def result(node: NodeState) -> Result:
     )
 
 
+def _absolute(state: State, path: str) -> str:
+    """Return where a file of the run is now; the log names it relative to the run's folder, which may move."""
+    return f"{state.folder}/{path}" if state.folder and path else path
+
+
 def _namespace(state: State, name: str, scoped: dict[str, Any]) -> Any:
     if name == "workflow":
         run = state.run
@@ -125,10 +134,10 @@ def _namespace(state: State, name: str, scoped: dict[str, Any]) -> Any:
     return {"output": scoped[name] if name in scoped else state.outputs.get(name)}
 
 
-def _environment(state: State, name: str) -> tuple[bool, Any]:
+def _environment(state: State, name: str, keep_file: KeepFile | None) -> tuple[bool, Any]:
     """A name of the workflow's `env`; its own text sees variables and parameters."""
     template = state.plan.env.get(name)
     if template is None:
         return _MISSING
     variables = state.plan.variables
-    return True, render(template, lambda key: (key in variables, variables.get(key)))
+    return True, render(template, lambda key: (key in variables, variables.get(key)), keep_file)

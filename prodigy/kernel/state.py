@@ -74,6 +74,9 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it stands after event `seq`; empty before its first.
 
+    `folder` is where the run's files lie now, absolute: the process that plays the run says it, and no event does, for
+    projects move. Nothing where nobody plays.
+
     `stood` is when the run came to rest before the last resume, `version` the last checkpoint's. `in_flight` maps the
     address of each running command to its epoch, `expired` names sequences that reached their timeout and still have
     something in flight. `maps` has the items of each map that has listed them, `scoped` what is captured within each
@@ -106,6 +109,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     costs_unknown: int = 0
     failed_at: str = ""
     failure: str = ""
+    folder: str = ""
 
     def node(self, address: str) -> NodeState:
         """Return what the node at `address` has done; a node that nothing happened to is pending."""

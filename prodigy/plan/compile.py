@@ -362,7 +362,9 @@ class _Compilation:
         if step.kind == "claude":
             if step.interpreter is not None:
                 self.source.report(step.interpreter, "'interpreter' is for shell steps")
-            return Claude(text=text, prompt=self._template(step.command), env=env, working_dir=working_dir)
+            return Claude(
+                text=text, prompt=self._template(step.command, holds_files=True), env=env, working_dir=working_dir
+            )
         interpreter = text_of(step.interpreter or self.document.interpreter) or "sh"
         script = self._script(step, interpreter)
         return Shell(text=text, script=script, interpreter=interpreter, env=env, working_dir=working_dir)
@@ -445,13 +447,15 @@ class _Compilation:
 
     def _environment(self, fields: Fields | None) -> dict[str, Template]:
         entries = fields.entries if fields else ()
-        return {name.text: self._template(value) for name, value in entries if isinstance(value, Scalar)}
+        return {
+            name.text: self._template(value, holds_files=True) for name, value in entries if isinstance(value, Scalar)
+        }
 
-    def _template(self, scalar: Scalar | None) -> Template:
+    def _template(self, scalar: Scalar | None, *, holds_files: bool = False) -> Template:
         """Return the pieces of a text; null is empty."""
         if scalar is None or scalar.value is None:
             return ()
-        return self._parsed(scalar, parse_template, self.known, references) or ()
+        return self._parsed(scalar, parse_template, self.known, references, holds_files=holds_files) or ()
 
     def _parsed(
         self,
@@ -459,8 +463,13 @@ class _Compilation:
         parse: Callable[[str, Names], Parsed],
         names: Names,
         referred: Callable[[Parsed], Iterable[Reference]],
+        *,
+        holds_files: bool = False,
     ) -> Parsed | None:
-        """Return what `parse` makes of a text and note what it refers to, or note why it cannot be read."""
+        """Return what `parse` makes of a text and note what it refers to, or note why it cannot be read.
+
+        `holds_files`: an attempt is made with the text, and so long the private files of `|file` live; scripts do.
+        """
         try:
             parsed = parse(scalar.text, names)
         except Syntax as error:
@@ -468,6 +477,10 @@ class _Compilation:
             return None
         for reference in referred(parsed):
             self._refer(scalar, reference)
+            if "file" in reference.filters and not holds_files and referred is not shell.references:
+                offset, name = max(scalar.text.find(reference.text), 0), ".".join(map(str, reference.path))
+                message = f"{reference.text} is the path of a file, and here is no command that could read it"
+                self.source.report_inside(scalar, offset, message, hint=f"write ${{{name}}}")
         return parsed
 
     def _refuse(self, scalar: Scalar, error: Syntax) -> None:

@@ -44,6 +44,7 @@ Piece = str | Reference
 Template = tuple[Piece, ...]
 Names = frozenset[str]
 Lookup = Callable[[str], tuple[bool, Any]]
+KeepFile = Callable[[str], str]
 
 
 class Result(dict[str, Any]):
@@ -145,9 +146,17 @@ def count(value: Any) -> int | None:
     return len(value) if isinstance(value, Mapping | list | tuple) else len(as_text(value))
 
 
-def render(template: Template, lookup: Lookup) -> str:
-    """Return the text of `template`, each reference replaced once by its value as text."""
-    return "".join(p if isinstance(p, str) else as_text(resolve(p, lookup)) for p in template)
+def render(template: Template, lookup: Lookup, keep_file: KeepFile | None = None) -> str:
+    """Return the text of `template`, each reference replaced once by its value as text.
+
+    Of `${name|file}` that is what `keep_file` makes of the text: the path of a file that holds it.
+    """
+    return "".join(p if isinstance(p, str) else _placed(p, lookup, keep_file) for p in template)
+
+
+def _placed(reference: Reference, lookup: Lookup, keep_file: KeepFile | None) -> str:
+    text = as_text(resolve(reference, lookup))
+    return keep_file(text) if keep_file and "file" in reference.filters else text
 
 
 def render_count(template: Template, lookup: Lookup) -> str:
@@ -189,6 +198,8 @@ def _read(text: str, start: int, names: Names, *, strict: bool, depth: int) -> t
         position = end
     if not text.startswith("}", position):
         raise _shell_form(text, start, position, strict=strict)
+    if depth and "file" in filters:
+        raise Syntax(start, "|file cannot stand inside a default", "write it before that: ${name|file:-default}")
     whole = text[start : position + 1]
     return Reference(path=path, default=default, filters=filters, text=whole), position + 1
 

@@ -319,6 +319,7 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
     """
     origin = _origin_of(state, first)
     project, folder, display = ground.project, ground.folder, ground.display
+    state = msgspec.structs.replace(state, folder=os.path.realpath(folder.path))
     checkpointer = Checkpointer(project.checkpoint(folder.path.name), journal.values, ground.mirror, display.note)
     directory = project.root / origin
     marks = {

@@ -78,6 +78,7 @@ def prepare(effect: Spawn, folder: str, *, inherited: Environment, marks: Enviro
         ProdigyError: something that is not ours stands where a private file should.
         ValueError: text that no argument or environment can hold.
     """
+    keep_private(folder, effect.files)
     match effect.command:
         case RenderedShell():
             return _shell(effect, effect.command, folder, inherited, marks)
@@ -185,6 +186,26 @@ def _claude(
         raise CannotStart(claude.NOT_FOUND)
     arguments = [claude.PROGRAM, *claude.ARGUMENTS]
     return Prepared(arguments, program, environment, _nameless_file(folder, "prompt", prompt))
+
+
+def keep_private(folder: str, files: Mapping[str, str]) -> None:
+    """Write private files, by name, into a folder that is made if there are any.
+
+    Raises:
+        OSError, ProdigyError, ValueError: as for `prepare`.
+    """
+    for name, content in files.items():
+        _private_file(folder, name, content)
+
+
+def remove_private(folder: str) -> None:
+    """Remove a folder of private files; most attempts have none."""
+    if not os.path.lexists(folder):
+        return
+    with suppress(OSError):  # the next coordinator tries again
+        for name in os.listdir(folder):
+            os.unlink(f"{folder}/{name}")
+        os.rmdir(folder)
 
 
 def _private_file(folder: str, name: str, content: str) -> Path:

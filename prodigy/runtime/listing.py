@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from prodigy.errors import ProdigyError
 from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
 from prodigy.kernel.outcome import STOP_SIGNALS
-from prodigy.runtime.commands import Environment, encode, inherited_environment
+from prodigy.runtime.commands import Environment, encode, inherited_environment, keep_private, remove_private
 from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.sweep import end_marked
 
@@ -71,7 +72,9 @@ class Listing:
             """Return what a command prints."""
             told = {**effect.environment, **self._marks, "PRODIGY_STEP": effect.at}
             environment = inherited_environment() | encode(told)
+            private = fx.values_folder(os.path.realpath(self._run_folder), effect.epoch)
             try:
+                keep_private(private, effect.files)
                 with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
                     code = self._wait(
                         self._spawn(text, self._directory / effect.working_dir, environment, out, err), out, err
@@ -82,8 +85,10 @@ class Listing:
                         raise refused
                     out.seek(0)
                     return out.read()
-            except (OSError, ValueError) as problem:
+            except (OSError, ValueError, ProdigyError) as problem:
                 raise ItemsRefused(f"the command for map.input cannot run: {problem}") from problem
+            finally:
+                remove_private(private)
 
         return run_command
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from prodigy.errors import ProdigyError, StorageFailure
-from prodigy.kernel.effects import RenderedClaude, Spawn
+from prodigy.kernel.effects import VALUES_FOLDER, RenderedClaude, Spawn, values_folder
 from prodigy.kernel.signals import Exited
 from prodigy.runtime import claude, sweep
 from prodigy.runtime.attempts import STDERR_BYTES_MAX, Attempt, exit_of, with_answer
@@ -34,13 +34,13 @@ from prodigy.runtime.commands import (
     give_children_default_signals,
     inherited_environment,
     prepare,
+    remove_private,
     why_not,
 )
 from prodigy.runtime.outputs import Outputs
 from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.weather import Weather
 
-VALUES_FOLDER = "values-in-use"
 SHOW_EVERY_S = 0.1
 WEATHER_FIRST_DELAY_S = 0.1
 WEATHER_DELAY_S_MAX = 10.0
@@ -242,7 +242,7 @@ class Processes:
         return prepare(effect, self._values_of(effect), inherited=self._inherited, marks=marks)
 
     def _values_of(self, effect: Spawn) -> str:
-        return f"{self._run_folder}/{VALUES_FOLDER}/{effect.epoch}"
+        return values_folder(str(self._run_folder), effect.epoch)
 
     def _execute(self, attempt: Attempt, prepared: Prepared) -> None:
         extensions = CLAUDE_FILES if attempt.is_claude else FILES
@@ -341,7 +341,7 @@ class Processes:
         return Exited(time=self._now(), at=effect.at, epoch=effect.epoch, stopped=attempt.stopped, error=error)
 
     def _forget(self, attempt: Attempt) -> None:
-        _remove_folder(self._values_of(attempt.effect))
+        remove_private(self._values_of(attempt.effect))
         del self._attempts[attempt.effect.epoch]
         if not self._attempts:
             self._idle.set()
@@ -504,14 +504,4 @@ class Processes:
 def _clear(values: Path) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
         for name in os.listdir(values):
-            _remove_folder(f"{values}/{name}")
-
-
-def _remove_folder(path: str) -> None:
-    """Remove a folder of private files; most attempts have none."""
-    if not os.path.lexists(path):
-        return
-    with suppress(OSError):  # the next coordinator tries again
-        for name in os.listdir(path):
-            os.unlink(f"{path}/{name}")
-        os.rmdir(path)
+            remove_private(f"{values}/{name}")

@@ -11,9 +11,11 @@ from msgspec.structs import replace
 import prodigy
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
+from prodigy.kernel.evolve import evolve
+from prodigy.kernel.snapshot import snapshot_of
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.nodes import Plan
-from tests.kernel.story import ends, given, starts, stops, succeeds, waits
+from tests.kernel.story import NOW, ends, given, starts, stops, succeeds, waits
 from tests.simulation.plans import compiled, mapped, step
 
 PURE = ("plan", "kernel", "projections")
@@ -218,3 +220,29 @@ def test_the_step_of_an_item_knows_its_key() -> None:
     (effect,) = fx.effects(given(plan, *begun, event).state, event, 6)
     assert isinstance(effect, fx.Spawn)
     assert effect.environment == {"PRODIGY_ITEM_KEY": "a]b"}
+
+
+def test_the_file_of_an_output_is_named_from_where_the_run_lies_now() -> None:
+    """The state has it relative to the run's folder, as the log has it; what lost its log lies there too."""
+    plan = compiled(step("a"), {"id": "b", "shell": "cat ${a.output_file}"})
+    started = ev.CommandStarted(at="b", attempt=1, command="shell: cat")
+    story = given(plan, starts("a"), ends("a", 3, output_file="outputs/3.out"), succeeds("a", 1), starts("b"))
+    state = replace(story.state, folder="/project/.prodigy/runs/demo-1")
+    lost = ev.RunRestored(plan=plan, snapshot=snapshot_of(state, {}))
+    for known in (state, evolve(state, lost, NOW)):
+        (effect,) = fx.effects(known, started, 9)
+        assert isinstance(effect, fx.Spawn)
+        assert isinstance(effect.command, fx.RenderedShell)
+        assert list(effect.command.variables.values()) == ["/project/.prodigy/runs/demo-1/outputs/3.out"]
+
+
+def test_a_value_as_a_file_is_a_path_and_the_file_is_ordered() -> None:
+    """Each use has a file of its own, in the private folder of the attempt."""
+    plan = compiled({"id": "a", "claude": "read ${x|file}", "env": {"X": "${x|file}!"}}, variables={"x": ["b"]})
+    (effect,) = fx.effects(
+        replace(given(plan, starts("a")).state, folder="/run"), ev.CommandStarted(at="a", attempt=1, command=""), 7
+    )
+    assert isinstance(effect, fx.Spawn)
+    assert effect.files == {"value-1": '["b"]', "value-2": '["b"]'}
+    assert effect.command == fx.RenderedClaude(prompt="read /run/values-in-use/7/value-1")
+    assert effect.environment == {"X": "/run/values-in-use/7/value-2!"}
