@@ -1,11 +1,13 @@
 """`cook --dry-run`: what a run would do, without doing it."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from prodigy.cli.output import print_json
+from prodigy.cli.program import in_our_words
 from prodigy.projections.forecast import Forecast, forecast
-from prodigy.runtime.bootstrap import compiled, read_workflow
+from prodigy.runtime.bootstrap import compiled_anew, read_workflow
 from prodigy.runtime.terminal import visible
 
 _INDENT = "  "
@@ -13,7 +15,9 @@ _INDENT = "  "
 
 def print_forecast(file: Path, parameters: dict[str, Any], *, json: bool) -> None:
     """Print every step with its final command; nothing is run and nothing is written."""
-    plan = compiled(read_workflow(file), file, parameters, given=frozenset(parameters))
+    plan, notices = compiled_anew(read_workflow(file), file, parameters)
+    if notices:
+        print(f"    note  {in_our_words(notices)}", file=sys.stderr)
     rows = forecast(plan)
     if json:
         print_json({"schema_version": 1, "name": plan.name, "steps": rows})

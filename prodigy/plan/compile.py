@@ -23,6 +23,7 @@ from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body, map_
 from prodigy.plan.declared import NAMESPACES, OF_ITEMS, OF_MAP, Declared, declare, every_step
 from prodigy.plan.document import examine
 from prodigy.plan.given import check_given
+from prodigy.plan.interpreter import refused
 from prodigy.plan.nodes import (
     ROOT,
     Claude,
@@ -97,7 +98,6 @@ def compile_workflow(
     file: str,
     parameters: Mapping[str, Any] = MappingProxyType({}),
     environment: Names = frozenset(),
-    given: Names = frozenset(),
 ) -> Plan:
     """Return the plan that the bytes of a workflow file mean.
 
@@ -105,13 +105,32 @@ def compile_workflow(
         file: what messages call the file; its stem names a workflow without a name.
         parameters: values from the command line; each replaces the variable of its name or is a new one.
         environment: names of the environment variables that exist.
-        given: the parameters that were typed now and must be of use; those that a run remembers need not.
 
     Raises:
         WorkflowProblem: every mistake that can be found, each with line and column.
-        UsageProblem: a parameter whose name cannot be one, or one `given` that nothing uses.
+        UsageProblem: a parameter whose name cannot be one.
     """
-    return _compiled(data, file, parameters, environment, given)[-1]
+    return _compiled(data, file, parameters, environment)[-1]
+
+
+def compile_with_notices(
+    data: bytes,
+    *,
+    file: str,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+    environment: Names = frozenset(),
+    given: Names = frozenset(),
+) -> tuple[Plan, list[Problem]]:
+    """Return the plan, as `compile_workflow` does, and what is legal in the file but may not be meant.
+
+    Args:
+        given: the parameters that were typed now and must be of use; those that a run remembers need not.
+
+    Raises:
+        UsageProblem: also for one `given` that nothing uses.
+    """
+    source, document, declared, plan = _compiled(data, file, parameters, environment, given)
+    return plan, notices(source, document, declared, plan)
 
 
 def workflow_notices(
@@ -122,7 +141,7 @@ def workflow_notices(
     environment: Names = frozenset(),
 ) -> list[Problem]:
     """Return what is legal in a workflow file but may not be meant; raises as `compile_workflow` does."""
-    return notices(*_compiled(data, file, parameters, environment))
+    return compile_with_notices(data, file=file, parameters=parameters, environment=environment)[1]
 
 
 def _compiled(
@@ -366,8 +385,13 @@ class _Compilation:
                 text=text, prompt=self._template(step.command, holds_files=True), env=env, working_dir=working_dir
             )
         interpreter = text_of(step.interpreter or self.document.interpreter) or "sh"
+        self._check_interpreter(step.interpreter or self.document.interpreter)
         script = self._script(step, interpreter)
         return Shell(text=text, script=script, interpreter=interpreter, env=env, working_dir=working_dir)
+
+    def _check_interpreter(self, written: Scalar | None) -> None:
+        if written is not None and (why := refused(written.text.strip())):
+            self.source.report(written, why[0], hint=why[1])
 
     def _script(self, step: Step, interpreter: str) -> shell.Script:
         """A name that only the workflow's `env` has is the shell's own where the step sets it anew."""

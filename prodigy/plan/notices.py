@@ -10,7 +10,8 @@ from typing import Any
 from prodigy.errors import Problem
 from prodigy.plan import shell
 from prodigy.plan.declared import Declared, every_step
-from prodigy.plan.nodes import Node, Plan, Run, Sequence, Shell
+from prodigy.plan.nodes import Map, Node, Plan, Run, Sequence, Shell
+from prodigy.plan.nodes import Source as Items
 from prodigy.plan.source import Scalar, Source
 from prodigy.plan.written import Document, Step
 
@@ -26,6 +27,8 @@ def notices(source: Source, document: Document, declared: Declared, plan: Plan) 
             found += _tolerated(source, plan, node, nodes)
         elif isinstance(node.body, Run) and (step := nodes.get((node.line, node.body.command.text))):
             found += _in_script(source, declared, node, step)
+        elif isinstance(node.body, Map) and document.map is not None:
+            found += _in_listing(source, document.map.input.text, node.body.source)
     return sorted(found, key=lambda problem: (problem.line, problem.column))
 
 
@@ -53,8 +56,18 @@ def _in_script(source: Source, declared: Declared, node: Node, step: Step) -> It
         def variables(name: str) -> tuple[bool, Any]:
             return name in declared.variables, declared.variables.get(name)
 
-        for notice in shell.notices(node.body.command.script, variables):
+        command = node.body.command
+        for notice in shell.dialect_notices(step.command.text, command.script, command.interpreter):
             yield source.notice(step.command, notice.offset, notice.message, hint=notice.hint)
+        for notice in shell.notices(command.script, variables):
+            yield source.notice(step.command, notice.offset, notice.message, hint=notice.hint)
+
+
+def _in_listing(source: Source, written: Scalar, listing: Items) -> Iterator[Problem]:
+    """The command of `map.input`, which `sh` runs."""
+    if listing.script is not None:
+        for notice in shell.dialect_notices(written.text, listing.script, "sh"):
+            yield source.notice(written, notice.offset, notice.message, hint="put it into a file that bash runs")
 
 
 def _misleading(source: Source, document: Document, declared: Declared) -> Iterator[Problem]:

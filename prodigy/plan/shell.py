@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 
 from prodigy.plan import shell_rules as rules
+from prodigy.plan.interpreter import options_of, shell_of
 from prodigy.plan.reference import Lookup, Names, Syntax, as_text, read, resolve
+from prodigy.plan.shell_dialect import only_in_bash, only_in_bash_options
 from prodigy.plan.shell_frames import Unclear
 from prodigy.plan.shell_render import Rendered, Unrenderable, render_script
 from prodigy.plan.shell_scan import Scanner
@@ -26,6 +28,7 @@ __all__ = [
     "Slot",
     "Unrenderable",
     "command_words",
+    "dialect_notices",
     "notices",
     "parse_script",
     "references",
@@ -55,11 +58,12 @@ def parse_script(text: str, names: Names, *, interpreter: str = "sh", environmen
             where the scanner cannot tell how it is quoted; a `${name}` of the shell's that is one letter from
             one of ours; an assignment to a name of ours that is used; nesting over 50 levels.
     """
-    if interpreter not in SHELLS:
+    shell = shell_of(interpreter)
+    if shell is None:
         return _foreign_script(text, names)
     if "${" not in text and ">" not in text:
         return Script(pieces=(text,) if text else ())
-    scanner = Scanner(text, names, interpreter)
+    scanner = Scanner(text, names, shell)
     try:
         scanner.scan()
     except Unclear as unclear:
@@ -69,6 +73,27 @@ def parse_script(text: str, names: Names, *, interpreter: str = "sh", environmen
     _refuse_near_misses(scanner, names, environment)
     _refuse_assigned(scanner)
     return Script(pieces=_merged(scanner.pieces), redirects_stdout=scanner.redirects_stdout)
+
+
+def dialect_notices(text: str, script: Script, interpreter: str) -> list[Notice]:
+    """Return what `validate` should warn about in a script for `sh`, `text` as authored: what bash alone knows.
+
+    On a system where `sh` is bash too, for a workflow may move.
+    """
+    if shell_of(interpreter) not in ("sh", "dash"):
+        return []
+    found = only_in_bash(text, frozenset(str(reference.path[0]) for reference in references(script)))
+    if option := only_in_bash_options(options_of(interpreter)):
+        found = {option: 0, **found}
+    if not found:
+        return []
+    message = f"not every sh knows {_joined([*found])}"
+    return [Notice(offset=min(found.values()), message=message, hint="if bash is meant:  interpreter: bash")]
+
+
+def _joined(words: list[str], most: int = 5) -> str:
+    shown = [*words[:most], *(["more"] if len(words) > most else [])]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
 def notices(script: Script, variables: Lookup) -> list[Notice]:

@@ -52,6 +52,7 @@ class Frame(msgspec.Struct, kw_only=True):
     resumes: str = ""
     word: int = -1
     words: list[str] = []
+    named_at: int = 0  # where the command of `words` begins
     is_prefixed: bool = False
     is_naming: bool = False
     evaluates: bool = False

@@ -7,6 +7,7 @@ is written into the log before the workflow file, the log and the operator's ans
 
 import os
 import secrets
+import shlex
 import stat
 import time
 from collections.abc import Callable
@@ -102,7 +103,9 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
         StorageFailure: the disk refused; the run, if it began, can be resumed.
     """
     text = read_workflow(order.path)
-    plan = compiled(text, order.path, order.parameters, given=frozenset(order.parameters))
+    plan, notices = compiled_anew(text, order.path, order.parameters)
+    if notices:
+        display.note(notices)
     workflow_id = new_id(plan.name, "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6)))
     folder = prepare_run(project, workflow_id)
     mirror = mirror_for(project, workflow_id, display)
@@ -177,17 +180,32 @@ def read_workflow(path: Path) -> bytes:
     return data
 
 
-def compiled(text: bytes, path: Path, parameters: dict[str, Any], *, given: frozenset[str] = frozenset()) -> Plan:
-    """Return the plan of a workflow file. YAML is only imported here: an unchanged file is never parsed again.
-
-    Raises:
-        WorkflowProblem: it has mistakes.
-        UsageProblem: a parameter whose name cannot be one, or one `given` now that nothing uses.
-    """
+def compiled(text: bytes, path: Path, parameters: dict[str, Any]) -> Plan:
+    """Return the plan of a workflow file. YAML is only imported here: an unchanged file is never parsed again."""
     from prodigy.plan.compile import compile_workflow
 
-    environment = frozenset(os.environ)
-    return compile_workflow(text, file=str(path), parameters=parameters, environment=environment, given=given)
+    return compile_workflow(text, file=str(path), parameters=parameters, environment=frozenset(os.environ))
+
+
+def compiled_anew(text: bytes, path: Path, parameters: dict[str, Any]) -> tuple[Plan, str]:
+    """Return the plan of a workflow file with parameters that were just given, and a sentence about its notices.
+
+    The sentence is empty where `validate` has none.
+
+    Raises:
+        WorkflowProblem: the file has mistakes.
+        UsageProblem: a parameter that nothing uses, or whose name cannot be one.
+    """
+    from prodigy.plan.compile import compile_with_notices
+
+    given, environment = frozenset(parameters), frozenset(os.environ)
+    plan, notices = compile_with_notices(
+        text, file=str(path), parameters=parameters, environment=environment, given=given
+    )
+    if not notices:
+        return plan, ""
+    things = "1 thing" if len(notices) == 1 else f"{len(notices)} things"
+    return plan, f"{things} may not be meant: `prodigy validate {shlex.quote(str(path))}`"
 
 
 def _take_up(ground: Ground, order: ResumeOrder) -> State:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import NamedTuple, assert_never
 
 from prodigy.kernel.effects import RenderedClaude, RenderedShell, Spawn
+from prodigy.plan.interpreter import shell_of
 from prodigy.runtime import claude
 from prodigy.store.files import FOLDER_MODE, open_private, private_folder, write_all
 
 SCRIPT_ARGUMENT_BYTES_MAX = 100 * 1024  # an argument holds 128 KiB on Linux, its terminating NUL included
-SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
 SCRIPT_NAME = "script"
 WEATHER = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # too much of something just now
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)  # the place of our own files, never the command's fault
@@ -146,7 +146,7 @@ def _shell(effect: Spawn, command: RenderedShell, folder: str, inherited: Enviro
     program = find_program(words[0], environment)
     if program is None:
         raise CannotStart(f"the interpreter {words[0]!r} was not found on PATH; check it with `command -v {words[0]}`")
-    if os.path.basename(words[0]) in SHELLS and _fits(command.script):
+    if shell_of(command.interpreter) and _fits(command.script):
         return Prepared([*words, "-c", command.script], program, environment)
     return Prepared([*words, str(_private_file(folder, SCRIPT_NAME, command.script))], program, environment)
 

@@ -138,3 +138,24 @@ def test_ten_thousand_lines_to_a_file_arrive_whole(house: House) -> None:
     _, _, err = house.cook()
     shown = [line.removeprefix("count │ ") for line in err.splitlines() if line.startswith("count │")]
     assert list(map(str, range(10000))) == shown
+
+
+def test_a_shell_with_options_takes_values_by_reference(house: House) -> None:
+    """As it does without any; and the options hold."""
+    house.workflow(
+        {"shell": 'printf "%s\\n" ${word} ${list} > said; false | true', "interpreter": "bash -euo pipefail"},
+        variables={"word": "a  b $(reboot)", "list": ["c d", "*"]},
+    )
+    assert house.cook().code == 1
+    assert (house.folder / "said").read_text() == "a  b $(reboot)\nc d\n*\n"
+
+
+def test_cook_says_how_much_there_is_to_look_at(house: House) -> None:
+    """In one line on stderr, with the command that shows it; nothing where there is nothing."""
+    house.workflow({"shell": "f() { [[ a ]]; }"})
+    notes = [line.strip() for line in house.cook().err.splitlines() if line.startswith("    note")]
+    house.workflow({"shell": "true"})
+    assert (notes, "note" in house.cook().err) == (
+        ["note  1 thing may not be meant: `prodigy validate demo.yaml`"],
+        False,
+    )

@@ -3,7 +3,7 @@
 import pytest
 
 from prodigy.errors import UsageProblem
-from prodigy.plan.compile import compile_workflow
+from prodigy.plan.compile import compile_with_notices, compile_workflow
 
 BATCH = "variables: {batch: 1}\ncommands: [{shell: 'echo ${batch}'}]\n"
 MAP = """
@@ -28,7 +28,7 @@ def given(text: str, *names: str) -> UsageProblem | None:
     """Return how these parameters are refused, or None."""
     try:
         parameters = dict.fromkeys(names, "5")
-        compile_workflow(text.encode(), file="w.yaml", parameters=parameters, given=frozenset(names))
+        compile_with_notices(text.encode(), file="w.yaml", parameters=parameters, given=frozenset(names))
     except UsageProblem as refused:
         return refused
     return None
