@@ -108,6 +108,7 @@ def _step(header: "Header") -> str:
 def _block(run: "Standing", mirror: "Mirror | None") -> list[str]:
     """Return what there is to say of a run, a line each."""
     from prodigy.cli.words import money
+    from prodigy.kernel.cause import meaningful_line
     from prodigy.runtime.terminal import visible
 
     header = run.header
@@ -121,7 +122,7 @@ def _block(run: "Standing", mirror: "Mirror | None") -> list[str]:
         ("version", f"{_version(header.version) or 'none yet'}, generation {header.generation}"),
         ("variables", str(len(header.variables))),
         ("cost", money(cost, unknown) if cost or unknown else ""),
-        ("failure", header.failure),
+        ("failure", header.cause or meaningful_line(header.failure)),
         ("mirror", _mirrored(run, mirror)),
         ("process", str(run.owner.pid) if run.owner else ""),
         ("go on", _resume(run) or ""),

@@ -70,7 +70,7 @@ def cook(
 
     project = project_here()
     order = CookOrder(path=file, parameters=given, max_retries=max_retries, synced=durability == "disk")
-    _play(lambda display: start(project, order, display), json=json, yes=yes)
+    _play(project, lambda display: start(project, order, display), json=json, yes=yes)
 
 
 def resume(
@@ -180,7 +180,7 @@ def fork(
     project = project_here()
     variables = parameters(set_ or [], option="--set")
     order = ForkOrder(workflow_id=find_run(project, ref), at=at, variables=variables, trusted=trust)
-    _play(lambda display: make_fork(project, order, display), json=json, yes=yes)
+    _play(project, lambda display: make_fork(project, order, display), json=json, yes=yes)
 
 
 def register(app: typer.Typer) -> None:
@@ -230,7 +230,7 @@ def go_on(
         accepts_changes=accept_changes,
         trusted=trust,
     )
-    _play(lambda display: take_up(project, order, display), json=json, yes=yes)
+    _play(project, lambda display: take_up(project, order, display), json=json, yes=yes)
 
 
 def _confirm(project: "Project", workflow_id: str, *, force: bool, from_checkpoint: str | None, yes: bool) -> None:
@@ -273,7 +273,7 @@ def _given(param_file: Path | None) -> dict[str, Any]:
     return read_mapping(read_workflow(param_file), file=str(param_file))
 
 
-def _play(start: "Callable[[Display], State]", *, json: bool, yes: bool = False) -> None:
+def _play(project: "Project", start: "Callable[[Display], State]", *, json: bool, yes: bool = False) -> None:
     from prodigy.cli.display import Display
     from prodigy.cli.summary import exit_code, print_summary
 
@@ -283,5 +283,5 @@ def _play(start: "Callable[[Display], State]", *, json: bool, yes: bool = False)
     finally:
         display.close()
     with suppress(OSError):  # whoever reads may be gone, or the disk behind stdout full: printing decides nothing
-        print_summary(state, json=json)
+        print_summary(state, project.run(state.run.workflow_id), json=json)
     raise typer.Exit(exit_code(state))

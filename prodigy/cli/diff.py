@@ -84,6 +84,8 @@ def rows_of(found: "Difference") -> Iterator[Row]:
 
 
 def _rows_of_step(pair: "StepPair") -> Iterator[Row]:
+    from prodigy.kernel.cause import cause
+
     a, b = pair.a, pair.b
     if a is None or b is None:
         here = a or b
@@ -97,7 +99,7 @@ def _rows_of_step(pair: "StepPair") -> Iterator[Row]:
     if a.when != b.when:
         yield Row("≠", "  when", a.when or "", b.when or "")
     if a.error != b.error:
-        yield Row("≠", "  error", _one_line(a.error), _one_line(b.error))
+        yield Row("≠", "  error", *(cause(side.error or "", side.exit_code) for side in (a, b)))
 
 
 def _outcome(side: "Side") -> str:
@@ -120,10 +122,6 @@ def _counted(found: "Difference") -> str:
     if not found.count:
         return f"no difference{variables}"
     return f"{found.count} difference{'' if found.count == 1 else 's'}{variables}"
-
-
-def _one_line(text: str | None) -> str:
-    return " ⏎ ".join((text or "").splitlines())
 
 
 def _as_json(value: object) -> str:

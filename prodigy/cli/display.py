@@ -14,6 +14,7 @@ from prodigy.cli.paper import Paper
 from prodigy.cli.program import in_our_words, program
 from prodigy.cli.words import counted, duration, first_line
 from prodigy.kernel import events as ev
+from prodigy.kernel.cause import cause
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.state import State
@@ -21,7 +22,6 @@ from prodigy.plan.nodes import Run
 from prodigy.runtime.reactor import Record
 from prodigy.runtime.terminal import Lines, visible
 
-ERROR_CHARS_MAX = 300
 SUM_INTERVAL_S = 1.0
 
 _ROUTINE = (ev.CommandStarted, ev.CommandFinished, ev.NodeSkipped, ev.CommandInterrupted)
@@ -117,9 +117,8 @@ class Display:
             case ev.ItemsListed():
                 self._say("items", f"{visible(event.at)}  {counted(len(event.keys), 'item')}", "36")
             case ev.ItemSettled() if event.error:
-                self._say(
-                    _DISPOSITIONS[event.disposition], f"{visible(event.key)}  {visible(first_line(event.error))}", "31"
-                )
+                why = visible(cause(event.error, event.exit_code))
+                self._say(_DISPOSITIONS[event.disposition], f"{visible(event.key)}  {why}", "31")
             case ev.ItemsRequeued():
                 self._say("again", f"put back: {counted(len(event.keys), 'dead letter')}", "33")
             case ev.BreakerOpened():
@@ -155,8 +154,7 @@ class Display:
         allowed = node.first - 1 + attempts_allowed(state, leaf) if isinstance(leaf.body, Run) else 1
         is_told = allowed > 1 and node.attempt > 0 and node.status is not Status.RUNNING  # 0: its item has settled
         tries = f" (attempt {node.attempt} of {allowed})" if is_told else ""
-        error = visible(" ⏎ ".join((event.error or "").splitlines())[:ERROR_CHARS_MAX])
-        return f"{visible(event.at)}  {error}{tries}"
+        return f"{visible(event.at)}  {visible(cause(event.error or '', event.exit_code))}{tries}"
 
     def _finish_output(self, at: str) -> None:
         lines = self._outputs.pop(at, None)

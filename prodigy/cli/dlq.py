@@ -29,7 +29,7 @@ def list_(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
     """List the dead letters of a run."""
     from prodigy.cli.output import print_json, print_table
     from prodigy.cli.program import program
-    from prodigy.cli.words import first_line
+    from prodigy.projections.failure import item_cause
 
     _, workflow_id, state = _run(ref)
     rows = _dead(state, filter_=filter_)
@@ -40,7 +40,7 @@ def list_(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
     else:
         print_table(
             ("ITEM", "STEP", "ATTEMPTS", "ERROR"),
-            ((key, item.step, str(item.attempts), first_line(item.error)) for key, _, item in rows),
+            ((key, item.step, str(item.attempts), item_cause(item)) for key, _, item in rows),
         )
         print(f"\nput them back:  {program()} dlq retry {workflow_id}")
 
@@ -49,10 +49,12 @@ def list_(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
 def show(ref: Ref = None, item: ItemKeys = None, json: Json = False) -> None:
     """Show dead letters whole: the item, the error, where it failed."""
     from prodigy.cli.output import print_json
+    from prodigy.cli.said import near, said_files
     from prodigy.plan.reference import as_text
+    from prodigy.projections.failure import item_cause
     from prodigy.runtime.terminal import visible
 
-    _, workflow_id, state = _run(ref)
+    project, workflow_id, state = _run(ref)
     rows = _dead(state, keys=tuple(item or ()))
     if json:
         print_json(_document(workflow_id, rows))
@@ -60,7 +62,10 @@ def show(ref: Ref = None, item: ItemKeys = None, json: Json = False) -> None:
     for key, value, dead in rows:
         print(f"{visible(key)}  failed at {visible(dead.step) or 'the item itself'}, attempt {dead.attempts}")
         print(f"  item   {visible(as_text(value))}")
+        print(f"  why    {visible(item_cause(dead))}")
         print("  error  " + "\n         ".join(visible(line) for line in dead.error.splitlines()))
+        for file in said_files(project.run(workflow_id), dead.output_file):
+            print(f"  output {visible(near(file))}")
 
 
 @app.command("retry")
@@ -117,21 +122,20 @@ def export(
 
 @app.command("stats")
 def stats(ref: Ref = None, json: Json = False) -> None:
-    """Count dead letters by the step and the error that ended them."""
-    from collections import Counter
-
+    """Count dead letters by the step and the cause that ended them; numbers, paths and ids make no other cause."""
     from prodigy.cli.output import print_json, print_table
-    from prodigy.cli.words import first_line
+    from prodigy.projections.failure import grouped
 
     _, workflow_id, state = _run(ref)
-    counts = Counter((item.step, first_line(item.error)) for _, _, item in _dead(state))
-    rows = [{"step": step, "error": error, "count": count} for (step, error), count in counts.most_common()]
+    rows = grouped(_dead(state))
     if json:
-        print_json({"schema_version": 1, "workflow_id": workflow_id, "total": counts.total(), "groups": rows})
+        print_json(
+            {"schema_version": 1, "workflow_id": workflow_id, "total": sum(row.count for row in rows), "groups": rows}
+        )
     elif not rows:
         print(f"{workflow_id} has no dead letters")
     else:
-        print_table(("COUNT", "STEP", "ERROR"), ((str(r["count"]), str(r["step"]), str(r["error"])) for r in rows))
+        print_table(("COUNT", "STEP", "ERROR"), ((str(row.count), row.step, row.error) for row in rows))
 
 
 @app.command("purge")
@@ -184,7 +188,18 @@ def _dead(state: "State", *, keys: tuple[str, ...] = (), filter_: str | None = N
 
 
 def _letter(key: str, value: Any, item: "Item") -> dict[str, Any]:
-    return {"key": key, "item": value, "step": item.step, "attempts": item.attempts, "error": item.error}
+    from prodigy.projections.failure import item_cause
+
+    return {
+        "key": key,
+        "item": value,
+        "step": item.step,
+        "attempts": item.attempts,
+        "exit_code": item.exit_code,
+        "cause": item_cause(item),
+        "error": item.error,
+        "output_file": item.output_file or None,
+    }
 
 
 def _document(workflow_id: str, rows: "list[tuple[str, Any, Item]]") -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from prodigy.errors import UsageProblem
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -36,15 +38,28 @@ def logs(
         str | None, typer.Argument(help="A step, by id or address; every step without.", show_default=False)
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run rests.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="The end of what failed steps and items said.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."""
+    if follow and (failed or json):
+        other = "--failed" if failed else "--json"
+        raise UsageProblem(f"--follow goes on and {other} looks once", hint="Give one of them.")
     from prodigy.cli.place import project_here
     from prodigy.store.catalog import find_run
 
     project = project_here()
     workflow_id = find_run(project, ref)
     address = _address(project, workflow_id, step) if step is not None else None
+    if failed:
+        from prodigy.cli.failed import print_failed
+
+        print_failed(project, workflow_id, address, json=json)
+        return
     attempts = list(_attempts(project.run(workflow_id), address))
+    if json:
+        _print_json(workflow_id, attempts)
+        return
     is_one = address is not None and "[]" not in address
     shown = [_print(attempt, has_heading=not is_one) for attempt in (attempts[-1:] if is_one else attempts)]
     if follow:
@@ -89,6 +104,17 @@ def _is_wanted(event: "CommandFinished | CommandInterrupted", address: str | Non
     from prodigy.plan.address import is_at
 
     return event.output_file != "" and is_at(event.at, address)
+
+
+def _print_json(workflow_id: str, attempts: list[Attempt]) -> None:
+    from prodigy.cli.failed import said
+    from prodigy.cli.output import print_json
+
+    told = [
+        {"at": attempt.at, "attempt": attempt.number, "epoch": attempt.epoch, "said": said(attempt.output)}
+        for attempt in attempts
+    ]
+    print_json({"schema_version": 1, "workflow_id": workflow_id, "attempts": told})
 
 
 def _print(attempt: Attempt, *, has_heading: bool) -> bool:

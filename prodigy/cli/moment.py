@@ -1,8 +1,6 @@
 """A run as it stands, or stood at one of its versions; and the versions that there are."""
 
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,13 +8,15 @@ import msgspec
 from prodigy.cli.columns import columns_of_terminal, table
 from prodigy.cli.output import print_json
 from prodigy.cli.program import program
+from prodigy.cli.said import near, said_files
 from prodigy.errors import DamagedState, UsageProblem
 from prodigy.kernel.events import type_of
 from prodigy.kernel.lifecycle import Status
-from prodigy.kernel.state import State
+from prodigy.kernel.state import PENDING, NodeState, State
 from prodigy.plan.reference import as_text
 from prodigy.plan.spelling import as_number
 from prodigy.projections.checkpoint import Checkpoint, document
+from prodigy.projections.failure import failure_of, node_cause
 from prodigy.projections.versions import Version, versions
 from prodigy.runtime.terminal import visible
 from prodigy.store.catalog import listed
@@ -162,11 +162,16 @@ def _overview(checkpoint: Checkpoint, shown: Shown) -> Iterator[str]:
         ("stage", checkpoint.stage or ""),
         ("stands at", checkpoint.address),
         ("attempt", f"{retry.current_attempt} of {retry.max_attempts}" if retry else ""),
-        ("failure", checkpoint.failure),
+        ("failure", failure_of(shown.state)),
+        ("output", "".join(map(near, said_files(shown.folder, _culprit(shown.state).output_file)))),
     ]
     for name, value in facts:
         if value:
             yield f"  {name:<10} " + ("\n" + " " * 13).join(visible(line) for line in value.splitlines())
+
+
+def _culprit(state: State) -> NodeState:
+    return state.node(state.failed_at) if state.status == "failed" else PENDING
 
 
 def _steps(checkpoint: Checkpoint) -> list[tuple[str, ...]]:
@@ -209,7 +214,13 @@ def _details(shown: Shown) -> dict[str, Any]:
     since = shown.state.version if shown.version is None else shown.version
     return {
         "retries": [
-            {"step": at, "status": str(node.status), "attempt": node.attempt, "due": node.due, "last_error": node.error}
+            {
+                "step": at,
+                "status": str(node.status),
+                "attempt": node.attempt,
+                "due": node.due,
+                "last_error": node_cause(node),
+            }
             for at, node in nodes
             if node.attempt > 1 or node.status is Status.WAITING
         ],
@@ -219,7 +230,7 @@ def _details(shown: Shown) -> dict[str, Any]:
             if ".on_failure[" in at
         ],
         "outputs": [
-            {"step": at, "file": _near(shown.folder.path / node.output_file)} for at, node in nodes if node.output_file
+            {"step": at, "file": near(shown.folder.path / node.output_file)} for at, node in nodes if node.output_file
         ],
         "since_version": since,
         "events_since": list(_events_since(shown, since)),
@@ -259,9 +270,3 @@ def _time(time: str) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= VALUE_CHARS_MAX else f"{text[:VALUE_CHARS_MAX]}… ({len(text)} characters)"
-
-
-def _near(path: Path) -> str:
-    """Return a path relative to here where that is shorter."""
-    relative = os.path.relpath(path)
-    return relative if not relative.startswith("..") else str(path)

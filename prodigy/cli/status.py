@@ -64,6 +64,7 @@ def lines(run: "Listed") -> list[str]:
     from prodigy.cli.summary import next_commands
     from prodigy.cli.words import duration, money
     from prodigy.kernel.lifecycle import Status
+    from prodigy.projections.failure import failure_of
     from prodigy.runtime.clock import now
     from prodigy.runtime.terminal import visible
 
@@ -83,7 +84,7 @@ def lines(run: "Listed") -> list[str]:
     shown += [f"  {text}" for text in job_lines(state)]
     if state.failure:
         word = "waits" if state.status == "paused" else "failed"
-        shown.append(f"  {word:<7}  {visible(state.failed_at)}: {visible(state.failure.splitlines()[0])}")
+        shown.append(f"  {word:<7}  {visible(state.failed_at)}: {visible(failure_of(state))}")
     if run.owner is None:
         shown += [f"  {text}" for text in next_commands(state)]
     return shown

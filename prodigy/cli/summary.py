@@ -7,13 +7,16 @@ from typing import Any
 from prodigy.cli.job import job_lines
 from prodigy.cli.output import print_json
 from prodigy.cli.program import program
+from prodigy.cli.said import near, said_files
 from prodigy.cli.words import duration, money
 from prodigy.errors import ExitCode
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import map_progress
+from prodigy.projections.failure import failure_of
 from prodigy.projections.steps import steps_of
 from prodigy.runtime.terminal import visible
+from prodigy.store.layout import RunFolder
 
 _BY_SIGNAL = {
     "SIGINT": ExitCode.INTERRUPT,
@@ -36,8 +39,8 @@ def exit_code(state: State) -> ExitCode:
             return ExitCode.FAILED
 
 
-def print_summary(state: State, *, json: bool) -> None:
-    """Print how the run ended, to stdout, and what to type next."""
+def print_summary(state: State, folder: RunFolder, *, json: bool) -> None:
+    """Print how the run ended, to stdout, and what to type next; `folder` is the run's."""
     if json:
         print_json(summary(state))
         return
@@ -50,7 +53,9 @@ def print_summary(state: State, *, json: bool) -> None:
         line += f"  {money(state.cost_usd, state.costs_unknown)}"
     print(line)
     if state.status == "failed":
-        print(f"  {visible(state.failed_at)} failed: {_indented(state.failure)}")
+        print(f"  {visible(state.failed_at)} failed: {visible(failure_of(state))}")
+        for file in said_files(folder, state.node(state.failed_at).output_file):
+            print(f"  its output: {visible(near(file))}")
     if state.status == "cancelled":
         print(f"  {visible(state.failed_at)}: {visible(state.failure)}")
     if state.status == "paused":
@@ -75,6 +80,7 @@ def summary(state: State) -> dict[str, Any]:
         "map": map_progress(state),
         "failed_at": state.failed_at or None,
         "failure": state.failure or None,
+        "cause": failure_of(state) or None,
         "started": run.started,
         "ended": state.time,
         "duration_s": _elapsed_s(state),
@@ -134,7 +140,3 @@ def next_commands(state: State) -> list[str]:
             return answer
         case _:
             return [f"go on with:  {resume}"]
-
-
-def _indented(text: str) -> str:
-    return "\n    ".join(visible(line) for line in text.splitlines())

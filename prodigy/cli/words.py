@@ -1,5 +1,7 @@
 """Numbers and texts as people read them."""
 
+from prodigy.plan.words import counted as counted
+
 
 def duration(seconds: float) -> str:
     """Return a duration as people say it: `0.4 s`, `12 s`, `3 m 05 s`, `2 h 04 m`."""
@@ -13,11 +15,6 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} m"
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun: `1 dead letter`, `2 dead letters`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def first_line(text: str) -> str:
     """Return the first line of a text, with a mark where there are more."""
     head, _, rest = text.strip().partition("\n")
@@ -27,4 +24,4 @@ def first_line(text: str) -> str:
 def money(cost_usd: float, unknown: int) -> str:
     """Return what a run cost, as far as it is known."""
     known = f"${cost_usd:.4f}".rstrip("0").rstrip(".") if cost_usd else "$0"
-    return f"{known} and {unknown} attempts of unknown cost" if unknown else known
+    return f"{known} and {counted(unknown, 'attempt')} of unknown cost" if unknown else known

@@ -13,6 +13,7 @@ from typing import NamedTuple, assert_never
 from prodigy.kernel import events as ev
 from prodigy.kernel import mapping
 from prodigy.kernel import signals as sig
+from prodigy.kernel.cause import HANDLER_TOO
 from prodigy.kernel.digest import digest_of
 from prodigy.kernel.evolve import is_item
 from prodigy.kernel.lifecycle import Status
@@ -295,7 +296,7 @@ def handlers_settled(turn: Turn, owner: Node) -> Move | None:
     handlers = turn.state.node(policy.address)
     error = here.error or ""
     if handlers.status is Status.FAILED:
-        return give_up(turn, owner, f"{error}\nits on_failure failed too: {handlers.error or ''}".strip())
+        return give_up(turn, owner, f"{error}\n{HANDLER_TOO}{handlers.error or ''}".strip())
     if policy.repairs:
         if is_held(turn.state, owner.address):
             return None

@@ -233,13 +233,18 @@ class ItemsHeld(_Event, frozen=True):
 
 
 class ItemSettled(_Event, frozen=True):
-    """An item of the map at `at` has come to its end. Of one that failed, `step` says where, within the item."""
+    """An item of the map at `at` has come to its end.
+
+    Of one that failed, `step` says where, within the item; `exit_code` and `output_file` are that step's last.
+    """
 
     at: str
     key: str
     disposition: Disposition
     error: str = ""
     step: str = ""
+    exit_code: int | None = None
+    output_file: str = ""
 
 
 class ItemsRequeued(_Event, frozen=True):

@@ -126,6 +126,8 @@ def _shrunk(state: State, event: ev.ItemSettled, item: str, time: str) -> Item:
         outputs=outputs,
         error=event.error,
         step=event.step,
+        exit_code=event.exit_code,
+        output_file=event.output_file,
     )
 
 

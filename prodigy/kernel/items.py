@@ -38,7 +38,10 @@ def item_list(keys: tuple[str, ...], values: tuple[Any, ...]) -> ItemList:
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What became of an item. `outputs` is each step's output by id or place; `step` is where it failed."""
+    """What became of an item. `outputs` is each step's output by id or place.
+
+    Of one that failed `step` is where, `exit_code` and `output_file` (relative to the run's folder) are that step's.
+    """
 
     disposition: Disposition
     attempts: int = 1
@@ -47,6 +50,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     outputs: dict[str, str] | None = None
     error: str = ""
     step: str = ""
+    exit_code: int | None = None
+    output_file: str = ""
 
 
 class Items(msgspec.Struct, frozen=True, kw_only=True):

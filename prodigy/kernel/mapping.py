@@ -7,6 +7,7 @@ Items are sequences like any other, entered and failed by the rules of `decide`.
 from prodigy.kernel import decide
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
+from prodigy.kernel.cause import cause
 from prodigy.kernel.counts import count_of
 from prodigy.kernel.items import Disposition, Items, failures
 from prodigy.kernel.lifecycle import Status
@@ -18,6 +19,7 @@ from prodigy.kernel.turn import Move, Turn, walk
 from prodigy.plan.address import item_address, key_of
 from prodigy.plan.nodes import ErrorPolicy, Map, Node
 from prodigy.plan.reference import Template
+from prodigy.plan.words import counted
 
 PARALLEL_MAX = 1000
 THRESHOLD_ITEMS_MIN = 10  # a share of fewer settled items says nothing while there are more to come
@@ -75,12 +77,22 @@ def settle_item(turn: Turn, node: Node, error: str) -> Move:
     owner = turn.node(node.parent)
     assert isinstance(owner.body, Map), "only a map has items"
     disposition: Disposition = _disposition(owner.body.errors) if error else "succeeded"
-    step = _step(turn, node) if error else ""
-    key = key_of(node.address)
+    culprit = _culprit(turn, node) if error else node.address
+    said, key = turn.state.node(culprit), key_of(node.address)
     was_trying = turn.state.maps[owner.address].is_trying
     if disposition == "failed":
         turn.emit(ev.NodeFailed(at=node.address, error=error))
-    turn.emit(ev.ItemSettled(at=owner.address, key=key, disposition=disposition, error=error, step=step))
+    turn.emit(
+        ev.ItemSettled(
+            at=owner.address,
+            key=key,
+            disposition=disposition,
+            error=error,
+            step=culprit[len(node.address) :].lstrip("."),
+            exit_code=said.exit_code,
+            output_file=said.output_file,
+        )
+    )
     items = turn.state.maps[owner.address]
     if items.unmarked >= owner.body.checkpoint_frequency:
         turn.emit(ev.CheckpointMarked(version=turn.state.version + 1, at=owner.address))
@@ -102,11 +114,11 @@ def has_enough(items: Items, errors: ErrorPolicy) -> str:
     if items.failed:
         return "an item failed, and on_item_failure is stop"
     if errors.max_failures is not None and bad >= errors.max_failures:
-        return f"{bad} items failed, and max_failures is {errors.max_failures}"
+        return f"{counted(bad, 'item')} failed, and max_failures is {errors.max_failures}"
     done = len(items.settled) - items.excused
     is_telling = done >= THRESHOLD_ITEMS_MIN or (done > 0 and not items.pending and not items.active)
     if errors.failure_threshold is not None and is_telling and bad / done > errors.failure_threshold:
-        return f"{bad} of {done} items failed, and failure_threshold is {errors.failure_threshold:g}"
+        return f"{bad} of {counted(done, 'item')} failed, and failure_threshold is {errors.failure_threshold:g}"
     return ""
 
 
@@ -156,7 +168,8 @@ def _finish(turn: Turn, node: Node) -> Move | None:
     if items.is_open or items.pending or decide.is_held(turn.state, node.address):
         return None
     if items.total and not items.succeeded + items.skipped:
-        return decide.fail(turn, node, Outcome(error=f"every one of {items.total} items failed{_example(items)}"))
+        which = "the only item" if items.total == 1 else f"every one of {items.total} items"
+        return decide.fail(turn, node, Outcome(error=f"{which} failed{_example(items)}"))
     return decide.succeed(turn, node)
 
 
@@ -166,7 +179,10 @@ def _example(items: Items) -> str:
         key=items.listed.places.__getitem__,
         default=None,
     )
-    return "" if bad is None else f"; the first is {bad}: {items.settled[bad].error}"
+    if bad is None:
+        return ""
+    item = items.settled[bad]
+    return f"; the first is {bad}: {cause(item.error, item.exit_code)}"
 
 
 def _disposition(errors: ErrorPolicy) -> Disposition:
@@ -179,12 +195,12 @@ def _disposition(errors: ErrorPolicy) -> Disposition:
             return "dead"
 
 
-def _step(turn: Turn, node: Node) -> str:
-    """Return where within an item it failed: the deepest step that nothing tolerated."""
+def _culprit(turn: Turn, node: Node) -> str:
+    """Return the address of what failed an item: the deepest step that nothing tolerated."""
     at = node.address
     while below := next(decide.failures(turn.state, turn.node(at)), None):
         at = below
-    return at[len(node.address) :].lstrip(".")
+    return at
 
 
 def _open_breaker(turn: Turn, node: Node, *, was_trying: bool) -> None:

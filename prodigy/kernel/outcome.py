@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.kernel.cause import BARE_EXIT
 from prodigy.kernel.signals import Exited
 from prodigy.plan.nodes import CaptureFormat, Node, Run, Shell
 from prodigy.plan.reference import Lookup, resolve
@@ -158,7 +159,7 @@ def _reason(exited: Exited) -> str:
         return f"timed out after {exited.timed_out_s:g} s\n{last}".strip()
     if exited.signal:
         return f"killed by {exited.signal}\n{last}".strip()
-    return last or f"exit code {exited.exit_code}"
+    return last or f"{BARE_EXIT}{exited.exit_code}"
 
 
 def _last_lines(text: str) -> str:

@@ -19,6 +19,7 @@ from prodigy.kernel.snapshot import Snapshot, restored, snapshot_of
 from prodigy.kernel.state import RunStatus, State
 from prodigy.plan.nodes import Node, Plan
 from prodigy.plan.spelling import from_json
+from prodigy.projections.failure import failure_of
 from prodigy.projections.steps import Step, current_step, stage_of, steps_of
 
 SCHEMA_VERSION = 1
@@ -72,7 +73,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The document in `checkpoints/<workflow-id>.json`.
 
     `stored_captures` maps the name of each capture that is too large for it to the digest of its value, and
-    `stored_items` each map to that of its list of items.
+    `stored_items` each map to that of its list of items. `cause` is the `failure` in one line.
     """
 
     workflow_id: str
@@ -96,6 +97,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     stage: str | None = None
     map: MapProgress | None = None
     stored_items: dict[str, str] = {}
+    cause: str = ""
 
 
 def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Checkpoint:
@@ -140,6 +142,7 @@ def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Check
         snapshot=snapshot_of(state, small, elsewhere=lists),
         map=map_progress(state),
         stored_items=lists,
+        cause=failure_of(state),
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from prodigy.kernel import events as ev
+from prodigy.kernel.cause import cause
 from prodigy.kernel.decide import failures, headline, is_tolerated
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.lifecycle import SETTLED, Status
@@ -22,9 +23,9 @@ from prodigy.plan.address import item_address
 from prodigy.plan.nodes import ROOT, Node, Run
 from prodigy.plan.nodes import Sequence as Steps
 from prodigy.plan.spelling import as_spelled
+from prodigy.projections.failure import failure_of, node_cause
 
 VALUE_CHARS_MAX = 100
-ERROR_CHARS_MAX = 300
 
 Happened = tuple[str, ev.Event]
 
@@ -198,12 +199,13 @@ class _Story:
         took = f"after {event.duration_s:.1f} s"
         if event.error is None:
             return f"Attempt {attempt} succeeded {took}."
-        return f"Attempt {attempt} failed {took}: {_one_line(event.error)}."
+        return f"Attempt {attempt} failed {took}: {cause(event.error, event.exit_code)}."
 
     def _failed(self, before: State, event: ev.NodeFailed) -> str:
         node = before.plan.node(self._at)
         culprit = next(failures(before, node), None)
-        why = f"{culprit} in it had failed: {_one_line(event.error)}" if culprit else _one_line(event.error)
+        error = cause(event.error, before.node(culprit or self._at).exit_code)
+        why = f"{culprit} in it had failed: {error}" if culprit else error
         text = f"It failed for good at {self._clock()}: {why}."
         owner = before.plan.node(node.parent) if node.parent else None
         if owner is None or not isinstance(owner.body, Steps) or not is_tolerated(owner, node):
@@ -243,7 +245,7 @@ class _Story:
     def _of_item(self, event: ev.ItemSettled) -> Iterator[str]:
         item = item_address(event.at, event.key)
         if self._at == item or self._at.startswith(f"{item}."):
-            why = f": {_one_line(event.error)}" if event.error else ""
+            why = f": {cause(event.error, event.exit_code)}" if event.error else ""
             name = "a dead letter" if event.disposition == "dead" else event.disposition
             if self._at == item:
                 self.status = Status.FAILED if event.disposition in ("dead", "failed") else Status(event.disposition)
@@ -316,7 +318,7 @@ def _reason(state: State, node: Node) -> str:
     if owner.address.endswith(".on_failure"):
         failed = owner.parent
         place = "" if node.index == 0 else f", and {owner.body.children[node.index - 1]} before it had ended"
-        return f"{failed} had failed ({_one_line(state.node(failed).error or '')}){place}"
+        return f"{failed} had failed ({node_cause(state.node(failed))}){place}"
     if node.index == 0:
         return "it is the first step" if owner.address == ROOT else f"it is the first step of {owner.address}"
     previous = owner.body.children[node.index - 1]
@@ -345,9 +347,9 @@ def _what_holds(state: State, address: str) -> str:
         owner = state.plan.node(owner).parent
     match state.status:
         case "failed":
-            return f"the run failed at {state.failed_at} before its turn came: {_one_line(state.failure)}"
+            return f"the run failed at {state.failed_at} before its turn came: {failure_of(state)}"
         case "paused" | "cancelled":
-            return f"the run is {state.status} at {state.failed_at}: {_one_line(state.failure)}"
+            return f"the run is {state.status} at {state.failed_at}: {failure_of(state)}"
         case "interrupted":
             return "the run was interrupted before its turn came"
         case "completed":
@@ -367,11 +369,6 @@ def _is_cut_off(state: State, address: str) -> bool:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _one_line(text: str) -> str:
-    line = " ⏎ ".join(text.strip().splitlines())
-    return line if len(line) <= ERROR_CHARS_MAX else line[:ERROR_CHARS_MAX] + "…"
 
 
 def _value(value: object) -> str:

@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from prodigy.kernel.cause import meaningful_line
+
 DETAIL_CHARS_MAX = 200
 CSV_COLUMNS = (
     "seq",
@@ -90,6 +92,8 @@ def _cell(value: Any) -> str:
 
 def _short(key: str, value: Any, most: int | None) -> str:
     """Return a value in one line: seconds rounded, text quoted where it would not be one word."""
+    if key == "error" and most is not None and isinstance(value, str):
+        value = meaningful_line(value)
     if isinstance(value, float) and key.endswith("_s"):
         return f"{round(value, 3 if value < 10 else 1):g}"
     if isinstance(value, str) and value and not any(character.isspace() or character in '"=' for character in value):

@@ -60,6 +60,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     failure: str
     snapshot: _Snapshot
     stage: str | None = None
+    cause: str = ""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -223,7 +223,13 @@ def test_the_shape_of_what_verbose_adds(several: House) -> None:
     place = f".prodigy/runs/{STANDING}/outputs"
     assert more == {
         "retries": [
-            {"step": "staging[1]", "status": "waiting", "attempt": 1, "due": at(21), "last_error": "no answer"},
+            {
+                "step": "staging[1]",
+                "status": "waiting",
+                "attempt": 1,
+                "due": at(21),
+                "last_error": "exit 1 · no answer",
+            },
         ],
         "handlers": [],
         "outputs": [

@@ -195,7 +195,7 @@ def test_a_run_with_dead_letters_exits_4_and_says_what_to_type(house: House) -> 
         f"  see what failed:  prodigy dlq list {house.run_id}",
         f"  put it back:  prodigy dlq retry {house.run_id}",
     ]
-    assert "    dead  bad  exit code 1\n" in err
+    assert "    dead  bad  exit 1\n" in err
     assert (["a", "b"], [("bad", "exit code 1", "[0]")]) == (
         [row["item"] for row in results(house)],
         [(row["item"], row["error"], row["step"]) for row in results(house, "dead_letters")],

@@ -151,7 +151,7 @@ def test_when_nothing_is_left_but_dead_letters_resume_runs_nothing() -> None:
     world = cooked(plan(max_parallel=1, error_policy={"max_failures": 1}), {"map[c].x": [FAIL]})
     before = len(world.starts)
     world.resume()
-    error = "1 items failed, and max_failures is 1; the first is c: boom"
+    error = "1 item failed, and max_failures is 1; the first is c: exit 1 · boom"
     assert ([], "failed", error) == (world.starts[before:], world.state.status, world.state.failure)
 
 

@@ -51,7 +51,7 @@ def good(key: str) -> tuple[ev.Event, ...]:
 
 
 def bad(key: str, disposition: Any = "dead") -> tuple[ev.Event, ...]:
-    settled = ev.ItemSettled(at="map", key=key, disposition=disposition, error="boom", step="x")
+    settled = ev.ItemSettled(at="map", key=key, disposition=disposition, error="boom", step="x", exit_code=1)
     return ev.NodeFailed(at=f"map[{key}].x", error="boom"), settled
 
 
@@ -209,14 +209,14 @@ def test_an_item_that_stopped_the_map_is_at_work_again_after_resume() -> None:
 def test_too_many_failures_end_the_map() -> None:
     """Counted from its beginning."""
     now = at_work(plan(max_parallel=1, error_policy={"max_failures": 1}), begins("a"))
-    error = "1 items failed, and max_failures is 1; the first is a: boom"
+    error = "1 item failed, and max_failures is 1; the first is a: exit 1 · boom"
     now.when(broke("map[a].x", 7)).then(breaks("map[a].x", 7), bad("a"), map_fails(error))
 
 
 def test_items_that_are_let_go_are_failures_too() -> None:
     """With `skip`, max_failures still is a limit."""
     now = at_work(plan(max_parallel=1, error_policy={"on_item_failure": "skip", "max_failures": 1}), begins("a"))
-    assert now.when(broke("map[a].x", 7)).state.failure == "1 items failed, and max_failures is 1"
+    assert now.when(broke("map[a].x", 7)).state.failure == "1 item failed, and max_failures is 1"
 
 
 def test_a_share_of_failures_is_judged_at_the_end_of_a_short_list_too() -> None:
@@ -224,7 +224,7 @@ def test_a_share_of_failures_is_judged_at_the_end_of_a_short_list_too() -> None:
     policy = {"failure_threshold": 0.5}
     told = (begins("a"), dies("a", 7), begins("b"), dies("b", 12), begins("c"))
     now = at_work(plan(max_parallel=1, error_policy=policy), *told)
-    error = "2 of 3 items failed, and failure_threshold is 0.5; the first is a: boom"
+    error = "2 of 3 items failed, and failure_threshold is 0.5; the first is a: exit 1 · boom"
     now.when(exited("map[c].x", 17)).then(ends("map[c].x", 17), good("c"), map_fails(error))
 
 
@@ -232,7 +232,7 @@ def test_when_every_item_failed_the_map_has() -> None:
     """And reduce does not run."""
     now = at_work(plan(), begins("a"), keys="a")
     now.when(broke("map[a].x", 7)).then(
-        breaks("map[a].x", 7), bad("a"), map_fails("every one of 1 items failed; the first is a: boom")
+        breaks("map[a].x", 7), bad("a"), map_fails("the only item failed; the first is a: exit 1 · boom")
     )
 
 

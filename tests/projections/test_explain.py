@@ -30,7 +30,7 @@ from tests.simulation.plans import compiled, staged, step
 
 TEXT = "(shell: do a)"
 BEGAN = "It began at 2026-01-31 09:00:00 UTC: it is the first step."
-FAILED = "Attempt 1 failed after 1.0 s: boom."
+FAILED = "Attempt 1 failed after 1.0 s: exit 1 · boom."
 
 
 def story(plan: Plan, address: str, *told: Told) -> Explanation:
@@ -121,7 +121,7 @@ def test_a_handled_step_says_so_and_its_handler_says_for_what() -> None:
             "No further attempt was allowed, so its on_failure began.",
             "Its on_failure succeeded, so it counts as handled, and the run went on.",
         ],
-        "It began at 2026-01-31 09:00:00 UTC: a had failed (boom).",
+        "It began at 2026-01-31 09:00:00 UTC: a had failed (exit 1 · boom).",
     ]
 
 
@@ -144,14 +144,14 @@ def test_a_handler_that_was_not_needed_says_so() -> None:
 def test_a_failure_says_whether_it_was_tolerated_and_why(plan: Plan, why: str) -> None:
     """By a setting or by a later step."""
     told = (starts("a"), breaks("a", 3), *fails("a", 1))
-    assert sentences(plan, "a", *told)[2] == f"It failed for good at 09:00:00: boom.{why}"
+    assert sentences(plan, "a", *told)[2] == f"It failed for good at 09:00:00: exit 1 · boom.{why}"
 
 
 def test_a_step_behind_a_failure_says_what_failed() -> None:
     """Its turn never came."""
     told = (starts("a"), breaks("a", 3), *fails("a", 1), *run_fails("a"))
     assert sentences(compiled(step("a"), step("b")), "b", *told) == [
-        "It has not run: the run failed at a before its turn came: boom."
+        "It has not run: the run failed at a before its turn came: exit 1 · boom."
     ]
 
 
@@ -188,7 +188,7 @@ def test_a_failed_step_was_taken_up_again_by_resume() -> None:
     assert [sentences(plan, "a", *told)[4:6], sentences(plan, "workflow", *told)[1:3]] == [
         ["Resume took it up again, with a new budget of attempts.", "Attempt 2 began at 09:00:00."],
         [
-            "It failed for good at 09:00:00: a in it had failed: boom.",
+            "It failed for good at 09:00:00: a in it had failed: exit 1 · boom.",
             "Resume went on inside it; what had finished there stood.",
         ],
     ]
@@ -270,7 +270,7 @@ def test_an_item_of_a_map_has_a_story_and_so_have_its_steps() -> None:
             [
                 "It began at 2026-01-31 09:00:00 UTC: it is the first step of map[b].",
                 FAILED,
-                "It failed for good at 09:00:00: boom.",
+                "It failed for good at 09:00:00: exit 1 · boom.",
                 "Its item, b, then counted as a dead letter: boom.",
             ],
         ),

@@ -25,7 +25,7 @@ def test_a_row_has_the_time_in_seconds_and_the_rest_as_details() -> None:
         ("cost_usd", 0.123456, "cost_usd=0.123456"),
         ("name", "plain", "name=plain"),
         ("command", "shell: make", 'command="shell: make"'),
-        ("error", "two\nlines", r'error="two\nlines"'),
+        ("error", "two\nlines", "error=lines"),
         ("name", "", 'name=""'),
         ("again", ["a", "b"], 'again=["a", "b"]'),
         ("signal", None, "signal=null"),
@@ -70,3 +70,10 @@ def test_no_text_becomes_a_formula(text: str) -> None:
 def test_all_texts_of_a_value_are_found() -> None:
     """Keys, and however deep."""
     assert sorted(texts_in({"a": ["b", {"c": "d"}], "e": 1})) == ["a", "b", "c", "d", "e"]
+
+
+def test_an_error_is_its_line_that_says_something_and_whole_where_nothing_is_cut() -> None:
+    """Of a traceback that is not the first."""
+    record = {**RECORD, "type": "node_failed", "error": "Traceback (most recent call last):\n  x\nE: y"}
+    whole = 'error="Traceback (most recent call last):\\n  x\\nE: y"'
+    assert ('error="E: y"', whole) == (row_of(record)[-1], row_of(record, most=None)[-1])

@@ -305,7 +305,7 @@ def test_a_pipeline_goes_on_when_its_data_are_mended(place: Place) -> None:
     stray.write_text("town,yesterday,12,warm\n")
     ended = place.cook("pipeline", batch_size=10_000)
     assert (ended.code, place.calls()) == (1, ["extract_data.py", *["transform_data.py"] * 3])
-    assert "transform failed: pipeline-demo/raw_data/stray.csv:1: invalid literal for int()" in ended.out
+    assert "transform failed: exit 1 · pipeline-demo/raw_data/stray.csv:1: invalid literal for int()" in ended.out
     stray.unlink()
     assert place.prodigy("resume", "data-pipeline").code == 0
     assert place.calls()[4:] == ["transform_data.py", "validate_data.py"]

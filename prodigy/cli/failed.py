@@ -1,0 +1,111 @@
+"""`logs --failed`: the end of what failed steps and items said, the latest last, and where all of it is."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from prodigy.cli.output import print_json
+from prodigy.cli.program import program
+from prodigy.cli.said import near
+from prodigy.cli.words import counted
+from prodigy.errors import DamagedState
+from prodigy.plan.address import is_at
+from prodigy.projections.failure import Failure, failures_of
+from prodigy.runtime.outputs import end_of
+from prodigy.runtime.terminal import Lines, visible
+from prodigy.store.catalog import listed
+from prodigy.store.files import open_private
+from prodigy.store.layout import Project, RunFolder
+
+SHOWN_MAX = 10
+SAID_BYTES_MAX = 4096
+
+
+def print_failed(project: Project, workflow_id: str, address: str | None, *, json: bool) -> None:
+    """Print what the last attempts that failed said, at most `SHOWN_MAX` of them, with `json` as one document.
+
+    Args:
+        address: of the only step that is wanted, or of a template's; None for all.
+
+    Raises:
+        DamagedState: the run cannot be read.
+    """
+    run = listed(project, workflow_id)
+    if run.state is None:
+        raise DamagedState(f"{workflow_id} cannot be read: {run.problem}", hint="Look: `prodigy checkpoints list`.")
+    found = [failure for failure in failures_of(run.state) if is_at(failure.at, address)]
+    folder = project.run(workflow_id)
+    shown = found[-SHOWN_MAX:]
+    if json:
+        failures = [_document(folder, failure) for failure in shown]
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "total": len(found), "failed": failures})
+        return
+    if not found:
+        print(f"nothing failed in {visible(address or workflow_id)}")
+    for failure in shown:
+        print("\n".join(_lines(folder, failure)))
+    if len(found) > len(shown):
+        rest, last = counted(len(found) - len(shown), "earlier failure"), found[-len(shown) - 1]
+        print(f"── {rest} not shown; the last of them: {program()} logs {workflow_id} {visible(quote(last.at))}")
+
+
+def said(output: Path | None) -> list[dict[str, Any]]:
+    """Return the ends of what a command printed, its stdout's before its stderr's, for a document."""
+    files = _files(output)
+    return [{"file": str(file), "end": text, "size_bytes": size} for file, text, size in files]
+
+
+def _lines(folder: RunFolder, failure: Failure) -> Iterator[str]:
+    """Yield a heading, the end of what was said, and where there is more of it."""
+    yield f"── {visible(failure.at)}  attempt {failure.attempt}  {visible(failure.cause)} ──"
+    files = _files(_output(folder, failure))
+    for file, text, size in files:
+        yield from _safe(text)
+        if len(text.encode()) < size:
+            yield f"… its end; all {counted(size, 'byte')}: {visible(near(file))}"
+    if not files:  # nothing was started or printed, or an older version did not note where
+        yield from _safe(failure.error)
+
+
+def _output(folder: RunFolder, failure: Failure) -> Path | None:
+    return folder.path / failure.output_file if failure.output_file else None
+
+
+def _files(output: Path | None) -> list[tuple[Path, str, int]]:
+    """Return (file, the end of its text, its size) of what a command printed: stdout, then stderr."""
+    files = (output, output.with_suffix(".err")) if output else ()
+    ends = ((file, *_end(file)) for file in files)
+    return [(file, text, size) for file, text, size in ends if text]
+
+
+def _end(path: Path) -> tuple[str, int]:
+    try:
+        descriptor = open_private(path, os.O_RDONLY)
+    except OSError:
+        return "", 0
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.pread(descriptor, SAID_BYTES_MAX, max(0, size - SAID_BYTES_MAX))
+    finally:
+        os.close(descriptor)
+    if size > len(data):
+        data = data.partition(b"\n")[2] or data
+    return end_of(data.decode(errors="replace"), SAID_BYTES_MAX), size
+
+
+def _safe(text: str) -> list[str]:
+    """Return a text's lines as a terminal may see them."""
+    lines = Lines("", colour=False)
+    return (lines.feed(text.encode()) + lines.finish()).splitlines()
+
+
+def _document(folder: RunFolder, failure: Failure) -> dict[str, Any]:
+    return {
+        "at": failure.at,
+        "attempt": failure.attempt,
+        "cause": failure.cause,
+        "error": failure.error,
+        "said": said(_output(folder, failure)),
+    }
