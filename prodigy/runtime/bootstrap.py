@@ -11,6 +11,7 @@ import shlex
 import stat
 import time
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,6 +52,7 @@ from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder, new_id, prepare_mirror, prepare_run
 from prodigy.store.lock import RunLock, next_number
 from prodigy.store.log import Log
+from prodigy.store.standing import Header, read_header
 from prodigy.store.values import Values
 
 WORKFLOW_BYTES_MAX = 4 * 1024 * 1024
@@ -221,7 +223,7 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
 
         return go_back(ground, order)
     began = time.monotonic()
-    history = read_history(folder, found.checkpoint)
+    history = read_history(folder, found.checkpoint, _seen_by(ground.mirror, order.workflow_id))
     state = history.state
     took_ms = round(1000 * (time.monotonic() - began), 1)
     from_checkpoint = found.checkpoint is not None and not history.notes
@@ -256,6 +258,10 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
         notes=notes,
     )
     return play(ground, state, journal, first, approved=order.approved)
+
+
+def _seen_by(mirror: Mirror | None, workflow_id: str) -> Header | None:
+    return None if mirror is None else read_header(mirror.checkpoint(workflow_id), workflow_id)
 
 
 def _refresh(ground: Ground, history: History) -> None:
@@ -338,7 +344,15 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
     origin = _origin_of(state, first)
     project, folder, display = ground.project, ground.folder, ground.display
     state = msgspec.structs.replace(state, folder=os.path.realpath(folder.path))
-    checkpointer = Checkpointer(project.checkpoint(folder.path.name), journal.values, ground.mirror, display.note)
+    is_synced = first.synced if isinstance(first, sig.CookRequested) else state.run.synced
+    checkpointer = Checkpointer(
+        project.checkpoint(folder.path.name),
+        journal.values,
+        ground.mirror,
+        display.note,
+        settle=journal.settle if is_synced else lambda: None,
+        renew_mirror=partial(known_mirror, project, folder.path.name),
+    )
     directory = project.root / origin
     marks = {
         "PRODIGY_RUN_ID": folder.path.name,
@@ -452,11 +466,20 @@ def is_known(project: Project, workflow_id: str) -> bool:
 def mirror_for(project: Project, workflow_id: str, display: Display) -> Mirror | None:
     """Return the project's mirror, which knows the run from now on; one that cannot be written is a warning."""
     try:
-        mirror = prepare_mirror(project)
-        mirror.learn(workflow_id)
+        return known_mirror(project, workflow_id)
     except (StorageFailure, DamagedState) as problem:
         display.note(f"{problem.message}; resume will need --trust")
         return None
+
+
+def known_mirror(project: Project, workflow_id: str) -> Mirror:
+    """Return the project's mirror, made where it is missing, which knows the run from now on.
+
+    Raises:
+        DamagedState, StorageFailure: as for `prepare_mirror`.
+    """
+    mirror = prepare_mirror(project)
+    mirror.learn(workflow_id)
     return mirror
 
 

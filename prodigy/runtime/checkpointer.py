@@ -1,15 +1,19 @@
 """Write checkpoints off-thread: the newest state wins, and the run never waits unless it asks to.
 
 The reactor drops each new state into a slot. A thread takes the newest, turns it into the document and replaces the
-file, then rests in proportion to what that took, so that checkpoints stay a small share of any run. Whoever must know
-that the file is current (`checkpoint: true`) asks to be called; then the thread does not rest.
+file, then rests in proportion to what that took, so that checkpoints stay a small share of any run, but never long:
+the file is the witness of how far the log came. Its mirror follows it. Whoever must know that the file is current
+(`checkpoint: true`, the first result of a run) asks to be called; then the thread does not rest.
 
 A checkpoint that cannot be written is a warning: the log has the truth.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +30,33 @@ from prodigy.store.layout import Mirror
 from prodigy.store.values import Values
 
 REST_FACTOR = 50  # rest this many times what a write took: a share of 2 %
+REST_S_MAX = 1.5  # however slow the disk is: what is on disk is at most 2 s behind the run
 FIRST_REST_S = 0.1  # a run that is over sooner writes one checkpoint, its last
-MIRROR_INTERVAL_S = 1.0
 CLOSING_S = 10.0
+MIRROR_INTERVAL_S = 0.5  # steps that wait for the file, one after the other, do not wait for its copies too
 FILE_BYTES_MAX = 1024 * 1024  # above it nobody waits for the file: the synced log stands in
 
 
 class Checkpointer:
-    """The writer of one run's checkpoint file and of its mirror."""
+    """The writer of one run's checkpoint file and of its mirror.
 
-    def __init__(self, path: Path, values: Values, mirror: Mirror | None, warn: Callable[[str], None]) -> None:
+    `settle` makes the log durable as far as it was published: a file that has seen more than a log after a power loss
+    would call that damaged. `renew_mirror` makes a mirror anew that was removed. `now` and `sleep` are the writer's
+    clock: `sleep(condition, timeout_s)` waits as `threading.Condition.wait` does.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        values: Values,
+        mirror: Mirror | None,
+        warn: Callable[[str], None],
+        *,
+        settle: Callable[[], None] = lambda: None,
+        renew_mirror: Callable[[], Mirror] | None = None,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[threading.Condition, float | None], object] = threading.Condition.wait,
+    ) -> None:
         self._path = path
         self._values = values
         self._mirror = mirror
@@ -44,9 +65,17 @@ class Checkpointer:
         self._plan: Plan | None = None
         self._plan_digest = ""
         self._kept: dict[str, tuple[Any, str | None]] = {}
+        self._fresh: dict[str, bytes] = {}  # large values that are not in both places yet, by digest
         self._copies = Values(mirror.values) if mirror else None
-        self._mirror_due = 0.0
+        self._settle = settle
+        self._renew_mirror = renew_mirror
+        self._now = now
+        self._sleep = sleep
+        self._mirror_due = -math.inf
+        self._write_due = now() + FIRST_REST_S
+        self._wakes = -math.inf
         self._size = 0
+        self._is_saved = False
         self._written_seq = 0
         self._unmirrored: tuple[Checkpoint, bytes] | None = None
         self._condition = threading.Condition()
@@ -62,9 +91,7 @@ class Checkpointer:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._write_on, name="checkpoints", daemon=True)
                 self._thread.start()
-            elif not self._waiters:
-                return
-            self._condition.notify()
+            self._wake()
 
     def when_written(self, seq: int, call: Callable[[], None]) -> None:
         """Call `call`, from the writer's thread, when the file shows event `seq` or cannot be written.
@@ -74,7 +101,7 @@ class Checkpointer:
         with self._condition:
             if self._written_seq < seq and self._size <= FILE_BYTES_MAX:
                 self._waiters.append((seq, call))
-                self._condition.notify()
+                self._wake()
                 return
         call()
 
@@ -88,44 +115,69 @@ class Checkpointer:
             if self._thread.is_alive():
                 self._complain(f"the checkpoint was not written: the disk did not answer for {CLOSING_S:g} s")
                 return
-        if self._slot is not None:
-            self._write(*self._slot)
+        taken, self._slot = self._slot, None
+        if taken is not None:
+            self._write(*taken)
         if self._unmirrored is not None:
             self._copy(*self._unmirrored)
 
     def _write_on(self) -> None:
-        not_before = time.monotonic() + FIRST_REST_S
-        while True:
-            with self._condition:
-                while not self._is_closing and not self._is_due(not_before):
-                    self._condition.wait(None if self._slot is None else not_before - time.monotonic())
-                if self._is_closing:
-                    return
-                taken, self._slot = self._slot, None
-            assert taken is not None, "nothing is due without a state"
-            began = time.monotonic()
-            self._write(*taken)
-            not_before = time.monotonic() + REST_FACTOR * (time.monotonic() - began)
+        while (work := self._next_work()) is not None:
+            began = self._now()
+            work()
+            took_s = self._now() - began
+            self._write_due = self._now() + (min(REST_FACTOR * took_s, REST_S_MAX) if self._is_saved else REST_S_MAX)
 
-    def _is_due(self, not_before: float) -> bool:
-        return self._slot is not None and (bool(self._waiters) or time.monotonic() >= not_before)
+    def _next_work(self) -> Callable[[], None] | None:
+        """Rest until something is due and return what it is, or None when the run is over."""
+        with self._condition:
+            while not self._is_closing:
+                due, now = self._due(), self._now()
+                if due <= now:
+                    return self._taken(now)
+                self._wakes = due
+                self._sleep(self._condition, None if due == math.inf else due - now)
+                self._wakes = -math.inf
+        return None
+
+    def _due(self) -> float:
+        """Return when there is something to do, by our clock."""
+        write = -math.inf if self._waiters else self._write_due
+        return min(
+            math.inf if self._slot is None else write,
+            math.inf if self._unmirrored is None else self._mirror_due,
+        )
+
+    def _taken(self, now: float) -> Callable[[], None]:
+        """Return what is due, taken out of its place; a newer state spares an older one its copy."""
+        if self._slot is not None and (self._waiters or self._write_due <= now):
+            taken, self._slot = self._slot, None
+            return partial(self._write, *taken)
+        assert self._unmirrored is not None, "nothing is due without a state"
+        return partial(self._copy, *self._unmirrored)
+
+    def _wake(self) -> None:
+        """Wake the writer, unless it looks soon enough anyway."""
+        if self._due() < self._wakes:
+            self._condition.notify()
 
     def _write(self, state: State, chain: str) -> None:
+        """Write the checkpoint of a state, then its mirror if that is due: each, whatever becomes of the other."""
         began = time.monotonic()
-        try:
-            checkpoint = self._document(state, chain)
-            data = encode_checkpoint(checkpoint)
-            self._size = len(data)
-            write_checkpoint(self._path, data)
-            self._unmirrored = (checkpoint, data)
-            if time.monotonic() >= self._mirror_due:
-                self._copy(checkpoint, data)
+        checkpoint = self._document(state, chain)
+        data = encode_checkpoint(checkpoint)
+        self._size = len(data)
+        self._is_saved = self._save(data)
+        self._unmirrored = (checkpoint, data)
+        if self._now() >= self._mirror_due:
+            self._copy(checkpoint, data)
+        if self._is_saved:
             took_ms = round(1000 * (time.monotonic() - began), 1)
             run, version, size = checkpoint.workflow_id, checkpoint.version, len(data)
             diary().info("checkpoint_saved", run=run, version=version, seq=state.seq, size_bytes=size, took_ms=took_ms)
-        except ProdigyError as problem:
-            self._complain(f"the checkpoint was not written: {problem.message}")
         with self._condition:
+            if not self._is_saved and self._slot is None:
+                self._slot = (state, chain)  # to be tried again
             self._written_seq = state.seq
             done = [call for seq, call in self._waiters if seq <= state.seq]
             self._waiters = [(seq, call) for seq, call in self._waiters if seq > state.seq]
@@ -134,32 +186,60 @@ class Checkpointer:
 
     def _document(self, state: State, chain: str) -> Checkpoint:
         if self._plan is not state.plan:
-            self._plan_digest = self._values.put(msgspec.json.encode(state.plan, enc_hook=as_number))
+            self._plan_digest = self._named(msgspec.json.encode(state.plan, enc_hook=as_number))
             self._plan = state.plan
         return document(state, chain=chain, plan_digest=self._plan_digest, keep=self._keep)
 
     def _keep(self, name: str, value: Any) -> str | None:
-        """Store a large value once; a value is known by identity, for captures are never changed in place."""
+        """Name a large value, once; a value is known by identity, for captures are never changed in place."""
         known = self._kept.get(name)
         if known is None or known[0] is not value:
             data = msgspec.json.encode(value, enc_hook=as_spelled)
-            digest = self._values.put(data) if len(data) > INLINE_CHARS_MAX else None
+            digest = self._named(data) if len(data) > INLINE_CHARS_MAX else None
             known = self._kept[name] = (value, digest)
         return known[1]
 
-    def _copy(self, checkpoint: Checkpoint, data: bytes) -> None:
-        """Mirror the checkpoint with the values it names."""
-        self._mirror_due = time.monotonic() + MIRROR_INTERVAL_S
-        self._unmirrored = None
-        if self._mirror is None or self._copies is None:
-            return
+    def _named(self, data: bytes) -> str:
+        """Return the digest of a large value, which is stored before any file that names it."""
+        digest = sha256(data).hexdigest()
+        self._fresh[digest] = data
+        return digest
+
+    def _save(self, data: bytes) -> bool:
+        """Replace the file, after the log that it claims and the values that it names; return whether the disk did."""
         try:
-            stored = (*checkpoint.stored_captures.values(), *checkpoint.stored_items.values())
-            for digest in {checkpoint.plan_digest, *stored}:
-                self._copies.copy(digest, self._values)
-            write_checkpoint(self._mirror.checkpoint(checkpoint.workflow_id), data)
+            self._settle()
+            for value in self._fresh.values():
+                self._values.put(value)
+            write_checkpoint(self._path, data)
         except ProdigyError as problem:
-            self._complain(f"the mirror of the checkpoint was not written: {problem.message}")
+            self._complain(f"the checkpoint was not written: {problem.message}")
+            return False
+        return True
+
+    def _copy(self, checkpoint: Checkpoint, data: bytes) -> None:
+        """Mirror the checkpoint with the values it names, which the run's own folder may have lost."""
+        self._mirror_due = self._now() + MIRROR_INTERVAL_S
+        self._unmirrored = None
+        try:
+            if (mirror := self._standing_mirror(checkpoint.workflow_id)) is not None and self._copies is not None:
+                for value in self._fresh.values():
+                    self._copies.put(value)
+                stored = (*checkpoint.stored_captures.values(), *checkpoint.stored_items.values())
+                for digest in {checkpoint.plan_digest, *stored}:
+                    self._copies.copy(digest, self._values)
+                write_checkpoint(mirror.checkpoint(checkpoint.workflow_id), data)
+        except (ProdigyError, OSError) as problem:
+            self._complain(f"the mirror of the checkpoint was not written: {problem}")
+        if self._is_saved:
+            self._fresh.clear()
+
+    def _standing_mirror(self, workflow_id: str) -> Mirror | None:
+        """Return the mirror, made anew where somebody removed it during the run."""
+        if self._mirror is not None and self._renew_mirror is not None and not self._mirror.knows(workflow_id):
+            self._mirror = self._renew_mirror()
+            self._copies = Values(self._mirror.values)
+        return self._mirror
 
     def _complain(self, message: str) -> None:
         if message not in self._warned:

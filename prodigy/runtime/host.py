@@ -23,7 +23,7 @@ import msgspec
 from prodigy.errors import ProdigyError
 from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
-from prodigy.kernel.events import CheckpointMarked
+from prodigy.kernel.events import CheckpointMarked, CommandFinished, Event, ItemSettled
 from prodigy.kernel.state import State
 from prodigy.projections.steps import confirmation
 from prodigy.runtime.bell import Bell
@@ -93,6 +93,7 @@ class Host:
         self._is_turning = False
         self._unseen: list[tuple[State, Sequence[Record]]] = []
         self._holds = False
+        self._unwitnessed: set[type[Event]] = {CommandFinished, ItemSettled}  # results of which there was none yet
         self._held: dict[int, fx.Spawn] = {}
         self._timers: list[asyncio.TimerHandle] = []
         self._stops = 0
@@ -181,6 +182,10 @@ class Host:
     def _publish(self, state: State, turn: Sequence[Record]) -> None:
         self._holds = any(isinstance(event, CheckpointMarked) and event.label for _, event in turn)
         self._checkpointer.publish(state, self._journal.position.chain)
+        if first := self._unwitnessed.intersection(type(event) for _, event in turn):
+            self._unwitnessed -= first
+            self._holds = True  # or what begins now might remove the state before anything else knows of the result
+            self._checkpointer.when_written(state.seq, lambda: None)
         self._unseen.append((state, turn))
 
     def _observe(self) -> None:

@@ -6,7 +6,7 @@ shorter than a checkpoint has seen has lost something.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -27,6 +27,15 @@ LINES_TOGETHER = 256
 SEQ_MAX = 2**62
 
 
+class Witness(Protocol):
+    """What has seen how far a log came: a checkpoint, or its mirror."""
+
+    @property
+    def generation(self) -> int: ...
+    @property
+    def last_seq(self) -> int: ...
+
+
 class History(NamedTuple):
     """A run as its log tells it. `notes` say what was wrong with the checkpoint, if anything was."""
 
@@ -36,8 +45,12 @@ class History(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_history(folder: RunFolder, checkpoint: Checkpoint | None) -> History:
+def read_history(folder: RunFolder, checkpoint: Checkpoint | None, mirrored: Witness | None = None) -> History:
     """Return where a run stands. Nothing is mended: an unfinished last turn is only passed over.
+
+    Args:
+        checkpoint: the run's own, from which only the end of the log is folded; it may be missing or foreign.
+        mirrored: the mirror's copy, if there is one: it only bears witness of how far the log came.
 
     Raises:
         DamagedState: the log is missing or altered, lost its end, or a newer prodigy wrote it.
@@ -45,20 +58,36 @@ def read_history(folder: RunFolder, checkpoint: Checkpoint | None) -> History:
     generations = folder.generations()
     if not generations:
         raise DamagedState(f"{folder.path} has no log", hint="List what there is: `prodigy checkpoints list`.")
-    history = _read_generation(folder, generations.pop(), checkpoint)
+    witnesses = [witness for witness in (checkpoint, mirrored) if witness is not None]
+    for witness in witnesses:
+        if witness.generation > generations[-1]:
+            raise _lost(folder, witness)
+    history = _read_generation(folder, generations.pop(), checkpoint, witnesses)
     while generations and not history.checked.end_offset:  # whoever began it died before its first turn
-        history = _read_generation(folder, generations.pop(), checkpoint)
+        history = _read_generation(folder, generations.pop(), checkpoint, witnesses)
     return history
 
 
-def _read_generation(folder: RunFolder, generation: int, checkpoint: Checkpoint | None) -> History:
+def _lost(folder: RunFolder, witness: Witness) -> DamagedState:
+    return DamagedState(
+        f"{folder.events(witness.generation)} is gone, and a checkpoint has seen event {witness.last_seq} of it; "
+        "nothing was run",
+        hint="Go on from the mirror with `prodigy resume <id> --from-checkpoint mirror`, or from an earlier version: "
+        "`prodigy checkpoints list --workflow-id <id>`.".replace("<id>", folder.path.name),
+    )
+
+
+def _read_generation(
+    folder: RunFolder, generation: int, checkpoint: Checkpoint | None, witnesses: Sequence[Witness]
+) -> History:
+    seen_seq = max((witness.last_seq for witness in witnesses if witness.generation == generation), default=0)
     if checkpoint is not None and checkpoint.generation == generation:
         try:
-            return _read(folder, generation, checkpoint)
+            return _read(folder, generation, checkpoint, seen_seq)
         except _Foreign as foreign:
             note = f"the checkpoint was rebuilt from the log: {foreign}"
-            return _read(folder, generation, None)._replace(notes=(note,))
-    return _read(folder, generation, None)
+            return _read(folder, generation, None, seen_seq)._replace(notes=(note,))
+    return _read(folder, generation, None, seen_seq)
 
 
 def open_journal(folder: RunFolder, history: History) -> tuple[Journal, tuple[str, ...]]:
@@ -207,15 +236,15 @@ class _Foreign(Exception):
     """A checkpoint that is not of this log."""
 
 
-def _read(folder: RunFolder, generation: int, checkpoint: Checkpoint | None) -> History:
+def _read(folder: RunFolder, generation: int, checkpoint: Checkpoint | None, seen_seq: int) -> History:
     path, name = folder.events(generation), str(folder.events(generation))
     values = Values(folder.values)
     state = _base(folder, generation) if checkpoint is None else _restored(checkpoint, values)
     start = start_of(folder, generation)
-    witness_seq = 0 if checkpoint is None else checkpoint.last_seq
-    checked = scan(read_chunks(path), start, witness_seq=witness_seq, name=name)
-    for first, lines in _together(checked.turns(), witness_seq):
-        if first <= witness_seq:
+    folded_seq = 0 if checkpoint is None else checkpoint.last_seq
+    checked = scan(read_chunks(path), start, witness_seq=seen_seq, name=name)
+    for first, lines in _together(checked.turns(), folded_seq):
+        if first <= folded_seq:
             _compare(checkpoint, first, lines)
         else:
             state = fold(state, decode_lines(first, lines, values, name=name))
@@ -230,11 +259,11 @@ def _base(folder: RunFolder, generation: int) -> State:
     return state
 
 
-def _together(turns: Iterator[tuple[int, list[bytes]]], witness_seq: int) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield turns as they come up to the one with `witness_seq`, and many at once after it: that is decoded faster."""
+def _together(turns: Iterator[tuple[int, list[bytes]]], folded_seq: int) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield turns as they come up to the one with `folded_seq`, and many at once after it: that is decoded faster."""
     first, many = 0, list[bytes]()
     for seq, lines in turns:
-        if seq <= witness_seq:
+        if seq <= folded_seq:
             yield seq, lines
             continue
         if not many:

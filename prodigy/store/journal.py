@@ -62,6 +62,14 @@ class Journal:
         check_owned()
         self._log.append([(time, encode(event, self._values)) for time, event in turn], sync=sync)
 
+    def settle(self) -> None:
+        """Make durable what was appended without `sync`, from whatever thread.
+
+        Raises:
+            StorageFailure: the disk refused; the log takes nothing any more.
+        """
+        self._log.settle()
+
     def close(self) -> None:
         """Close the log."""
         self._log.close()

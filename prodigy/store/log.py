@@ -257,6 +257,7 @@ class Log:
         self.position = position
         self._descriptor = descriptor
         self._failure: str | None = None
+        self._is_settled = True  # whether all that was appended is durable
 
     @classmethod
     def create(cls, path: Path, start: Position = START) -> Self:
@@ -319,9 +320,11 @@ class Log:
         try:
             if os.fstat(self._descriptor).st_nlink == 0:
                 raise FileNotFoundError(errno.ENOENT, "it was removed while the run went on", str(self.path))
+            self._is_settled = False
             write_all(self._descriptor, data)
             if sync:
                 sync_data(self._descriptor)
+                self._is_settled = True
         except OSError as error:
             self._failure = refused(self.path, error).message
             raise refused(self.path, error) from error
@@ -330,6 +333,21 @@ class Log:
             raise
         self.position = position
         return position
+
+    def settle(self) -> None:
+        """Make durable what was appended without `sync`; another thread than the one that appends may call it.
+
+        Raises:
+            StorageFailure: the sync failed; the log takes nothing any more.
+        """
+        if self._is_settled:
+            return
+        self._is_settled = True  # before the sync: what is appended meanwhile is settled by another
+        try:
+            sync_data(self._descriptor)
+        except OSError as error:
+            self._failure = refused(self.path, error).message
+            raise refused(self.path, error) from error
 
     def close(self) -> None:
         """Close the file; nothing is synced and nothing can be appended any more."""

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from prodigy.errors import DamagedState
 from prodigy.store.files import (
+    existing_folder,
     open_private,
-    private_folder,
+    own_folders,
     read_private,
     refused,
     sync,
@@ -39,8 +40,7 @@ class Values:
             StorageFailure: the disk refused.
         """
         if not self._is_ready:
-            private_folder(self.folder)
-            self._is_ready = True
+            self._prepare()
         digest = sha256(data).hexdigest()
         if digest in self._durable:
             return digest
@@ -53,6 +53,16 @@ class Values:
             write_atomically(path, data)
         self._durable.add(digest)
         return digest
+
+    def _prepare(self) -> None:
+        """Make the folder where it is missing, but not the one it is in: a run that was removed stays so."""
+        try:
+            is_there = existing_folder(self.folder)
+        except OSError as error:
+            raise refused(self.folder, error) from error
+        if not is_there:
+            own_folders(self.folder)
+        self._is_ready = True
 
     def copy(self, digest: str, source: "Values") -> None:
         """Store a value that another folder has, durable on return; one that was copied is not looked at again.

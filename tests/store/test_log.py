@@ -381,6 +381,32 @@ def test_a_turn_is_one_write_and_one_sync(tmp_path: Path, monkeypatch: pytest.Mo
     log.close()
 
 
+def test_what_was_not_synced_is_settled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is about to claim it makes it durable; a turn that was synced, or settled, costs nothing more."""
+    log = Log.create(tmp_path / "events-1.jsonl")
+    calls = recorded(monkeypatch, "write", "fdatasync")
+    log.append(TURNS[0], sync=True)
+    log.settle()
+    log.append(TURNS[1], sync=False)
+    log.settle()
+    log.settle()
+    log.close()
+    assert calls == ["write", "fdatasync", "write", "fdatasync"]
+
+
+def test_after_settling_failed_everything_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what the disk holds then."""
+    log = Log.create(tmp_path / "events-1.jsonl")
+    log.append(TURNS[0], sync=False)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", failing(errno.EIO))
+        with pytest.raises(StorageFailure, match=os.strerror(errno.EIO)):
+            log.settle()
+    with pytest.raises(StorageFailure, match=os.strerror(errno.EIO)):
+        log.append(TURNS[1], sync=False)
+    log.close()
+
+
 def recorded(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
     calls = list[str]()
 
