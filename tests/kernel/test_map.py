@@ -1,5 +1,6 @@
 """The rules of a map: begin items while there is room, settle them, and know when enough have failed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def plan(**keys: Any) -> Plan:
     return mapped([], [step("x")], [step("r")], **keys)
 
 
-def at_work(plan: Plan, *told: Told, keys: str = "abc") -> Given:
+def at_work(plan: Plan, *told: Told, keys: Sequence[str] = "abc") -> Given:
     """Return a run whose map has these items; what is told next has seq 6."""
     listed = ev.ItemsListed(at="map", keys=tuple(keys), items=tuple(keys))
     return given(plan, ev.NodeStarted(at="map", attempt=1), ev.ListingStarted(at="map"), listed, *told)
