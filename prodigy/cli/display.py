@@ -132,6 +132,8 @@ class Display:
             case ev.ConfirmationAnswered():
                 answer = "yes" if event.is_confirmed else "no"
                 self._say("answer", f"{visible(event.at)}  {answer}, says {visible(event.by)}", "33")
+            case ev.RunRested():
+                self._say("rested", f"for {duration(event.rested_s)}; that counts for no timeout", "33")
             case ev.StopRequested():
                 self._say("stop", f"{event.by}: ending what runs; once more ends it at once", "33")
             case _:

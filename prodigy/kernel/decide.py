@@ -58,6 +58,8 @@ def decide(state: State, signal: sig.Signal) -> Decision:
             _limit_fired(turn, signal)
         case sig.Answered():
             _answered(turn, signal)
+        case sig.Rested():
+            _rested(turn, signal)
         case sig.StopRequested():
             _stop_requested(turn, signal)
         case _:
@@ -369,22 +371,31 @@ def _finished(turn: Turn, node: Node, signal: sig.Exited) -> Move | None:
     return succeed(turn, node)
 
 
+def is_awaited(state: State, timer: sig.TimerFired | sig.LimitFired) -> bool:
+    """Whether anything would still come of a timer: what it is about goes on, and so does all around that."""
+    here = state.node(timer.at)
+    if is_held(state, timer.at) or not _is_open(state, timer.at):
+        return False
+    if isinstance(timer, sig.LimitFired):
+        return here.status is Status.RUNNING and here.attempt == timer.attempt
+    is_pause = here.status is Status.RUNNING and timer.at in state.maps and state.maps[timer.at].is_open
+    return is_pause or (here.status is Status.WAITING and here.attempt + 1 == timer.attempt)
+
+
 def _timer_fired(turn: Turn, signal: sig.TimerFired) -> None:
-    here = turn.state.node(signal.at)
-    if isinstance(turn.node(signal.at).body, Map) and here.status is Status.RUNNING:
-        mapping.pause_over(turn, turn.node(signal.at))
-    if here.status is not Status.WAITING or here.attempt + 1 != signal.attempt:
+    if not is_awaited(turn.state, signal):
         return
-    if not is_held(turn.state, signal.at) and _is_open(turn, signal.at):
+    if turn.state.node(signal.at).status is Status.RUNNING:
+        mapping.pause_over(turn, turn.node(signal.at))
+    else:
         walk(start(turn, turn.node(signal.at), signal.attempt))
 
 
 def _limit_fired(turn: Turn, signal: sig.LimitFired) -> None:
     """A sequence has used its time: end what runs in it, and fail it once nothing does."""
-    here = turn.state.node(signal.at)
-    if here.status is not Status.RUNNING or here.attempt != signal.attempt or is_held(turn.state, signal.at):
+    if not is_awaited(turn.state, signal):
         return
-    turn.emit(ev.LimitReached(at=signal.at, timeout_s=here.left_s))
+    turn.emit(ev.LimitReached(at=signal.at, timeout_s=turn.state.node(signal.at).left_s))
     end_expired(turn)
 
 
@@ -403,7 +414,7 @@ def _answered(turn: Turn, signal: sig.Answered) -> None:
     here = turn.state.node(signal.at)
     if here.status is not Status.AWAITING or turn.state.is_over or is_held(turn.state, signal.at):
         return
-    if not _is_open(turn, signal.at):
+    if not _is_open(turn.state, signal.at):
         return
     if signal.is_confirmed is None:
         turn.emit(ev.RunPaused(at=signal.at, reason=f"{signal.at} waits for confirmation"))
@@ -415,16 +426,22 @@ def _answered(turn: Turn, signal: sig.Answered) -> None:
         turn.emit(ev.RunCancelled(at=signal.at, by=signal.by))
 
 
-def _is_open(turn: Turn, address: str) -> bool:
+def _is_open(state: State, address: str) -> bool:
     """Whether all that the node is in still works on it: a late timer or answer starts nothing in what timed out."""
     while address != ROOT:
-        owner = turn.node(turn.node(address).parent)
+        owner = state.plan.node(state.plan.node(address).parent)
         handlers = owner.policy.on_failure
         is_handler = handlers is not None and handlers.address == address
-        if turn.state.node(owner.address).status is not (Status.HANDLING if is_handler else Status.RUNNING):
+        if state.node(owner.address).status is not (Status.HANDLING if is_handler else Status.RUNNING):
             return False
         address = owner.address
     return True
+
+
+def _rested(turn: Turn, signal: sig.Rested) -> None:
+    """Note a rest, for a resume counts what of a timeout was used by the times in the log."""
+    if signal.rested_s > 0 and not turn.state.is_over and turn.state.origin is not None:
+        turn.emit(ev.RunRested(rested_s=signal.rested_s))
 
 
 def _stop_requested(turn: Turn, signal: sig.StopRequested) -> None:

@@ -20,6 +20,7 @@ _CHEAP_TO_LOSE = (
     ev.NodeReopened,
     ev.NodeContinued,
     ev.ListingStarted,
+    ev.RunRested,
 )
 
 

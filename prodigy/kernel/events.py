@@ -323,6 +323,12 @@ class CheckpointMarked(_Event, frozen=True):
     digest: str = ""
 
 
+class RunRested(_Event, frozen=True):
+    """The process stood still, because of Ctrl-Z or a SIGSTOP; that time counts for no timeout."""
+
+    rested_s: float
+
+
 class StopRequested(_Event, frozen=True):
     """Nothing new starts. `by` is a signal's name or the command that asked."""
 
@@ -417,6 +423,7 @@ Event = (
     | NodeReopened
     | NodeContinued
     | CheckpointMarked
+    | RunRested
     | StopRequested
     | RunInterrupted
     | RunPaused

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from prodigy.kernel import events as ev
 from prodigy.kernel import evolve_map as on_map
 from prodigy.kernel.lifecycle import Status, after
+from prodigy.kernel.retry import due_at
 from prodigy.kernel.snapshot import restored
 from prodigy.kernel.state import NodeState, Origin, State
 from prodigy.plan.address import item_of
@@ -281,6 +282,16 @@ def _checkpoint_marked(state: State, event: ev.CheckpointMarked, time: str) -> S
     return on_map.marked(state, event.at)
 
 
+def _run_rested(state: State, event: ev.RunRested, time: str) -> State:
+    """Whatever has a limit began that much later."""
+    later = {
+        at: replace(node, limit_since=due_at(node.limit_since, event.rested_s))
+        for at, node in state.nodes.items()
+        if node.limit_since and not node.is_settled
+    }
+    return replace(state, seq=state.seq + 1, time=time, nodes=state.nodes.update(later))
+
+
 def _stop_requested(state: State, event: ev.StopRequested, time: str) -> State:
     return replace(state, seq=state.seq + 1, time=time, stopping=event.by)
 
@@ -420,6 +431,7 @@ _FOLDS: dict[type[Any], Callable[[State, Any, str], State]] = {
     ev.NodeReopened: _node_reopened,
     ev.NodeContinued: _node_continued,
     ev.CheckpointMarked: _checkpoint_marked,
+    ev.RunRested: _run_rested,
     ev.StopRequested: _stop_requested,
     ev.RunInterrupted: _run_interrupted,
     ev.RunPaused: _run_paused,

@@ -163,6 +163,12 @@ class Answered(_Signal, frozen=True):
     by: str
 
 
+class Rested(_Signal, frozen=True):
+    """The process stood still for so long, because of Ctrl-Z or a SIGSTOP, and goes on."""
+
+    rested_s: float
+
+
 class StopRequested(_Signal, frozen=True):
     """Ctrl-C, a SIGTERM, or `prodigy stop`: `by` names it."""
 
@@ -178,5 +184,6 @@ Signal = (
     | TimerFired
     | LimitFired
     | Answered
+    | Rested
     | StopRequested
 )

@@ -7,7 +7,6 @@ import asyncio
 import errno
 import os
 import signal
-import time
 from contextlib import suppress
 
 import msgspec
@@ -18,6 +17,7 @@ from prodigy.runtime import claude
 from prodigy.runtime.child import Process
 from prodigy.runtime.commands import VALUE_TOO_LONG
 from prodigy.runtime.outputs import OutputFile, Tail, end_of
+from prodigy.runtime.timers import Timer, awake_s
 
 STDERR_BYTES_MAX = 16 * 1024
 CANNOT_EXECUTE = 126  # what shells exit with when `exec` refused
@@ -32,7 +32,7 @@ class Attempt:
     """
 
     __slots__ = (
-        "asked_at", "begun", "duration_s", "effect", "files", "kill_at", "ladder", "limit", "limit_at", "pidfd",
+        "asked_at", "begun", "duration_s", "effect", "files", "kill_at", "ladder", "limit", "pidfd",
         "process", "stopped", "task", "timed_out", "weather_delay_s", "weather_timer",
     )  # fmt: skip
 
@@ -41,13 +41,12 @@ class Attempt:
         self.process: Process | None = None
         self.files: list[OutputFile] = []
         self.pidfd = -1
-        self.begun = self.asked_at = time.monotonic()
+        self.begun = self.asked_at = awake_s()
         self.duration_s = 0.0
-        self.limit: asyncio.TimerHandle | None = None
-        self.limit_at: float | None = None
-        self.ladder: asyncio.TimerHandle | None = None
+        self.limit: Timer | None = None
+        self.ladder: Timer | None = None
         self.kill_at: float | None = None  # when a ladder has begun to end it: the moment of its SIGKILL
-        self.weather_timer: asyncio.TimerHandle | None = None
+        self.weather_timer: Timer | None = None
         self.weather_delay_s = 0.0
         self.stopped = False
         self.timed_out = False

@@ -16,16 +16,18 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from prodigy.errors import ProdigyError
 from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
+from prodigy.kernel.decide import is_awaited
 from prodigy.kernel.events import CheckpointMarked, CommandFinished, Event, ItemSettled
 from prodigy.kernel.state import State
 from prodigy.projections.steps import confirmation
+from prodigy.runtime.alarms import Alarms
 from prodigy.runtime.bell import Bell
 from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.clock import now
@@ -36,6 +38,7 @@ from prodigy.runtime.hindsight import End, Hindsight, is_doubtful
 from prodigy.runtime.listing import Listing
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reactor import Reactor, Record
+from prodigy.runtime.timers import BEAT_S, beat, go_on
 from prodigy.store.inbox import Approve, Stop, Taken, take
 from prodigy.store.journal import Journal
 
@@ -43,8 +46,6 @@ INBOX_INTERVAL_S = 0.25
 CLOSING_S = 2.0  # for commands to be gone and told; what is left is then killed without being told
 LEAVING_S = 1.5  # after the second stop, for an end in good order; the process is gone within 2 s
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-
-_Timer = sig.TimerFired | sig.LimitFired
 
 
 class Display(Protocol):
@@ -95,7 +96,7 @@ class Host:
         self._holds = False
         self._unwitnessed: set[type[Event]] = {CommandFinished, ItemSettled}  # results of which there was none yet
         self._held: dict[int, fx.Spawn] = {}
-        self._timers: list[asyncio.TimerHandle] = []
+        self._before: Any = signal.SIG_DFL
         self._stops = 0
         self._bell = Bell(self._rung)
         self._rings = 0
@@ -115,6 +116,7 @@ class Host:
         """
         self._loop = asyncio.new_event_loop()
         self._end: asyncio.Future[None] = self._loop.create_future()
+        self._alarms = Alarms(self._loop, ring=self.send, is_awaited=lambda alarm: is_awaited(self.state, alarm))
         self._hindsight = Hindsight(self._loop, self._judged)
         self._processes = make_processes(self._ended)
         with heard(self._loop, self._crash):
@@ -203,8 +205,7 @@ class Host:
             case fx.Terminate():
                 self._terminate(effect)
             case fx.Sleep():
-                due: _Timer = sig.TimerFired(time="", at=effect.at, attempt=effect.attempt)
-                self._timers.append(self._loop.call_later(effect.delay_s, self._fire, due))
+                self._alarms.set(sig.TimerFired(time="", at=effect.at, attempt=effect.attempt), effect.delay_s)
             case fx.List():
                 self._processes.be_ready()
                 self._listing = self._make_listing()
@@ -212,8 +213,7 @@ class Host:
             case fx.RejectList():
                 self.send(sig.Listed(time=now(), at=effect.at, error=effect.reason))
             case fx.Limit():
-                late = sig.LimitFired(time="", at=effect.at, attempt=effect.attempt)
-                self._timers.append(self._loop.call_later(effect.delay_s, self._fire, late))
+                self._alarms.set(sig.LimitFired(time="", at=effect.at, attempt=effect.attempt), effect.delay_s)
             case fx.Ask() if self._approved is not None and self._approved in (
                 effect.at,
                 self.state.plan.node(effect.at).id,
@@ -249,9 +249,6 @@ class Host:
         elif not self._hindsight.release(effect.epoch):
             self._processes.terminate(effect.epoch)
 
-    def _fire(self, timer: _Timer) -> None:
-        self.send(msgspec.structs.replace(timer, time=now()))
-
     def _listed(self, listed: sig.Listed) -> None:
         self._ended(msgspec.structs.replace(listed, time=now()))
 
@@ -278,7 +275,9 @@ class Host:
         """Hear the operator: signals, even where they were inherited as ignored (but for nohup's), and the inbox."""
         self._ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         self._bell.start((*STOP_SIGNALS, signal.SIGTSTP))
+        self._before = signal.signal(signal.SIGCONT, self._continued) or signal.SIG_DFL
         self._loop.call_later(INBOX_INTERVAL_S, self._look_into_inbox)
+        self._beat()
 
     def _rung(self, number: signal.Signals) -> None:
         """Called by the bell's thread."""
@@ -307,10 +306,21 @@ class Host:
             self._processes.kill_all()
 
     def _suspend(self) -> None:
-        """Ctrl-Z: the running groups stop with us, and go on with us."""
+        """Ctrl-Z: whatever runs stops with us, and goes on with us."""
         self._processes.suspend()
         os.kill(os.getpid(), signal.SIGSTOP)
         self._processes.resume_all()
+
+    def _continued(self, _number: int, _frame: object) -> None:
+        """SIGCONT: know of the rest before a timer does; called between any two steps of the main thread."""
+        self._soon(self._rested, go_on())
+
+    def _rested(self, rested_s: float) -> None:
+        self.send(sig.Rested(time=now(), rested_s=round(rested_s, 3)))
+
+    def _beat(self) -> None:
+        beat()
+        self._loop.call_later(BEAT_S, self._beat)
 
     def _look_into_inbox(self) -> None:
         try:
@@ -337,13 +347,13 @@ class Host:
         """Leave nothing behind: no timer, no process, no handler; the checkpoint file is the last."""
         with ExitStack() as closing:
             closing.callback(self._bell.close)
+            closing.callback(signal.signal, signal.SIGCONT, self._before)
             closing.callback(self._loop.close)
             closing.callback(self._checkpointer.close)
             closing.callback(self._end_processes)
             if self._listing is not None:
                 closing.callback(self._listing.stop)
-            for timer in self._timers:
-                timer.cancel()
+            self._alarms.close()
             self._hindsight.close()
 
     def _end_processes(self) -> None:

@@ -13,10 +13,10 @@ import asyncio
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from prodigy.errors import ProdigyError, StorageFailure
 from prodigy.kernel.effects import VALUES_FOLDER, RenderedClaude, Spawn, values_folder
@@ -39,6 +39,7 @@ from prodigy.runtime.commands import (
 )
 from prodigy.runtime.outputs import Outputs
 from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.timers import Timer, awake_s, go_on, rest
 from prodigy.runtime.weather import Weather
 
 SHOW_EVERY_S = 0.1
@@ -107,7 +108,7 @@ class Processes:
         self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self._ticker: asyncio.TimerHandle | None = None
         self._ticks = 0
-        self._suspended_at: float | None = None
+        self._suspended: list[sweep.Found] = []
         self._is_hurried = False
         self._idle = asyncio.Event()
         self._is_ready = False
@@ -162,27 +163,24 @@ class Processes:
                 self.terminate(attempt.effect.epoch)
             elif not attempt.has_ended():
                 attempt.stopped = attempt.stopped or not attempt.timed_out
-                attempt.kill_at = time.monotonic()
+                attempt.kill_at = awake_s()
                 attempt.signal_group(signal.SIGKILL)
 
     def suspend(self) -> None:
-        """Stop all groups, as Ctrl-Z does; the time until `resume_all` counts for no timeout."""
-        self._suspended_at = self._suspended_at or time.monotonic()
+        """Stop all groups, as Ctrl-Z does, and whatever else the run has started; no timer runs until `resume_all`."""
+        rest()
         for attempt in self._attempts.values():
             attempt.signal_group(signal.SIGSTOP)
-            if attempt.limit:
-                attempt.limit.cancel()
-                attempt.limit = None
+        self._suspended += sweep.suspend_marked(self._run_folder)
 
     def resume_all(self) -> None:
-        """Let suspended groups go on."""
-        if self._suspended_at is None:
-            return
-        pause_s, self._suspended_at = time.monotonic() - self._suspended_at, None
+        """Let what was suspended go on."""
+        go_on()
         for attempt in self._attempts.values():
             attempt.signal_group(signal.SIGCONT)
-            if attempt.limit_at is not None and attempt.limit is None and not attempt.timed_out:
-                self._set_limit(attempt, attempt.limit_at + pause_s)
+        for process in self._suspended:
+            sweep.send(process, signal.SIGCONT)
+        self._suspended.clear()
 
     async def close(self) -> None:
         """End what is left, wait until all of it is reported, and let the files go. A second time is nothing."""
@@ -214,7 +212,7 @@ class Processes:
     def _start(self, attempt: Attempt) -> None:
         effect = attempt.effect
         if not self._weather.has_room(self._started):
-            attempt.asked_at = time.monotonic()  # a long wait for one's turn is no bad weather
+            attempt.asked_at = awake_s()  # a long wait for one's turn is no bad weather
             self._try_later(attempt, CROWDED_DELAY_S)
             return
         try:
@@ -252,7 +250,7 @@ class Processes:
             if error.errno in WEATHER:
                 raise
             raise StorageFailure(f"what {attempt.effect.at} prints cannot be kept: {error.strerror}") from error
-        attempt.begun = time.monotonic()
+        attempt.begun = awake_s()
         attempt.process = process = start(
             prepared,
             directory=self._working_dir(attempt.effect),
@@ -265,7 +263,7 @@ class Processes:
             self._reaper.add(process.pid)
         self._watch(attempt, process)
         if attempt.effect.timeout_s is not None:
-            self._set_limit(attempt, attempt.begun + attempt.effect.timeout_s)
+            attempt.limit = self._later(attempt.effect.timeout_s, self._time_out, attempt)
 
     def _watch(self, attempt: Attempt, process: Process) -> None:
         loop = asyncio.get_running_loop()
@@ -285,7 +283,7 @@ class Processes:
 
     def _ended(self, attempt: Attempt, process: Process) -> None:
         """The command itself has ended; collect it, and look whether anything of it is left."""
-        attempt.duration_s = time.monotonic() - attempt.begun
+        attempt.duration_s = awake_s() - attempt.begun
         if attempt.pidfd >= 0:
             asyncio.get_running_loop().remove_reader(attempt.pidfd)
             os.close(attempt.pidfd)
@@ -295,7 +293,6 @@ class Processes:
         for timer in (attempt.limit, attempt.ladder):
             if timer:
                 timer.cancel()
-        attempt.limit_at = None
         if attempt.is_claude:
             self._go_slowly(attempt)
         elif sweep.has_left_nothing(process.pid, self._known):
@@ -363,7 +360,7 @@ class Processes:
             return
         self._weather.turned_bad(self._started)
         delay_s = attempt.weather_delay_s or WEATHER_FIRST_DELAY_S
-        if time.monotonic() + delay_s > attempt.asked_at + WEATHER_S_MAX:
+        if awake_s() + delay_s > attempt.asked_at + WEATHER_S_MAX:
             self._abandon(attempt, reason)
             return
         self._try_later(attempt, delay_s)
@@ -377,7 +374,7 @@ class Processes:
 
     def _try_later(self, attempt: Attempt, delay_s: float) -> None:
         attempt.discard_files()
-        attempt.weather_timer = asyncio.get_running_loop().call_later(delay_s, self._start, attempt)
+        attempt.weather_timer = self._later(delay_s, self._start, attempt)
 
     def _fail(self, attempt: Attempt, error: str | None) -> None:
         attempt.discard_files()
@@ -389,15 +386,13 @@ class Processes:
         self._forget(attempt)
         self._emit(self._unknown(attempt, error))
 
+    def _later(self, delay_s: float, callback: Callable[..., None], *args: Any) -> Timer:
+        return Timer(asyncio.get_running_loop(), delay_s, callback, *args)
+
     def _working_dir(self, effect: Spawn) -> str:
         return os.path.join(self._directory, effect.working_dir) if effect.working_dir else str(self._directory)
 
     # Ending commands before their time, and what they leave behind.
-
-    def _set_limit(self, attempt: Attempt, at: float) -> None:
-        attempt.limit_at = at
-        delay_s = max(0.0, at - time.monotonic())
-        attempt.limit = asyncio.get_running_loop().call_later(delay_s, self._time_out, attempt)
 
     def _time_out(self, attempt: Attempt) -> None:
         attempt.limit = None
@@ -407,15 +402,14 @@ class Processes:
 
     def _begin_ladder(self, attempt: Attempt, rungs: Sequence[signal.Signals]) -> None:
         """Climb `rungs`, the last of them `grace_s` from now."""
-        attempt.kill_at = time.monotonic() + attempt.effect.grace_s
+        attempt.kill_at = awake_s() + attempt.effect.grace_s
         self._climb(attempt, rungs, attempt.effect.grace_s / (len(rungs) - 1))
 
     def _climb(self, attempt: Attempt, rungs: Sequence[signal.Signals], pause_s: float) -> None:
         attempt.signal_group(rungs[0])
         attempt.signal_group(signal.SIGCONT)  # a stopped process hears a signal only when it goes on
         if rungs[1:]:
-            loop = asyncio.get_running_loop()
-            attempt.ladder = loop.call_later(pause_s, self._climb, attempt, rungs[1:], pause_s)
+            attempt.ladder = self._later(pause_s, self._climb, attempt, rungs[1:], pause_s)
 
     def _left_by(self, attempt: Attempt) -> list[sweep.Found]:
         assert attempt.process, "what never started leaves nothing"
@@ -434,8 +428,8 @@ class Processes:
     async def _end_left(self, attempt: Attempt) -> tuple[str, ...]:
         """End what is left, and return the warnings that name it."""
         await self._linger(attempt)
-        grace_s = attempt.effect.grace_s if attempt.kill_at is None else attempt.kill_at - time.monotonic()
-        ladder = sweep.Ladder(max(LEFT_GRACE_S_MIN, grace_s))
+        grace_s = attempt.effect.grace_s if attempt.kill_at is None else attempt.kill_at - awake_s()
+        ladder = sweep.Ladder(max(LEFT_GRACE_S_MIN, grace_s), awake_s)
         while True:
             if self._is_hurried:
                 ladder.hurry()
@@ -454,8 +448,8 @@ class Processes:
         The `tee` of a `>(tee log)` has lines left to write, and what we have killed needs a moment to be
         gone.
         """
-        until = time.monotonic() + LINGER_S
-        while time.monotonic() < until and self._left_by(attempt):
+        until = awake_s() + LINGER_S
+        while awake_s() < until and self._left_by(attempt):
             await asyncio.sleep(LINGER_S / 20)
 
     # The answer of claude.

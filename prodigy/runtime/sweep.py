@@ -25,6 +25,7 @@ from prodigy.errors import ProdigyError
 REAPER_NAME = "prodigy-reaper"  # at most 15 bytes, or the kernel cuts it; sweeps of any run spare it
 UNKILLABLE_AFTER_S = 10.0
 _PAUSE_S = 0.02
+_ROUNDS_MAX = 5
 _CHUNK_BYTES = 1 << 16
 _SUBREAPER_OPTION = 36  # PR_SET_CHILD_SUBREAPER in linux/prctl.h
 
@@ -84,6 +85,20 @@ def end_marked(run_folder: Path, *, grace_s: float) -> list[str]:
     return [str(found) for found in ended]
 
 
+def suspend_marked(run_folder: Path) -> list[Found]:
+    """SIGSTOP all that carries the mark of a run, in whatever session it is, and return what that was."""
+    marks, spared = (run_mark(run_folder),), _ancestry()
+    stopped: dict[int, Found] = {}
+    for _ in range(_ROUNDS_MAX):  # what has stopped starts nothing: the next look finds only what was just being born
+        new = [process for process in find_marked(marks, spared) if stopped.get(process.pid) != process]
+        for process in new:
+            send(process, signal.SIGSTOP)
+            stopped[process.pid] = process
+        if not new:
+            break
+    return list(stopped.values())
+
+
 def end(find: Callable[[], list[Found]], *, grace_s: float) -> tuple[list[Found], list[Found]]:
     """End what `find` returns until that is nothing. Blocks; returns (all it found, what would not die)."""
     ladder = Ladder(grace_s)
@@ -93,18 +108,19 @@ def end(find: Callable[[], list[Found]], *, grace_s: float) -> tuple[list[Found]
 
 
 class Ladder:
-    """SIGTERM once for each process, then SIGKILL for all that are left. Time is monotonic.
+    """SIGTERM once for each process, then SIGKILL for all that are left; `clock` yields monotonic seconds.
 
     Ask `is_over` again and again with what is found each time: descendants may appear while others die.
     """
 
-    def __init__(self, grace_s: float) -> None:
+    def __init__(self, grace_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.seen: dict[int, Found] = {}
-        self._kill_at = time.monotonic() + grace_s
+        self._clock = clock
+        self._kill_at = clock() + grace_s
 
     def is_over(self, found: Sequence[Found]) -> bool:
         """Send the signals that are due, and say whether nothing is left or can be done."""
-        is_late = time.monotonic() >= self._kill_at
+        is_late = self._clock() >= self._kill_at
         for process in found:
             is_new = self.seen.get(process.pid) != process
             self.seen[process.pid] = process
@@ -113,11 +129,11 @@ class Ladder:
             elif is_new:
                 send(process, signal.SIGTERM)
                 send(process, signal.SIGCONT)  # a stopped process hears SIGTERM only when it goes on
-        return not found or time.monotonic() >= self._kill_at + UNKILLABLE_AFTER_S
+        return not found or self._clock() >= self._kill_at + UNKILLABLE_AFTER_S
 
     def hurry(self) -> None:
         """SIGKILL from now on."""
-        self._kill_at = min(self._kill_at, time.monotonic())
+        self._kill_at = min(self._kill_at, self._clock())
 
 
 def send(process: Found, number: signal.Signals) -> None:

@@ -4,7 +4,7 @@ That is no failure of a step. It is answered by fewer commands at once for a whi
 what they start themselves, by trying again at growing intervals, and, when it lasts, by stopping the run.
 """
 
-import time
+from prodigy.runtime.timers import awake_s
 
 CALM_S = 30.0  # so long after the last refusal as many as wanted are started again
 
@@ -19,10 +19,10 @@ class Weather:
     def turned_bad(self, started: int) -> None:
         """A start was refused while `started` commands were at work: half as many are to be."""
         self._room = max(1, started // 2)
-        self._calm_at = time.monotonic() + CALM_S
+        self._calm_at = awake_s() + CALM_S
 
     def has_room(self, started: int) -> bool:
         """Whether one more may be started beside `started`."""
-        if self._room is not None and time.monotonic() >= self._calm_at:
+        if self._room is not None and awake_s() >= self._calm_at:
             self._room = None
         return self._room is None or started < self._room

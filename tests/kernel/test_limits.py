@@ -1,11 +1,14 @@
 """Timeouts of stages, rule by rule: whose time runs, what ends, what stays ended."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
+from prodigy.kernel.decide import is_awaited
 from prodigy.kernel.effects import effects
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import ROOT
@@ -180,6 +183,47 @@ def test_a_limit_whose_template_means_nothing_any_more_still_ends_the_stage() ->
     given(plan, *told, starts("one.b"), REACHED).when(ended("one.b", 9)).then(
         interrupted("one.b", 9), ev.NodeFailed(at="one", error=LATE), run_fails("one", LATE)
     )
+
+
+def test_a_rest_is_noted_and_uses_up_no_time() -> None:
+    """What is left after it is what was left before."""
+    plan = in_stages(stage("one", step("a"), timeout=60))
+    noted = ev.RunRested(rested_s=500.0)
+    state = given(plan, *ENTERED, starts("one.a")).when(sig.Rested(time=later(510), rested_s=500.0)).then(noted)
+    assert later(500) == state.node("one").limit_since
+    stopped = Given(replace(state, time=later(520), stopping="SIGINT", status="interrupted"))
+    stopped.when(resume(time=later(9000))).then(
+        resumes("one.a"), ev.LimitStarted(at="one", attempt=1, left_s=40.0, spent_s=20.0), starts("one.a", text="do a")
+    )
+
+
+@pytest.mark.parametrize("told", [(), (stops(), interrupted("one.a", 5), ev.RunInterrupted())], ids=["none", "over"])
+def test_no_rest_is_noted_where_there_was_none_or_the_run_is_over(told: tuple[Told, ...]) -> None:
+    """Somebody sent a SIGCONT."""
+    rested_s = 5.0 if told else 0.0
+    given(PLAIN, *ENTERED, starts("one.a"), *told).when(sig.Rested(time=NOW, rested_s=rested_s)).then()
+
+
+WAITING = (starts("one.a"), breaks("one.a", 5), waits("one.a", 2, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("told", "awaited"),
+    [
+        (WAITING, ["wait", "limit"]),
+        ((*WAITING, starts("one.a", 2)), ["limit"]),
+        ((*WAITING, REACHED), []),
+        ((*WAITING, *HANDLING[-4:]), []),
+        ((*WAITING, stops()), []),
+        ((*WAITING, REACHED, ev.NodeFailed(at="one", error=LATE)), []),
+    ],
+    ids=["a wait", "begun", "out of time", "handled", "stopping", "over"],
+)
+def test_a_timer_is_awaited_while_something_would_come_of_it(told: tuple[Told, ...], awaited: list[str]) -> None:
+    """Else whoever keeps timers may forget it, of a wait within what is over too."""
+    state = given(PLAN, *ENTERED, *told).state
+    timers: dict[str, Any] = {"wait": fired("one.a", 2), "limit": late()}
+    assert awaited == [name for name, timer in timers.items() if is_awaited(state, timer)]
 
 
 def _at(run: Given, seconds: float) -> State:

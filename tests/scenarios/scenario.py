@@ -10,7 +10,7 @@ A scenario is one text file. It begins with what to check, in prose; the rest ar
     actions     cook | resume [--max-retries N] [--yes ADDRESS] [--accept-changes] [--from-checkpoint WHERE]
                 dlq retry KEY … [--no-reduce] | fork WHERE [NAME=VALUE …]
                 answer ADDRESS yes|no|nobody | edit | wait SECONDS | mend ADDRESS: from now on it succeeds
-                cook, resume and fork may end in  when ADDRESS[#ATTEMPT] starts|waits stop|kill
+                cook, resume and fork may end in  when ADDRESS[#ATTEMPT] starts|waits stop|kill|rest SECONDS [and …]
                 who is asked says yes, until `answer` says otherwise
     transcript  `>` is the operator, `$` a command that starts; everything else is an event
 
@@ -94,10 +94,10 @@ class Play:
         for action in self.scenario.actions.strip().splitlines():
             self.lines.append(f"> {action}")
             words, _, moment = action.partition(" when ")
-            self._act(shlex.split(words), moment.split())
+            self._act(shlex.split(words), [one.split() for one in moment.split(" and ") if one])
         return "".join(f"{line}\n" for line in self.lines)
 
-    def _act(self, words: list[str], moment: list[str]) -> None:
+    def _act(self, words: list[str], moments: list[list[str]]) -> None:
         if words == ["edit"]:
             self.file = compiled(self.scenario.edited)
             return
@@ -110,7 +110,7 @@ class Play:
         if words[0] == "answer":
             self.world.answers[words[1]] = ANSWERS[words[2]]
             return
-        self.world.watch = self._watch(moment)
+        self.world.watch = self._watch(moments)
         try:
             if words[0] == "cook":
                 self.world.cook()
@@ -182,20 +182,22 @@ class Play:
             target=found.target,
         )
 
-    def _watch(self, moment: list[str]) -> Callable[[World, fx.Effect], None]:
-        due = list(moment)
+    def _watch(self, moments: list[list[str]]) -> Callable[[World, fx.Effect], None]:
+        due = list(moments)
 
         def watch(world: World, effect: fx.Effect) -> None:
-            if not due or not isinstance(effect, fx.Spawn if due[1] == "starts" else fx.Sleep):
+            if not due or not isinstance(effect, fx.Spawn if due[0][1] == "starts" else fx.Sleep):
                 return
-            at, _, attempt = due[0].partition("#")
+            at, _, attempt = due[0][0].partition("#")
             assert isinstance(effect, fx.Spawn | fx.Sleep)
             if effect.at != at or (attempt and effect.attempt != int(attempt)):
                 return
-            what = due[-1]
-            due.clear()
+            what, *rest = due.pop(0)[2:]
             if what == "kill":
                 raise Crash
+            if what == "rest":
+                world.rest(float(*rest))
+                return
             world.orders.append(sig.StopRequested(time=world.time(), by="SIGINT"))
 
         return watch
@@ -279,6 +281,8 @@ def sentence(event: ev.Event) -> str:
             return f"  {event.at} is being handled"
         case ev.CheckpointMarked():
             return f"  v{event.version}" + (f" {event.label!r}" if event.label else "")
+        case ev.RunRested():
+            return f"rested for {event.rested_s:g} s"
         case ev.StopRequested():
             return "stop"
         case ev.ConfirmationRequested():

@@ -114,12 +114,15 @@ MUTANTS = {
     ),
     "a no is a yes": Mutant(decide, "    if signal.is_confirmed:\n", "    if True:\n"),
     "a late wait begins something in a stage that timed out": Mutant(
-        decide, "Status.HANDLING if is_handler else Status.RUNNING", "turn.state.node(owner.address).status"
+        decide, "Status.HANDLING if is_handler else Status.RUNNING", "state.node(owner.address).status"
     ),
     "a timeout begins anew with every resume": Mutant(
         recover, "spent_s = here.spent_s + elapsed_s(here.limit_since, turn.state.stood)", "spent_s = 0.0"
     ),
     "time runs while nobody does": Mutant(recover, 'stood=stood if stood != turn.state.time else ""', 'stood=""'),
+    "a rest uses up a stage's time": Mutant(
+        evolve, "limit_since=due_at(node.limit_since, event.rested_s)", "limit_since=node.limit_since"
+    ),
     "only the last process's time counts": Mutant(
         evolve, "spent_s=event.spent_s, limit_since=time", "spent_s=0.0, limit_since=time"
     ),

@@ -200,6 +200,15 @@ class World:
         self.disk = disk
         return self.resume(**changes)
 
+    def rest(self, seconds: float) -> None:
+        """Let the coordinator stand still: limits rest with it, waits pass."""
+        self.now += timedelta(seconds=seconds)
+        self._waiting = [
+            (due + timedelta(seconds=seconds) if isinstance(wait, fx.Limit) else due, wait)
+            for due, wait in self._waiting
+        ]
+        self.orders.append(sig.Rested(time=self.time(), rested_s=seconds))
+
     def cut_off(self) -> None:
         """Take the state that the disk has, without going on: the run had come to rest before it crashed."""
         self._reactor = self._boot(state_on(self.disk))

@@ -1,0 +1,94 @@
+"""Timers that rest while the process does."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from prodigy.runtime import timers
+from prodigy.runtime.timers import Timer, awake_s, beat, go_on, rest
+from tests.runtime.world import until
+
+
+class Clock:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """The clock of a process that has just begun."""
+    clock = Clock()
+    monkeypatch.setattr(timers, "time", clock)
+    monkeypatch.setattr(timers, "_awake", timers._Awake())
+    yield clock
+
+
+def test_a_rest_does_not_count(clock: Clock) -> None:
+    """Nor does the clock move in it."""
+    began = awake_s()
+    clock.now += 2
+    rest()
+    clock.now += 5
+    seen = awake_s()
+    rested_s = go_on()
+    clock.now += 1
+    assert (2.0, 5.0, 3.0) == (seen - began, rested_s, awake_s() - began)
+
+
+def test_a_second_rest_within_one_changes_nothing(clock: Clock) -> None:
+    """Ctrl-Z twice is Ctrl-Z."""
+    rest()
+    clock.now += 5
+    rest()
+    assert (5.0, 0.0) == (go_on(), go_on())
+
+
+def test_a_stop_that_nobody_announced_is_understood_in_hindsight(clock: Clock) -> None:
+    """All since the last beat counts as rest."""
+    beat()
+    began = awake_s()
+    clock.now += 60
+    assert (60.0, 0.0) == (go_on(), awake_s() - began)
+
+
+def test_going_on_without_a_stop_means_nothing(clock: Clock) -> None:
+    """Somebody sent SIGCONT to a process that was awake."""
+    before = go_on()
+    beat()
+    clock.now += timers.BEAT_S
+    assert (0.0, 0.0) == (before, go_on())
+
+
+async def test_a_timer_waits_for_time_awake() -> None:
+    """It rings late by as much as we rested, and not again."""
+    rung: list[str] = []
+    timer = Timer(asyncio.get_running_loop(), 0.05, rung.append, "ding")
+    rest()
+    await asyncio.sleep(0.1)
+    assert rung == []
+    go_on()
+    await until(lambda: rung)
+    timer.cancel()
+    assert rung == ["ding"]
+
+
+async def test_a_timer_that_was_cancelled_is_silent() -> None:
+    """Also one that rang while we rested and has waited on since."""
+    rung: list[str] = []
+    early = Timer(asyncio.get_running_loop(), 0.0, rung.append, "early")
+    early.cancel()
+    rested = Timer(asyncio.get_running_loop(), 0.005, rung.append, "rested")
+    rest()
+    await asyncio.sleep(0.01)
+    go_on()
+    rested.cancel()
+    last = Timer(asyncio.get_running_loop(), 0.05, rung.append, "last")
+    await until(lambda: rung)
+    last.cancel()
+    assert rung == ["last"]
