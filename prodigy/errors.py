@@ -3,6 +3,7 @@
     ProdigyError
     ├── UsageProblem        2  the command line
     ├── WorkflowProblem     3  the author of the workflow: file, line, column, hint
+    ├── Unprepared          1  the machine: a step needs what is not there; nothing was run
     ├── RunNotFound         6  unknown, ambiguous or owned by another process
     ├── DamagedState        7  the disk: a log or checkpoint that cannot be trusted
     ├── StorageFailure      1  the disk refused a write; the run stopped at once
@@ -80,6 +81,10 @@ class WorkflowProblem(ProdigyError):
     def __init__(self, problems: Sequence[Problem], *, hint: str | None = None) -> None:
         super().__init__("\n".join(map(str, problems)), hint=hint)
         self.problems = tuple(problems)
+
+
+class Unprepared(ProdigyError):
+    """The machine lacks what a step surely needs: it would fail when its time comes, so nothing was run."""
 
 
 class RunNotFound(ProdigyError):

@@ -6,10 +6,14 @@ from typing import Any
 
 from prodigy.cli.output import print_json
 from prodigy.cli.program import in_our_words
+from prodigy.cli.words import counted
+from prodigy.kernel.signals import Listed
 from prodigy.projections.forecast import Forecast, forecast
 from prodigy.runtime.bootstrap import compiled_anew, read_workflow
+from prodigy.runtime.preflight import items_now, outlook
 from prodigy.runtime.terminal import visible
 
+ITEMS_SHOWN_MAX = 5
 _INDENT = "  "
 
 
@@ -19,12 +23,34 @@ def print_forecast(file: Path, parameters: dict[str, Any], *, json: bool) -> Non
     if notices:
         print(f"    note  {in_our_words(notices)}", file=sys.stderr)
     rows = forecast(plan)
+    found = outlook(plan, Path.cwd())
+    items = items_now(plan, Path.cwd())
     if json:
-        print_json({"schema_version": 1, "name": plan.name, "steps": rows})
+        missing = {"missing": [*found.lacks, *found.notes]}
+        print_json({"schema_version": 1, "name": plan.name, "steps": rows} | missing | _document(items))
         return
+    for note in (*found.lacks, *found.notes):
+        print(f"    note  {visible(note)}", file=sys.stderr)
     print(f"{visible(plan.name)}: {_counted(rows)}; nothing is run, nothing is written\n")
     for row in rows:
         _print(row)
+        if row.kind == "map" and items is not None and not row.skipped:
+            print(f"{_INDENT * (row.depth + 1)}{_items(items)}")
+
+
+def _items(listed: Listed) -> str:
+    """Return what the map would have for items if it began now: a step before it may change that."""
+    if listed.error:
+        return f"no items now: {visible(listed.error)}"
+    first = ", ".join(visible(key) for key in listed.keys[:ITEMS_SHOWN_MAX])
+    more = ", …" if len(listed.keys) > ITEMS_SHOWN_MAX else ""
+    return counted(len(listed.keys), "item") + (f" now: {first}{more}" if first else " now")
+
+
+def _document(listed: Listed | None) -> dict[str, Any]:
+    if listed is None:
+        return {}
+    return {"items": {"count": len(listed.keys), "first": listed.keys[:ITEMS_SHOWN_MAX], "error": listed.error}}
 
 
 def _counted(rows: list[Forecast]) -> str:

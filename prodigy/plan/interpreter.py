@@ -22,6 +22,14 @@ def shell_of(interpreter: str) -> str | None:
     return _name(words[0]) if words and _name(words[0]) in SHELLS else None
 
 
+def program_of(interpreter: str) -> str:
+    """Return the program that is started, the shell itself where `env` finds it; nothing where it cannot be read."""
+    if interpreter in SHELLS:
+        return interpreter
+    words = _words(interpreter)
+    return words[0] if words and not re.search(r"\s", words[0]) else ""
+
+
 def options_of(interpreter: str) -> list[str]:
     """Return the options that a shell is given."""
     return _words(interpreter)[1:]

@@ -40,6 +40,7 @@ from prodigy.runtime.clock import now
 from prodigy.runtime.diary import diary
 from prodigy.runtime.host import Display, Host
 from prodigy.runtime.listing import Listing
+from prodigy.runtime.preflight import require
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.requeuing import Requeuing, requeued
@@ -102,12 +103,13 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
 
     Raises:
         WorkflowProblem: the file cannot be run; nothing was written.
+        Unprepared: the machine lacks what a step surely needs; nothing was written.
         StorageFailure: the disk refused; the run, if it began, can be resumed.
     """
     text = read_workflow(order.path)
     plan, notices = compiled_anew(text, order.path, order.parameters)
-    if notices:
-        display.note(notices)
+    for note in (*filter(None, [notices]), *require(plan, Path.cwd())):
+        display.note(note)
     workflow_id = new_id(plan.name, "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6)))
     folder = prepare_run(project, workflow_id)
     mirror = mirror_for(project, workflow_id, display)
@@ -293,7 +295,7 @@ def _start_over(ground: Ground, order: ResumeOrder, found: Checkpoint | None) ->
         plan = compiled(text, path, origin.parameters)
     else:
         display.note(f"{path} is gone: the stored workflow is used")
-    for line in swept(folder):
+    for line in (*require(plan, project.root / origin.directory), *swept(folder)):
         display.note(line)
     # A log may be lost that a checkpoint has seen: its number is not used again.
     generation = max([found.generation if found else 0, *folder.generations()]) + 1

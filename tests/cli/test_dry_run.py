@@ -72,7 +72,7 @@ def test_programs_get_a_document(house: House) -> None:
     """With every step and stage as a row."""
     document = json.loads(house.prodigy("cook", "release.yaml", "--dry-run", "--json").out)
     rows = document.pop("steps")
-    assert document == {"schema_version": 1, "name": "release"}
+    assert document == {"schema_version": 1, "name": "release", "missing": []}
     assert rows[2] == {
         "address": "build.make.on_failure[0]",
         "kind": "shell",

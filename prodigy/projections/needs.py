@@ -1,0 +1,125 @@
+"""What the steps of a plan need of the machine: programs and folders, as far as both can be known before it runs.
+
+A need is *sure* where the step that has it must run and nothing answers for its failure: no condition that is still
+open, no handler, no sibling that asks. The steps of a map's items must run, for a map is there for its items. What an
+earlier step names may be of its making.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from prodigy.plan.interpreter import program_of
+from prodigy.plan.nodes import ROOT, Claude, Node, Plan, Run, Sequence, Shell
+from prodigy.plan.reference import Template, references, render
+from prodigy.projections.forecast import Forecast, forecast
+
+CLAUDE = "claude"
+# What a script says where it may bring any program.
+_BRINGS = re.compile(
+    r"\b(?:install|setup|bootstrap|provision|apk|brew|nix|conda|mise|asdf|pip|pipx|uv|cargo|PATH)\b"
+    r"|\bnpm (?:i|ci)\b|\|\s*(?:sudo )?(?:ba|z)?sh\b"
+)
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """A program or a folder that the step at `at` needs; `path` is the PATH on which it is looked for, if its own.
+
+    `is_sure`: the step fails without, and nothing answers for that. `may_come`: an earlier step may make or bring it.
+    `is_first`: no step comes before.
+    """
+
+    at: str
+    line: int
+    program: str = ""
+    folder: str = ""
+    path: str | None = None
+    is_sure: bool = False
+    may_come: bool = False
+    is_first: bool = False
+
+
+def needs(plan: Plan) -> list[Need]:
+    """Return what steps need, in document order, each thing once for the first step that needs it most surely."""
+    walk = _Walk(plan)
+    found: dict[tuple[str, str, str | None], Need] = {}
+    for need in walk.all():
+        what = (need.program, need.folder, need.path)
+        if what not in found or (need.is_sure and not found[what].is_sure and not found[what].may_come):
+            found[what] = need
+    return list(found.values())
+
+
+def told(plan: Plan) -> set[str]:
+    """Return the names that steps give values: known only when they have run."""
+    names = {name for node in plan.nodes.values() for name in (node.id, node.policy.capture) if name}
+    return names | {"shell", "claude"}
+
+
+class _Walk:
+    """One way through the steps of a plan, with what earlier ones say."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._before: list[str] = []
+        self._told = told(plan)
+
+    def all(self) -> Iterator[Need]:
+        rows = {row.address: row for row in forecast(self._plan)}
+        for row in rows.values():
+            node = self._plan.nodes[row.address]
+            if row.skipped:
+                continue
+            if isinstance(node.body, Run):
+                yield from self._of_step(node, is_sure=self._is_sure(node, rows))
+            self._before.append(row.command)
+
+    def _is_sure(self, node: Node, rows: dict[str, Forecast]) -> bool:
+        """Whether a step must run, and the run fails where it cannot."""
+        while True:
+            row, policy = rows.get(node.address), node.policy
+            if row is not None and (row.condition or row.is_handler):
+                return False
+            if policy.on_failure or policy.allow_failure:
+                return False
+            if node.address == ROOT:
+                return True
+            parent = self._plan.nodes[node.parent]
+            if isinstance(parent.body, Sequence) and node.address in parent.body.answers:
+                return False
+            node = parent
+
+    def _of_step(self, node: Node, *, is_sure: bool) -> Iterator[Need]:
+        assert isinstance(node.body, Run)
+        command = node.body.command
+        need = Need(at=node.address, line=node.line, is_sure=is_sure, is_first=not self._before)
+        program = CLAUDE if isinstance(command, Claude) else program_of(command.interpreter)
+        path = self._path(command)
+        if program and path != "":
+            may_come = self._is_named(program) or any(_BRINGS.search(text) for text in self._before)
+            yield msgspec.structs.replace(need, program=program, path=path, may_come=may_come)
+        if folder := self._known(command.working_dir):
+            may_come = self._is_named(folder.rstrip("/").rpartition("/")[2])
+            yield msgspec.structs.replace(need, folder=folder, may_come=may_come)
+
+    def _path(self, command: Shell | Claude) -> str | None:
+        """Return the PATH that the step sets itself, None where it sets none, empty where it is not known."""
+        return self._known(command.env["PATH"]) if "PATH" in command.env else None
+
+    def _known(self, template: Template) -> str:
+        """Return the text of a template whose values are known before the run, else nothing."""
+        variables = self._plan.variables
+        names = {str(reference.path[0]) for reference in references(template)}
+        if not names <= variables.keys() - self._told:
+            return ""
+
+        def lookup(name: str) -> tuple[bool, Any]:
+            return name in variables, variables.get(name)
+
+        return render(template, lookup).strip()
+
+    def _is_named(self, word: str) -> bool:
+        named = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+        return any(named.search(text) for text in self._before)

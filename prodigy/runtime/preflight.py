@@ -1,0 +1,122 @@
+"""Look before the first step: what a later one surely lacks is said now, and not after hours of work.
+
+A program that a step must have, and that no earlier step may bring, ends the run before it begins. Whatever an earlier
+step could still make is a note at most. Nothing is run here and nothing written.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from prodigy.errors import Unprepared
+from prodigy.kernel import effects as fx
+from prodigy.kernel import events as ev
+from prodigy.kernel import signals as sig
+from prodigy.kernel.decide import decide
+from prodigy.kernel.evolve import evolve
+from prodigy.kernel.state import State
+from prodigy.plan import expression
+from prodigy.plan.nodes import Map, Plan
+from prodigy.plan.reference import Reference, references
+from prodigy.projections.needs import CLAUDE, Need, needs, told
+from prodigy.runtime.claude import NOT_FOUND
+from prodigy.runtime.clock import now
+from prodigy.runtime.commands import find_program
+
+
+class Outlook(NamedTuple):
+    """What is missing: `lacks` surely ends the run, `notes` may."""
+
+    lacks: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def outlook(plan: Plan, directory: Path) -> Outlook:
+    """Return what the steps of a plan would miss if they began now in `directory`."""
+    missing = [need for need in needs(plan) if not _is_there(need, directory)]
+    sure = [need for need in missing if need.is_sure and not need.may_come and (need.program or need.is_first)]
+    others = [need for need in missing if need not in sure and (need.program or not need.may_come)]
+    return Outlook(tuple(map(_sentence, sure)), tuple(map(_sentence, others)))
+
+
+def require(plan: Plan, directory: Path) -> tuple[str, ...]:
+    """Return what may be missing when a run of `plan` begins in `directory`, as sentences.
+
+    Raises:
+        Unprepared: the machine lacks what a step surely needs.
+    """
+    found = outlook(plan, directory)
+    if found.lacks:
+        hint = "nothing was run; where an earlier step brings it, name it in that step"
+        raise Unprepared("\n       ".join(found.lacks), hint=hint)
+    return found.notes
+
+
+def items_now(plan: Plan, directory: Path) -> sig.Listed | None:
+    """Return the items that a map would have if it listed them now, or why it could not.
+
+    None where there is no map, or where that hangs on what the run will do: on a step's output, or on a command.
+    """
+    maps = [(at, node.body) for at, node in plan.nodes.items() if isinstance(node.body, Map)]
+    if not maps or told(plan) & {str(reference.path[0]) for reference in _references(maps[0][1])}:
+        return None
+    state = _begun(plan)
+    effect = next(iter(fx.effects(state, ev.ListingStarted(at=maps[0][0]), state.seq + 1)), None)
+    if not isinstance(effect, fx.List):
+        return None
+    from prodigy.runtime.items import ItemsRefused, read_items
+
+    commands: list[str] = []
+
+    def run_command(text: str) -> bytes:
+        commands.append(text)
+        raise ItemsRefused("it is known only when it runs")
+
+    listed = read_items(effect, directory=directory / effect.working_dir, run_command=run_command)
+    return None if commands else listed
+
+
+def _references(body: Map) -> Iterator[Reference]:
+    """Yield what decides which items there are."""
+    source = body.source
+    for template in (source.text, body.item_key, source.working_dir, source.offset, source.max_items):
+        yield from references(template) if isinstance(template, tuple) else ()
+    yield from expression.references(source.filter) if source.filter else ()
+
+
+def _begun(plan: Plan) -> State:
+    """Return the state of a run of `plan` that has just begun, which nobody has written down."""
+    cook = sig.CookRequested(
+        time=now(),
+        workflow_id="dry-run",
+        workflow_path="",
+        workflow_text="",
+        directory="",
+        number=1,
+        plan=plan,
+        prodigy_version="",
+        parameters={},
+    )
+    state = State()
+    for event in decide(state, cook).events[:1]:
+        state = evolve(state, event, cook.time)
+    return state
+
+
+def _is_there(need: Need, directory: Path) -> bool:
+    if need.folder:
+        return os.path.isdir(directory / need.folder)
+    if "/" in need.program:
+        return os.access(directory / need.program, os.X_OK)
+    environment = {} if need.path is None else {b"PATH": os.fsencode(need.path)}
+    return find_program(need.program, dict(os.environb) | environment) is not None
+
+
+def _sentence(need: Need) -> str:
+    where = f"{need.at} (line {need.line})"
+    if need.folder:
+        made = "" if need.is_first else ", and no step before it makes one"
+        return f"{where}: its working_dir {need.folder} is not there{made}"
+    what = NOT_FOUND if need.program == CLAUDE else f"the interpreter {need.program!r} was not found on PATH"
+    return f"{where}: {what}" + (" (an earlier step may bring it)" if need.may_come else "")
