@@ -87,6 +87,7 @@ def examined(project: "Project") -> Iterator[Finding]:
     if is_usable:
         yield from _of_runs(project, mirror)
     yield from _of_lost_runs(project, mirror)
+    yield from _of_sight()
     yield from _of_home()
     for top in (project.state, mirror.path if mirror else None):
         if top is not None and os.path.lexists(top):
@@ -234,11 +235,11 @@ def _of_left_processes(project: "Project", workflow_ids: list[str]) -> Iterator[
 
 def _left(project: "Project", workflow_ids: list[str]) -> "dict[str, list[Found]]":
     """Return the processes that carry the mark of one of these runs."""
-    from prodigy.runtime.sweep import find_marked, run_mark
+    from prodigy.runtime.sweep import PROC, find_marked, run_mark
 
     marks = {run_mark(project.run(workflow_id).path): workflow_id for workflow_id in workflow_ids}
     left: dict[str, list[Found]] = {}
-    if not os.path.isdir("/proc/self"):
+    if not os.path.isdir(f"{PROC}/self"):
         for mark, workflow_id in marks.items():
             if found := find_marked((mark,), (os.getpid(),)):
                 left[workflow_id] = found
@@ -255,6 +256,14 @@ def _environment(pid: int) -> list[bytes]:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []
+
+
+def _of_sight() -> Iterator[Finding]:
+    from prodigy.runtime.sweep import why_blind
+
+    if blind := why_blind():
+        mend = "mount -t proc proc /proc" if sys.platform == "linux" else "Put `ps` on the PATH."
+        yield _warning("process", blind, mend)
 
 
 # Folders ----------------------------------------------------------------------------------------------------

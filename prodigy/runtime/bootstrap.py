@@ -44,6 +44,7 @@ from prodigy.runtime.preflight import require
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.requeuing import Requeuing, requeued
+from prodigy.runtime.sweep import why_blind
 from prodigy.runtime.waiting import acquire
 from prodigy.store.catalog import last_number
 from prodigy.store.checkpoints import read_own_checkpoint
@@ -361,6 +362,8 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
         "PRODIGY_RUN_DIR": os.path.realpath(folder.path),
         "PRODIGY_OWNER": ground.reaper.owner,
     }
+    if blind := why_blind():
+        display.note(blind)
     host = Host(
         state,
         journal,

@@ -9,11 +9,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 
 from prodigy.runtime.commands import Prepared
 
 _FIRST_OTHER = 3  # after stdin, stdout and stderr
+_NUMBERS_MAX = 1 << 16
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
@@ -41,11 +43,17 @@ Process = Child | subprocess.Popen[bytes]
 
 def keep_descriptors() -> None:
     """Keep from later children what we have inherited ourselves; what Python opens is never passed on."""
-    with suppress(FileNotFoundError):
-        for number in map(int, os.listdir("/dev/fd")):
-            if number >= _FIRST_OTHER:
-                with suppress(OSError):  # the descriptor that listed them is gone
-                    os.set_inheritable(number, False)
+    for number in _descriptors():
+        if number >= _FIRST_OTHER:
+            with suppress(OSError):  # the descriptor that listed them is gone
+                os.set_inheritable(number, False)
+
+
+def _descriptors() -> Iterable[int]:
+    try:
+        return map(int, os.listdir("/dev/fd"))
+    except OSError:  # as where /proc is not mounted
+        return range(min(os.sysconf("SC_OPEN_MAX"), _NUMBERS_MAX))
 
 
 def start(prepared: Prepared, *, directory: str, stdin: int, stdout: int, stderr: int) -> Process:

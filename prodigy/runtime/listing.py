@@ -43,7 +43,7 @@ class Listing:
         self._marks = marks
         self._reaper = reaper
         self._starts = threading.Lock()
-        self._has_started = False
+        self._group: int | None = None
         self._is_over = False
 
     def start(self, effect: fx.List, emit: Callable[[sig.Listed], None]) -> None:
@@ -54,8 +54,8 @@ class Listing:
         """End a command that is still at work, with all that it started: SIGTERM, after `GRACE_S` SIGKILL."""
         with self._starts:
             self._is_over = True
-        if self._has_started:
-            end_marked(self._run_folder, grace_s=GRACE_S)
+        if self._group is not None:
+            end_marked(self._run_folder, grace_s=GRACE_S, group=self._group)
 
     def _read(self, effect: fx.List, emit: Callable[[sig.Listed], None]) -> None:
         from prodigy.runtime.items import read_items
@@ -109,7 +109,7 @@ class Listing:
                 env=environment,
                 start_new_session=True,
             )
-            self._has_started = True
+            self._group = process.pid
         self._reaper.add(process.pid)
         return process
 
@@ -119,8 +119,8 @@ class Listing:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_LOOK_EVERY_S)
         if not self._is_over:
-            end_marked(self._run_folder, grace_s=GRACE_S)
-        code = process.wait()
+            end_marked(self._run_folder, grace_s=GRACE_S, group=process.pid)
+        code, self._group = process.wait(), None
         self._reaper.discard(process.pid)
         return code
 

@@ -22,11 +22,15 @@ from typing import NamedTuple
 
 from prodigy.errors import ProdigyError
 
+PROC = "/proc"
 REAPER_NAME = "prodigy-reaper"  # at most 15 bytes, or the kernel cuts it; sweeps of any run spare it
 UNKILLABLE_AFTER_S = 10.0
 _PAUSE_S = 0.02
 _ROUNDS_MAX = 5
 _CHUNK_BYTES = 1 << 16
+_EXEC_PAUSE_S = 0.002
+_EXEC_LOOKS_MAX = 25
+_WITHOUT_MEMORY = 0x200000 | 0x4  # PF_KTHREAD and PF_EXITING in linux/sched.h
 _SUBREAPER_OPTION = 36  # PR_SET_CHILD_SUBREAPER in linux/prctl.h
 
 
@@ -49,6 +53,7 @@ class _Status(NamedTuple):
     state: str
     parent: int
     session: int
+    flags: int
     started: str
 
 
@@ -66,17 +71,22 @@ def become_subreaper() -> None:
     ctypes.CDLL(None).prctl(_SUBREAPER_OPTION, 1, 0, 0, 0)
 
 
-def end_marked(run_folder: Path, *, grace_s: float) -> list[str]:
+def end_marked(run_folder: Path, *, grace_s: float, group: int | None = None) -> list[str]:
     """End what an earlier coordinator of this run left running, and return what that was: `sleep (pid 4711)`.
 
     SIGTERM, after `grace_s` seconds SIGKILL; returns when all are gone. We, our ancestors and reapers are
     spared.
 
+    Args:
+        group: a process group that is ended too, for where marks cannot be seen.
+
     Raises:
         ProdigyError: a process is still there 10 s after SIGKILL; its step must not be started a second time.
     """
     marks, spared = (run_mark(run_folder),), _ancestry()
-    ended, stuck = end(lambda: find_marked(marks, spared), grace_s=grace_s)
+    ended, stuck = end(
+        lambda: find_marked(marks, spared) or (_rest_of(group) if group is not None else []), grace_s=grace_s
+    )
     if stuck:
         raise ProdigyError(
             f"left running by an earlier process and not to be killed: {', '.join(map(str, stuck))}",
@@ -162,7 +172,7 @@ def _is_there(process: Found) -> bool:
 
 def find_marked(marks: Sequence[bytes], spared: Container[int] = ()) -> list[Found]:
     """Return this user's processes that carry all `marks`, reapers and `spared` pids excepted."""
-    if not os.path.isdir("/proc/self"):
+    if not os.path.isdir(f"{PROC}/self"):
         return _find_by_ps(marks, spared)
     return [
         Found(pid, status.started, status.name)
@@ -173,6 +183,20 @@ def find_marked(marks: Sequence[bytes], spared: Container[int] = ()) -> list[Fou
         and status.name != REAPER_NAME
         and status.state != "Z"
     ]
+
+
+def why_blind() -> str | None:
+    """Return why processes cannot be found by their mark here, as a sentence, or None where they can."""
+    what = "what a step moves into a session of its own is not found when it ends"
+    if sys.platform != "linux":
+        import shutil
+
+        return None if shutil.which("ps") else f"there is no `ps` on PATH, so {what}"
+    try:
+        with open(f"{PROC}/self/environ", "rb"):
+            return None
+    except OSError as error:
+        return f"{PROC} cannot be read ({error.strerror}), so {what}"
 
 
 def has_left_nothing(group: int, known: Container[int]) -> bool:
@@ -222,12 +246,21 @@ def reap_dead(known: Container[int]) -> None:
 
 
 def _rest_of(group: int) -> list[Found]:
-    """Say whether a group still has members, for systems where orphans do not come to us."""
+    """Say whether a group still has members, for systems where orphans do not come to us, or cannot be listed."""
+    if not _has_members(group):
+        return []
+    with suppress(ChildProcessError):  # the dead among them that have become ours would be members for ever
+        while os.waitpid(-group, os.WNOHANG)[0]:
+            pass
+    return [Found(-group, "", "the rest of its process group")] if _has_members(group) else []
+
+
+def _has_members(group: int) -> bool:
     try:
         os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
-        return []
-    return [Found(-group, "", "the rest of its process group")]
+        return False
+    return True
 
 
 def _reap(pid: int, status: _Status) -> None:
@@ -239,15 +272,15 @@ def _reap(pid: int, status: _Status) -> None:
 def _own_children() -> list[int]:
     """Orphans always come to the main thread, so its list is enough."""
     pid = os.getpid()
-    return _numbers(f"/proc/self/task/{pid}/children")
+    return _numbers(f"{PROC}/self/task/{pid}/children")
 
 
 def _children(pid: int) -> list[int]:
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
+        threads = os.listdir(f"{PROC}/{pid}/task")
     except OSError:
         return []
-    return [child for thread in threads for child in _numbers(f"/proc/{pid}/task/{thread}/children")]
+    return [child for thread in threads for child in _numbers(f"{PROC}/{pid}/task/{thread}/children")]
 
 
 def _numbers(path: str) -> list[int]:
@@ -257,29 +290,48 @@ def _numbers(path: str) -> list[int]:
 
 def _pids() -> Iterator[int]:
     user = os.geteuid()
-    for name in os.listdir("/proc"):
+    for name in os.listdir(PROC):
         if name.isdigit():
             with suppress(OSError):
-                if os.stat(f"/proc/{name}").st_uid == user:
+                if os.stat(f"{PROC}/{name}").st_uid == user:
                     yield int(name)
 
 
 def _is_marked(pid: int, marks: Sequence[bytes]) -> bool:
     """Compare whole entries: another run's folder may begin with the same characters."""
-    environment = b"\0" + _read(f"/proc/{pid}/environ") + b"\0"
+    environment = b"\0" + _environment(pid) + b"\0"
     return all(b"\0" + mark + b"\0" in environment for mark in marks)
+
+
+def _environment(pid: int) -> bytes:
+    """Return a process's environment; of one in the midst of `exec` the system shows none until a moment later."""
+    for _ in range(_EXEC_LOOKS_MAX):
+        environment = _read(f"{PROC}/{pid}/environ")
+        if environment or not _has_memory(pid):
+            return environment
+        is_over = bool(_read(f"{PROC}/{pid}/cmdline"))  # whose end `exec` sets a moment before that of the environment
+        time.sleep(_EXEC_PAUSE_S)
+        if is_over:
+            return _read(f"{PROC}/{pid}/environ")
+    return b""
+
+
+def _has_memory(pid: int) -> bool:
+    """Say whether a process is a program at all, and not about to be none."""
+    status = _status(pid)
+    return status is not None and status.state != "Z" and not status.flags & _WITHOUT_MEMORY
 
 
 def _status(pid: int) -> _Status | None:
     """Return what `/proc/<pid>/stat` says; the name in parentheses may itself hold blanks and parentheses."""
-    head, _, rest = _read(f"/proc/{pid}/stat").rpartition(b")")
+    head, _, rest = _read(f"{PROC}/{pid}/stat").rpartition(b")")
     fields = rest.split()
     if len(fields) < 20:
         return None
     name = head.partition(b"(")[2].decode(errors="replace")
     printable = "".join(character if character.isprintable() else "?" for character in name)
-    state, parent, session, started = (fields[index].decode() for index in (0, 1, 3, 19))
-    return _Status(printable, state, int(parent), int(session), started)
+    state, parent, session, flags, started = (fields[index].decode() for index in (0, 1, 3, 6, 19))
+    return _Status(printable, state, int(parent), int(session), int(flags), started)
 
 
 def _read(path: str) -> bytes:
@@ -312,7 +364,10 @@ def _ancestry() -> set[int]:
 def _find_by_ps(marks: Sequence[bytes], spared: Container[int]) -> list[Found]:
     import subprocess
 
-    listing = subprocess.run(["ps", "-Eww", "-xo", "pid=,command="], capture_output=True, check=False).stdout
+    try:
+        listing = subprocess.run(["ps", "-Eww", "-xo", "pid=,command="], capture_output=True, check=False).stdout
+    except OSError:  # there is none: `why_blind` says so
+        return []
     return read_ps(listing, marks, spared)
 
 

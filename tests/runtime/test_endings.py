@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from prodigy.kernel.effects import RenderedClaude
+from prodigy.kernel.signals import Exited
 from prodigy.runtime import processes as module
 from prodigy.runtime import sweep
 from prodigy.runtime.outputs import OutputFile
@@ -151,6 +152,31 @@ async def test_what_is_left_running_is_ended_and_named(world: World, prefix: str
     pid = int((world.directory / "pid").read_text())
     assert seen == exited(exit_code=0, warnings=(f"left running and ended: sleep (pid {pid})",))
     assert not is_alive(pid)
+
+
+async def test_the_group_is_ended_where_proc_cannot_be_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs no list of processes; one that dies by itself meanwhile is not waited for."""
+    monkeypatch.setattr(sweep, "PROC", "/nowhere")
+    monkeypatch.setattr(sweep, "UNKILLABLE_AFTER_S", 60)
+    ended = await world.run(left_behind("") + "; cat pid")
+    assert ended.warnings == (f"left running and ended: the rest of its process group (group {ended_group(ended)})",)
+    await until(lambda: not is_alive(int(ended.output)))
+    assert (await world.run("sleep 0.05 & true", epoch=8)).exit_code == 0
+
+
+async def test_a_stubborn_group_is_killed_where_proc_cannot_be_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the grace."""
+    monkeypatch.setattr(sweep, "PROC", "/nowhere")
+    script = "(trap '' TERM; echo > there; while :; do sleep 0.05; done) & until [ -e there ]; do sleep 0.01; done"
+    ended = await world.run(f"exec 2>/dev/null; {script}; echo $!")
+    await until(lambda: not is_alive(int(ended.output)))
+
+
+def ended_group(ended: Exited) -> str:
+    """Return the number of the group that was ended after a command."""
+    return str(re.findall(r"group (\d+)", "".join(ended.warnings))[0])
 
 
 async def test_what_is_left_after_a_timeout_is_ended(world: World) -> None:

@@ -142,6 +142,41 @@ def test_what_cannot_be_killed_stops_the_resume(tmp_path: Path, monkeypatch: pyt
         end_marked(tmp_path, grace_s=0)
 
 
+@pytest.mark.parametrize("looks", [1, 3])
+def test_what_is_in_the_midst_of_exec_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    """In that instant the system shows neither arguments nor environment."""
+    with started(SLEEPER, tmp_path) as process:
+        really, left = sweep._read, [looks]
+
+        def read(path: str) -> bytes:
+            if path == f"/proc/{process.pid}/environ" and left[0]:
+                left[0] -= 1
+                return b""
+            return b"" if path == f"/proc/{process.pid}/cmdline" and left[0] else really(path)
+
+        monkeypatch.setattr(sweep, "_read", read)
+        assert [found.pid for found in find_marked([run_mark(tmp_path)])] == [process.pid]
+
+
+def test_an_empty_environment_carries_no_mark(tmp_path: Path) -> None:
+    """And is not waited for."""
+    with subprocess.Popen(["sleep", "60"], env={}) as process:
+        found = [one.pid for one in find_marked([run_mark(tmp_path)])]
+        process.kill()
+    assert found == []
+
+
+def test_blindness_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where /proc is not mounted, marks cannot be seen."""
+    assert sweep.why_blind() is None
+    monkeypatch.setattr(sweep, "PROC", "/nowhere")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "a session of its own is not found" in str(sweep.why_blind())
+    assert find_marked([b"PRODIGY_RUN_DIR=/r"]) == []
+
+
 def test_a_name_cannot_drive_the_terminal(tmp_path: Path) -> None:
     """A process chooses its own."""
     with started(r"printf '\033]0;x) R' > /proc/$$/comm; echo; while :; do sleep 1; done", tmp_path) as process:
