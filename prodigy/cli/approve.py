@@ -2,6 +2,7 @@
 
 from prodigy.cli.display import user
 from prodigy.cli.named import address_of
+from prodigy.cli.output import print_json
 from prodigy.errors import RunNotFound, UsageProblem
 from prodigy.kernel.lifecycle import Status
 from prodigy.store.catalog import listed
@@ -9,24 +10,39 @@ from prodigy.store.inbox import Approve, send
 from prodigy.store.layout import Project
 
 
-def approve_in_owner(project: Project, workflow_id: str, node: str) -> bool:
-    """Leave the yes in the run's inbox if somebody owns the run; else return False: the caller resumes it.
+def approve_in_owner(project: Project, workflow_id: str, node: str | None, *, json: bool) -> str | None:
+    """Leave the yes in the run's inbox if somebody owns the run; else return the node: the caller resumes with it.
+
+    Args:
+        node: what is approved, by id or address; None for the only one that waits.
 
     Raises:
         RunNotFound: the run has come to its end.
-        UsageProblem: there is no such node, or it does not wait for confirmation; the hint names what does.
+        UsageProblem: there is no such node, it does not wait for confirmation, or several do; the hint names them.
     """
     run = listed(project, workflow_id)
     state = run.state
     if state is None:
         raise RunNotFound(f"{workflow_id} cannot be read: {run.problem}", hint="Look: `prodigy checkpoints list`.")
     waiting = [at for at, here in state.nodes.items() if here.status is Status.AWAITING]
-    address = address_of(workflow_id, state, node)
+    if node is None and len(waiting) != 1:
+        what = "several things wait" if waiting else "nothing waits"
+        raise UsageProblem(
+            f"{what} for confirmation in {workflow_id}", hint=f"{_subject(waiting)}." if waiting else None
+        )
+    address = waiting[0] if node is None else address_of(workflow_id, state, node)
     if address not in waiting:
-        hint = f"{', '.join(waiting)} waits." if waiting else "Nothing waits."
-        raise UsageProblem(f"{node!r} of {workflow_id} does not wait for confirmation", hint=hint)
+        raise UsageProblem(f"{node!r} of {workflow_id} does not wait for confirmation", hint=f"{_subject(waiting)}.")
     if run.owner is None:
-        return False
+        return address
     send(project.run(workflow_id).inbox, Approve(at=address, by=f"{user()} with prodigy approve"))
-    print(f"{address} of {workflow_id} was approved; process {run.owner.pid} goes on")
-    return True
+    if json:
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "approved": address, "pid": run.owner.pid})
+    else:
+        print(f"{address} of {workflow_id} was approved; process {run.owner.pid} goes on")
+    return None
+
+
+def _subject(waiting: list[str]) -> str:
+    """Return what waits, as a sentence without its end."""
+    return f"{', '.join(waiting)} {'waits' if len(waiting) == 1 else 'wait'}" if waiting else "Nothing waits"

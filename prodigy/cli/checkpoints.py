@@ -125,7 +125,7 @@ def _block(run: "Standing", mirror: "Mirror | None") -> list[str]:
         ("failure", header.cause or meaningful_line(header.failure)),
         ("mirror", _mirrored(run, mirror)),
         ("process", str(run.owner.pid) if run.owner else ""),
-        ("go on", _resume(run) or ""),
+        ("go on", _way_on(run)),
     ]
     return [f"{run.workflow_id}  {run.status}  {visible(_step(header))}", *_facts(facts)]
 
@@ -144,13 +144,13 @@ def _look(run: "Standing") -> str:
     return f"{program()} checkpoints validate {run.workflow_id}"
 
 
-def _resume(run: "Standing") -> str | None:
-    """Return the command that goes on with a run, or None where there is nothing to go on with."""
-    from prodigy.cli.program import program
+def _way_on(run: "Standing") -> str:
+    """Return the command that goes on with a run; nothing where there is none."""
+    from prodigy.cli.advice import typed
+    from prodigy.projections.next_steps import way_on
 
-    if run.header is None or run.owner is not None or run.status == "completed":
-        return None
-    return f"{program()} resume {run.workflow_id}" + (" --from-checkpoint mirror" if run.is_mirror_only else "")
+    step = way_on(run.rest)
+    return typed(step) if step else ""
 
 
 def _mirrored(run: "Standing", mirror: "Mirror | None") -> str:
@@ -172,6 +172,8 @@ def _mirrored(run: "Standing", mirror: "Mirror | None") -> str:
 
 
 def _document(run: "Standing", mirror: "Mirror | None") -> dict[str, Any]:
+    from prodigy.cli.advice import document as advised
+
     header = run.header
     return {
         "workflow_id": run.workflow_id,
@@ -191,7 +193,7 @@ def _document(run: "Standing", mirror: "Mirror | None") -> dict[str, Any]:
         "mirror_only": run.is_mirror_only,
         "pid": run.owner.pid if run.owner else None,
         "problem": run.problem or None,
-        "resume": _resume(run),
+        **advised(run.rest),
     }
 
 

@@ -145,7 +145,10 @@ def resume_job(
 
 def approve(
     ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
-    node: Annotated[str, typer.Argument(help="The stage or step that waits for confirmation.")],
+    node: Annotated[
+        str | None,
+        typer.Argument(help="The stage or step that waits for confirmation; the only one without.", show_default=False),
+    ] = None,
     json: _Json = False,
 ) -> None:
     """Say yes to a stage or step that waits for confirmation, and go on with the run."""
@@ -155,8 +158,9 @@ def approve(
 
     project = project_here()
     workflow_id = find_run(project, ref)
-    if not approve_in_owner(project, workflow_id, node):
-        go_on(workflow_id, approved=node, json=json)
+    approved = approve_in_owner(project, workflow_id, node, json=json)
+    if approved is not None:
+        go_on(workflow_id, approved=approved, json=json)
 
 
 def fork(

@@ -7,7 +7,7 @@ nothing is shown that is not in the log.
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prodigy.cli.job import job_lines
 from prodigy.cli.paper import Paper
@@ -23,6 +23,8 @@ from prodigy.runtime.reactor import Record
 from prodigy.runtime.terminal import Lines, visible
 
 SUM_INTERVAL_S = 1.0
+ANSWERS_MAX = 3
+_WORDS = {"y": True, "yes": True, "n": False, "no": False, "": False}
 
 _ROUTINE = (ev.CommandStarted, ev.CommandFinished, ev.NodeSkipped, ev.CommandInterrupted)
 _DISPOSITIONS = {"dead": "dead", "failed": "failed", "skipped": "skip", "succeeded": "done"}
@@ -64,7 +66,7 @@ class Display:
             self._paper.write(text)
 
     def ask(self, question: str) -> bool | None:
-        """Ask on a terminal, default no. Without one there is nobody to ask.
+        """Ask on a terminal, default no. Without one, or without an answer that is clear, there is nobody to ask.
 
         What was typed before the question is no answer to it.
         """
@@ -75,8 +77,7 @@ class Display:
         import termios
 
         termios.tcflush(0, termios.TCIFLUSH)
-        self._paper.write(f"{visible_lines(question)} [y/N] ")
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        return _answer(self._paper.write, f"{visible_lines(question)} [y/N] ")
 
     def close(self) -> None:
         """Show what is still queued."""
@@ -209,8 +210,24 @@ def confirmed(question: str, *, yes: bool) -> bool:
     """Ask on a terminal, default no. Where nobody can be asked the command line is answer enough."""
     if yes or not has_terminal():
         return True
-    print(f"{visible_lines(question)} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return bool(_answer(_print_now, f"{visible_lines(question)} [y/N] "))
+
+
+def _answer(write: Callable[[str], None], question: str) -> bool | None:
+    """Ask until the answer is yes or no, nothing being no; None where it is neither so often, or the input ends."""
+    write(question)
+    for left in reversed(range(ANSWERS_MAX)):
+        said = sys.stdin.readline()
+        if not said:
+            return None
+        if (word := said.strip().lower()) in _WORDS:
+            return _WORDS[word]
+        write("please answer y or n: " if left else "that was no answer\n")
+    return None
+
+
+def _print_now(text: str) -> None:
+    print(text, end="", file=sys.stderr, flush=True)
 
 
 def has_colour(descriptor: int) -> bool:

@@ -88,12 +88,30 @@ def retry(
 
     _, workflow_id, state = _run(ref)
     order = Requeuing(keys=tuple(item or ()), filter=filter_, reduces=not no_reduce)
-    _dead(state, keys=order.keys, filter_=filter_)  # refuses what it cannot mean, before a word is said
+    # This refuses what it cannot mean, before a word is said.
+    if not _dead(state, keys=order.keys, filter_=filter_):
+        _print_nothing_to_retry(workflow_id, state, json=json, is_narrowed=bool(item or filter_))
+        return
     if state.status == "completed" and not no_reduce:
         print(
             f"     dlq  {workflow_id} was completed: when these items have settled, reduce runs again", file=sys.stderr
         )
     go_on(workflow_id, requeue=order, max_parallel=max_parallel, trust=trust, json=json)
+
+
+def _print_nothing_to_retry(workflow_id: str, state: "State", *, json: bool, is_narrowed: bool) -> None:
+    """Say that there is nothing to put back, and what goes on with the run where it is not completed."""
+    from prodigy.cli.advice import advice
+    from prodigy.cli.output import print_json
+    from prodigy.cli.summary import summary
+    from prodigy.projections.next_steps import rest_of
+
+    if json:
+        print_json(summary(state) | {"exit_code": 0})
+        return
+    print(f"{workflow_id} has no dead letters{' like that' if is_narrowed else ''}: nothing to retry")
+    if state.status != "completed":
+        print("\n".join(f"  {line}" for line in advice(rest_of(state))))
 
 
 @app.command("export")

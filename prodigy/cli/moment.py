@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from prodigy.cli.advice import advice
 from prodigy.cli.columns import columns_of_terminal, table
 from prodigy.cli.output import print_json
 from prodigy.cli.program import program
@@ -17,6 +18,7 @@ from prodigy.plan.reference import as_text
 from prodigy.plan.spelling import as_number
 from prodigy.projections.checkpoint import Checkpoint, document
 from prodigy.projections.failure import failure_of, node_cause
+from prodigy.projections.next_steps import rest_of
 from prodigy.projections.versions import Version, versions
 from prodigy.runtime.terminal import visible
 from prodigy.store.catalog import listed
@@ -116,8 +118,8 @@ def show_moment(
     else:
         rows = [(name, _short(as_text(value))) for name, value in checkpoint.variables.items()]
         _print_table(("VARIABLE", "VALUE"), rows, cut="VALUE")
-    for line in _next(shown):
-        print(f"\n{line}")
+    if lines := list(_next(shown)):
+        print("\n" + "\n".join(lines))
 
 
 def _now(project: Project, mirror: Mirror | None, workflow_id: str) -> Shown:
@@ -253,9 +255,8 @@ def _next(shown: Shown) -> Iterator[str]:
     workflow_id = shown.folder.path.name
     if shown.version is not None:
         yield f"go on after it with:  {program()} resume {workflow_id} --from-checkpoint v{shown.version}"
-    elif shown.status not in ("completed", "running", "stopping"):
-        mirror = "" if shown.folder.generations() else " --from-checkpoint mirror"
-        yield f"go on with:  {program()} resume {workflow_id}{mirror}"
+        return
+    yield from advice(rest_of(shown.state, shown.status, is_mirror_only=not shown.folder.generations()))
 
 
 def _print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, cut: str) -> None:

@@ -10,10 +10,12 @@ STOP_POLL_S = 0.1
 
 def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
     """List the runs that are live now, with the process that owns each."""
+    from prodigy.cli.advice import advice
     from prodigy.cli.output import print_json, print_table
     from prodigy.cli.place import project_here
     from prodigy.cli.program import program
     from prodigy.cli.progress import progress
+    from prodigy.projections.next_steps import rest_of
     from prodigy.store.catalog import list_runs
 
     live = [run for run in list_runs(project_here()) if run.owner]
@@ -45,6 +47,10 @@ def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
                 for run in live
             ),
         )
+        for run in live:
+            rest = rest_of(run.state, run.status) if run.state else None
+            if rest and (len(live) == 1 or rest.awaiting):
+                print("\n" + "\n".join(advice(rest)))
 
 
 def stop(

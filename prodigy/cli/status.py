@@ -44,27 +44,34 @@ def register(app: typer.Typer) -> None:
 
 def document(run: "Listed") -> dict[str, Any]:
     """Return the document of `--json`."""
+    from prodigy.cli.advice import document as advised
     from prodigy.cli.summary import summary
+    from prodigy.projections.next_steps import rest_of
 
     if run.state is None:
         return {"schema_version": 1, "workflow_id": run.workflow_id, "status": run.status, "problem": run.problem}
     fields = summary(run.state)
     del fields["exit_code"]
-    return fields | {
-        "status": run.status,
-        "pid": run.owner.pid if run.owner else None,
-        "running": sorted(run.state.in_flight),
-    }
+    return (
+        fields
+        | advised(rest_of(run.state, run.status))
+        | {
+            "status": run.status,
+            "pid": run.owner.pid if run.owner else None,
+            "running": sorted(run.state.in_flight),
+        }
+    )
 
 
-def lines(run: "Listed") -> list[str]:
-    """Return what to show of a run, a line each."""
+def lines(run: "Listed", *, advises: bool = True) -> list[str]:
+    """Return what to show of a run, a line each, and then what to type next."""
+    from prodigy.cli.advice import advice
     from prodigy.cli.job import job_lines
     from prodigy.cli.progress import progress
-    from prodigy.cli.summary import next_commands
     from prodigy.cli.words import duration, money
     from prodigy.kernel.lifecycle import Status
     from prodigy.projections.failure import failure_of
+    from prodigy.projections.next_steps import rest_of
     from prodigy.runtime.clock import now
     from prodigy.runtime.terminal import visible
 
@@ -85,9 +92,12 @@ def lines(run: "Listed") -> list[str]:
     if state.failure:
         word = "waits" if state.status == "paused" else "failed"
         shown.append(f"  {word:<7}  {visible(state.failed_at)}: {visible(failure_of(state))}")
-    if run.owner is None:
-        shown += [f"  {text}" for text in next_commands(state)]
-    return shown
+    return shown + [f"  {text}" for text in advice(rest_of(state, run.status)) if advises]
+
+
+def _watched(run: "Listed") -> list[str]:
+    """Return what to show while somebody looks on: how to look on, and to stop, they know."""
+    return lines(run, advises=run.owner is None)
 
 
 def _between_s(start: str, end: str) -> float:
@@ -105,7 +115,7 @@ def _watch(look: "Any") -> None:
         with Live(auto_refresh=False) as live:
             while True:
                 run = look()
-                live.update(Text("\n".join(lines(run))), refresh=True)
+                live.update(Text("\n".join(_watched(run))), refresh=True)
                 if run.owner is None:
                     return
                 time.sleep(WATCH_INTERVAL_S)
@@ -114,7 +124,7 @@ def _watch(look: "Any") -> None:
         run = look()
         if run.state is not None and run.state.seq != seen:
             seen = run.state.seq
-            print("\n".join(lines(run)), flush=True)
+            print("\n".join(_watched(run)), flush=True)
         if run.owner is None:
             return
         time.sleep(WATCH_INTERVAL_S)

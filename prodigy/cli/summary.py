@@ -1,19 +1,19 @@
 """How a run ended: the answer of `cook` and `resume`, and their exit code."""
 
-import shlex
 from datetime import datetime
 from typing import Any
 
+from prodigy.cli.advice import advice
+from prodigy.cli.advice import document as advised
 from prodigy.cli.job import job_lines
 from prodigy.cli.output import print_json
-from prodigy.cli.program import program
 from prodigy.cli.said import near, said_files
 from prodigy.cli.words import duration, money
 from prodigy.errors import ExitCode
-from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import map_progress
 from prodigy.projections.failure import failure_of
+from prodigy.projections.next_steps import rest_of
 from prodigy.projections.steps import steps_of
 from prodigy.runtime.terminal import visible
 from prodigy.store.layout import RunFolder
@@ -62,8 +62,8 @@ def print_summary(state: State, folder: RunFolder, *, json: bool) -> None:
         print(f"  {visible(state.failure)}")
     for text in job_lines(state)[:1]:
         print(f"  {text}")
-    for command in next_commands(state):
-        print(f"  {command}")
+    for line in advice(rest_of(state)):
+        print(f"  {line}")
 
 
 def summary(state: State) -> dict[str, Any]:
@@ -87,8 +87,7 @@ def summary(state: State) -> dict[str, Any]:
         "cost_usd": state.cost_usd,
         "attempts_of_unknown_cost": state.costs_unknown,
         "last_checkpoint": f"v{state.version}" if state.version else None,
-        "resume": None if state.status == "completed" else f"{program()} resume {run.workflow_id}",
-    }
+    } | advised(rest_of(state))
 
 
 def _dead(state: State) -> int:
@@ -108,35 +107,3 @@ def _counts(state: State) -> dict[str, int]:
 def _elapsed_s(state: State) -> float:
     ended, started = datetime.fromisoformat(state.time), datetime.fromisoformat(state.run.started)
     return max(0.0, (ended - started).total_seconds())
-
-
-def next_commands(state: State) -> list[str]:
-    """Return what to type next, a line each, for a run that nobody owns."""
-    resume = f"{program()} resume {state.run.workflow_id}"
-    match state.status:
-        case "completed" if _dead(state):
-            dlq = f"{program()} dlq"
-            return [
-                f"see what failed:  {dlq} list {state.run.workflow_id}",
-                f"put it back:  {dlq} retry {state.run.workflow_id}",
-            ]
-        case "completed":
-            return []
-        case "failed" if _dead(state):
-            return [
-                f"look:   {program()} dlq list {state.run.workflow_id}",
-                f"mend what failed, then put it back:  {program()} dlq retry {state.run.workflow_id}",
-            ]
-        case "failed":
-            return [
-                f"look:   {program()} events ls --job-id {state.run.workflow_id}",
-                f"mend it, then go on:  {resume}",
-            ]
-        case "paused":
-            answer = [f"answer: {resume} --yes"]
-            if state.node(state.failed_at).status is Status.AWAITING:
-                approval = f"{program()} approve {state.run.workflow_id} {shlex.quote(state.failed_at)}"
-                answer.append(f"or:     {approval}")
-            return answer
-        case _:
-            return [f"go on with:  {resume}"]

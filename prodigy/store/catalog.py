@@ -245,14 +245,14 @@ def _mirrored_standing(mirror: Mirror | None, workflow_id: str) -> Standing:
 
 
 def last_unfinished(project: Project) -> str:
-    """Return the run that a bare `resume` means: of those that are neither completed nor cancelled, the last.
+    """Return the run that a bare `resume` means: of those that are not completed, the last.
 
     Raises:
         RunNotFound: there is none.
     """
     runs = list_standings(project)
     for run in runs:
-        if run.header is None or run.status not in ("completed", "cancelled"):
+        if run.header is None or run.status != "completed":
             return run.workflow_id
     if runs:
         raise RunNotFound(

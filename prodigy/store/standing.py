@@ -12,8 +12,10 @@ from pathlib import Path
 import msgspec
 
 from prodigy.errors import DamagedState
+from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import RunStatus, State
-from prodigy.projections.checkpoint import SCHEMA_VERSION, document
+from prodigy.projections.checkpoint import SCHEMA_VERSION, MapProgress, document
+from prodigy.projections.next_steps import Rest
 from prodigy.store.checkpoints import encode_checkpoint
 from prodigy.store.files import open_private, read_private
 from prodigy.store.layout import Project, RunFolder
@@ -34,12 +36,19 @@ class _Origin(msgspec.Struct, frozen=True):
     started: str
 
 
+class _Node(msgspec.Struct, frozen=True):
+    status: str = ""
+
+
 class _Snapshot(msgspec.Struct, frozen=True):
     origin: _Origin
     number: int
     stopping: str
     cost_usd: float
     costs_unknown: int
+    nodes: msgspec.Raw
+    failed_at: str = ""
+    maps: dict[str, msgspec.Raw] = {}
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +70,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: _Snapshot
     stage: str | None = None
     cause: str = ""
+    map: MapProgress | None = None
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +98,29 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """The workflow's name; of a damaged run, what its id makes of it."""
         return self.header.name if self.header else self.workflow_id.rpartition("-")[0]
+
+    @property
+    def rest(self) -> Rest:
+        """What decides the next step; of a damaged run nothing but that."""
+        header = self.header
+        if header is None:
+            return Rest(workflow_id=self.workflow_id, status=self.status)
+        at, items = header.snapshot.failed_at, header.map
+        return Rest(
+            workflow_id=self.workflow_id,
+            status=self.status,
+            failed_at=at,
+            culprit="map" if at in header.snapshot.maps else "step",
+            dead=items.dead_letters if items else 0,
+            left=items.pending + items.in_flight + items.failed if items else 0,
+            awaiting=_awaiting(header.snapshot) if header.execution_state.status == "paused" else (),
+            is_mirror_only=self.is_mirror_only,
+        )
+
+
+def _awaiting(snapshot: _Snapshot) -> tuple[str, ...]:
+    nodes = msgspec.json.decode(snapshot.nodes, type=dict[str, _Node])
+    return tuple(at for at, node in nodes.items() if node.status == Status.AWAITING)
 
 
 _DECODER = msgspec.json.Decoder(Header)

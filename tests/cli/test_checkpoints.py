@@ -177,6 +177,7 @@ RUN_KEYS = [
     "pid",
     "problem",
     "resume",
+    "next",
 ]
 
 

@@ -35,6 +35,7 @@ def test_a_live_run_says_where_it_stands(house: House) -> None:
     cook.wait()
     run = house.run_id
     lines = f"{run}  running  2/2 second  0 s\n  running  second  attempt 1, for 0 s\n"
+    lines += f"  watch it:  prodigy status {run} --watch\n  stop it:  prodigy stop {run}\n"
     assert (shown.code, timeless(shown.out), shown.err) == (0, lines, "")
     about = {key: document[key] for key in ("workflow_id", "status", "pid", "running")}
     assert about == {"workflow_id": run, "status": "running", "pid": cook.pid, "running": ["second"]}

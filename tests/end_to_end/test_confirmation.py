@@ -197,8 +197,8 @@ def test_the_question_says_what_is_about_to_happen(house: House, terminal: At) -
     assert (0, [("production", True, "at the terminal")]) == (person.wait(), answers(house))
 
 
-@pytest.mark.parametrize("keys", ["\n", "n\n", "what?\n", "\x04"], ids=["enter", "no", "nonsense", "end of input"])
-def test_everything_but_yes_is_a_no(house: House, terminal: At, keys: str) -> None:
+@pytest.mark.parametrize("keys", ["\n", "n\n", "NO\n"], ids=["enter", "n", "no"])
+def test_no_and_nothing_are_a_no(house: House, terminal: At, keys: str) -> None:
     """The run is cancelled: exit 1, nothing of the stage has run."""
     deploying(house)
     person = terminal("cook", "demo.yaml")
@@ -207,18 +207,39 @@ def test_everything_but_yes_is_a_no(house: House, terminal: At, keys: str) -> No
     assert (1, "cancelled", ["build"]) == (person.wait(), house.status, house.trace)
 
 
-def test_a_cancelled_run_is_resumed_by_name_only(house: House, terminal: At) -> None:
-    """A bare resume finds nothing to do; by its name the run asks again."""
+def test_a_cancelled_run_is_asked_again_by_resume(house: House, terminal: At) -> None:
+    """A bare resume finds it: a no may have been a slip of the hand."""
     deploying(house)
     person = terminal("cook", "demo.yaml")
     person.shows(PROMPT)
     person.types("\n")
+    person.shows(f"to be asked again:  prodigy resume {house.run_id}")
     person.wait()
-    assert 6 == house.prodigy("resume").code
-    again = terminal("resume", "demo")
+    again = terminal("resume")
     again.shows(PROMPT)
     again.types("yes\n")
     assert (0, ["build", "deploy", "tell"]) == (again.wait(), house.trace)
+
+
+def test_an_unclear_answer_is_asked_for_again(house: House, terminal: At) -> None:
+    """Any other word may be meant for another window."""
+    deploying(house)
+    person = terminal("cook", "demo.yaml")
+    person.shows(PROMPT)
+    person.types("sure\n")
+    person.shows("please answer y or n:")
+    person.types("Y\n")
+    assert (0, ["build", "deploy", "tell"]) == (person.wait(), house.trace)
+
+
+@pytest.mark.parametrize("keys", ["what\nis\nthis\n", "\x04"], ids=["three unclear words", "the end of input"])
+def test_without_a_clear_answer_the_run_pauses(house: House, terminal: At, keys: str) -> None:
+    """Nothing was decided, so the question stays open."""
+    deploying(house)
+    person = terminal("cook", "demo.yaml")
+    person.shows(PROMPT)
+    person.types(keys)
+    assert (5, "paused", ["build"]) == (person.wait(), house.status, house.trace)
 
 
 def test_ctrl_c_while_the_question_is_open_interrupts(house: House, terminal: At) -> None:

@@ -1,0 +1,137 @@
+"""What to type next about a run: one rule for whoever advises.
+
+The commands are given as words behind the program's name, with the run's real id, so that they can be typed as they
+stand. Of a run that rests the command that goes on with it is marked: lists have room for one.
+"""
+
+import shlex
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.state import State
+from prodigy.plan.nodes import Run
+
+Culprit = Literal["step", "map", "other"]
+
+
+class Rest(msgspec.Struct, frozen=True, kw_only=True):
+    """As much of a run as decides what to type next.
+
+    `status` is as people know it, `stopping` and `running` only of one that is owned. `failed_at` is where it failed,
+    paused or was cancelled, which `culprit` is: a step that printed something, a map with items, or anything else.
+    `dead` counts dead letters, `left` the items that resume would go on with, `awaiting` is what waits for an answer.
+    """
+
+    workflow_id: str
+    status: str
+    failed_at: str = ""
+    culprit: Culprit = "other"
+    dead: int = 0
+    left: int = 0
+    awaiting: tuple[str, ...] = ()
+    is_mirror_only: bool = False
+
+
+class NextStep(msgspec.Struct, frozen=True, kw_only=True):
+    """Why, in words before a colon, and the command without the program's name; `goes_on` where it moves the run."""
+
+    why: str
+    command: str
+    goes_on: bool = False
+
+
+def rest_of(state: State, status: str = "", *, is_mirror_only: bool = False) -> Rest:
+    """Return what decides the next step; `status` is that of the log where it is not given."""
+    waiting = tuple(at for at, here in state.nodes.items() if here.status is Status.AWAITING)
+    return Rest(
+        workflow_id=state.run.workflow_id,
+        status=status or state.status,
+        failed_at=state.failed_at,
+        culprit=_culprit(state),
+        dead=sum(items.dead for items in state.maps.values()),
+        left=sum(items.pending + len(items.active) + items.failed for items in state.maps.values()),
+        awaiting=waiting,
+        is_mirror_only=is_mirror_only,
+    )
+
+
+def next_steps(rest: Rest) -> list[NextStep]:
+    """Return what to type next, the best first; nothing about a run that is completed as it should be."""
+    if rest.is_mirror_only:
+        return [] if rest.status == "completed" else [_resume(rest, "go on with")]
+    match rest.status:
+        case "completed":
+            return list(_completed(rest))
+        case "failed":
+            return list(_failed(rest))
+        case "paused":
+            return [_resume(rest, "answer yes"), *_approvals(rest, "or")]
+        case "damaged":
+            return [NextStep(why="look", command=f"checkpoints validate {rest.workflow_id}")]
+        case "cancelled":
+            return [_resume(rest, "to be asked again")]
+        case "running" | "stopping":
+            return [*_approvals(rest, "answer yes"), *_live(rest)]
+        case _:
+            return [_resume(rest, "go on with")]
+
+
+def way_on(rest: Rest) -> NextStep | None:
+    """Return the command that goes on with a run, or None where there is none."""
+    return next((step for step in next_steps(rest) if step.goes_on), None)
+
+
+def _culprit(state: State) -> Culprit:
+    if state.failed_at in state.maps:
+        return "map"
+    node = state.plan.nodes.get(state.failed_at)
+    has_said = node is not None and isinstance(node.body, Run) and state.node(state.failed_at).output_file
+    return "step" if has_said else "other"
+
+
+def _completed(rest: Rest) -> Iterator[NextStep]:
+    if rest.dead:
+        yield NextStep(why="see what failed", command=f"dlq list {rest.workflow_id}")
+        yield _retry(rest, "put it back")
+
+
+def _failed(rest: Rest) -> Iterator[NextStep]:
+    """Yield where to look, and what goes on: dead letters have to be put back only where they failed the map."""
+    run = rest.workflow_id
+    match rest.culprit:
+        case "step":
+            yield NextStep(why="look", command=f"logs {run} {shlex.quote(rest.failed_at)}")
+        case "map":
+            yield NextStep(why="look", command=f"logs {run} --failed")
+        case "other" if rest.failed_at:
+            yield NextStep(why="look", command=f"explain {run} {shlex.quote(rest.failed_at)}")
+    if rest.culprit == "map" and rest.dead:
+        yield _retry(rest, "mend it, then put it back")
+        if rest.left:
+            yield _resume(rest, "or go on without it")
+    else:
+        yield _resume(rest, "mend it, then go on")
+
+
+def _live(rest: Rest) -> Iterator[NextStep]:
+    yield NextStep(why="watch it", command=f"status {rest.workflow_id} --watch")
+    if rest.status == "running":
+        yield NextStep(why="stop it", command=f"stop {rest.workflow_id}")
+
+
+def _approvals(rest: Rest, why: str) -> Iterator[NextStep]:
+    for at in rest.awaiting:
+        yield NextStep(why=why, command=f"approve {rest.workflow_id} {shlex.quote(at)}", goes_on=True)
+
+
+def _retry(rest: Rest, why: str) -> NextStep:
+    return NextStep(why=why, command=f"dlq retry {rest.workflow_id}", goes_on=True)
+
+
+def _resume(rest: Rest, why: str) -> NextStep:
+    options = " --yes" if rest.status == "paused" else ""
+    options += " --from-checkpoint mirror" if rest.is_mirror_only else ""
+    return NextStep(why=why, command=f"resume {rest.workflow_id}{options}", goes_on=True)
