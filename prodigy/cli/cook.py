@@ -30,7 +30,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JS
 _Resume = Annotated[str | None, typer.Option("--resume", metavar="REF", help="Go on with this run instead.")]
 _Param = Annotated[
     list[str] | None,
-    typer.Option("--param", "-p", metavar="NAME=VALUE", help="Set a variable; may be given again."),
+    typer.Option("--param", "-p", metavar="NAME=VALUE", help="Set a variable, a list as JSON; may be given again."),
 ]
 
 

@@ -116,7 +116,8 @@ class Display:
             case ev.NodeSkipped():
                 self._say("skip", f"{visible(event.at)}  {visible(first_line(event.reason))}", "2")
             case ev.ItemsListed():
-                self._say("items", f"{visible(event.at)}  {counted(len(event.keys), 'item')}", "36")
+                note = f": {visible(event.note)}" if event.note else ""
+                self._say("items", f"{visible(event.at)}  {counted(len(event.keys), 'item')}{note}", "36")
             case ev.ItemSettled() if event.error:
                 why = visible(cause(event.error, event.exit_code))
                 self._say(_DISPOSITIONS[event.disposition], f"{visible(event.key)}  {why}", "31")

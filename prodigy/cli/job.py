@@ -6,6 +6,7 @@ from datetime import datetime
 from prodigy.cli.words import counted, duration
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import map_progress
+from prodigy.runtime.terminal import visible
 from prodigy.store.catalog import listed
 from prodigy.store.layout import Project
 
@@ -24,6 +25,8 @@ def job_lines(state: State) -> list[str]:
     progress = map_progress(state)
     if progress is None:
         return []
+    if progress.total == 0:
+        return [visible(f"0 items: {progress.note}") if progress.note else "0 items"]
     done = progress.succeeded + progress.skipped
     parts = [f"{done} of {progress.total} items done"]
     if progress.dead_letters:

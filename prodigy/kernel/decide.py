@@ -249,7 +249,9 @@ def headline(node: Node) -> str:
 
 
 def as_source(body: Map) -> str:
-    """Return where a map's items come from, as its author wrote it."""
+    """Return where a map's items come from, as its author wrote it; of a list how long it is."""
+    if body.source.kind == "list":
+        return f"a list of {len(body.source.elements)}"
     return "".join(piece if isinstance(piece, str) else piece.text for piece in body.source.text)
 
 

@@ -14,6 +14,7 @@ from prodigy.kernel.counts import count_of
 from prodigy.kernel.limits import timeout_of
 from prodigy.kernel.retry import attempts_of
 from prodigy.kernel.scope import lookup_in
+from prodigy.kernel.sources import Asked, asked_for
 from prodigy.kernel.state import State
 from prodigy.plan import expression
 from prodigy.plan.address import key_of
@@ -119,8 +120,10 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class List(msgspec.Struct, frozen=True, kw_only=True):
-    """Read the items of a map and send `Listed`. `text` is the source with its values filled in.
+    """Read the items of a map and send `Listed`.
 
+    `text` is the source with its values filled in, `pattern` the same as a glob where it is one. Where nothing is to be
+    read, `data` are the items, or a mapping in which they are.
     `working_dir` is relative to the run's directory, or absolute. `offset` and `max_items` are filled in; `values` has
     what the filter and the item key refer to besides the item. `files` maps names to contents: private files in the
     `values_folder` of `epoch`, while the items are read.
@@ -133,6 +136,8 @@ class List(msgspec.Struct, frozen=True, kw_only=True):
     max_items: int | None
     item_key: Template
     values: dict[str, Any]
+    pattern: str = ""
+    data: list[Any] | dict[str, Any] | None = None
     working_dir: str = ""
     environment: dict[str, str] = {}
     epoch: int = 0
@@ -206,11 +211,13 @@ def _list(state: State, at: str, epoch: int) -> Effect:
         return written if isinstance(written, int) else count_of(written, lookup, name=name, least=0, most=ITEMS_MAX)
 
     try:
-        text, variables = _input(source, lookup, files)
+        asked, variables = _input(source, lookup, files)
         return List(
             at=at,
             source=source,
-            text=text,
+            text=asked.text,
+            pattern=asked.pattern,
+            data=asked.data,
             offset=count(source.offset, "offset"),
             max_items=None if source.max_items is None else count(source.max_items, "max_items"),
             item_key=body.item_key,
@@ -226,13 +233,15 @@ def _list(state: State, at: str, epoch: int) -> Effect:
         return RejectList(at=at, reason=str(problem))
 
 
-def _input(source: Source, lookup: Lookup, files: _Files) -> tuple[str, dict[str, str]]:
-    """Return the text that says where the items are, and what travels beside it where it is a command."""
+def _input(source: Source, lookup: Lookup, files: _Files) -> tuple[Asked, dict[str, str]]:
+    """Return what says where the items are, and what travels beside it where it is a command."""
     if source.script is None:
-        return _plain("map.input", render(source.text, lookup)), {}
+        asked = asked_for(source, lookup)
+        _plain("map.input", asked.text)
+        return asked, {}
     rendered = render_script(source.script, lookup)
     paths = {name: files.put(name, content) for name, content in rendered.files.items()}
-    return rendered.script, rendered.variables | paths
+    return Asked(rendered.script), rendered.variables | paths
 
 
 def _names(body: Map) -> set[str]:

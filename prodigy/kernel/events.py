@@ -214,11 +214,12 @@ class ListingStarted(_Event, frozen=True):
 
 
 class ItemsListed(_Event, frozen=True):
-    """The items of a map, read once and for all: `items[i]` has the key `keys[i]`."""
+    """The items of a map, read once and for all: `items[i]` has the key `keys[i]`. Of none, `note` says why."""
 
     at: str
     keys: tuple[str, ...]
     items: tuple[Any, ...]
+    note: str = ""
     spellings: dict[str, str] = {}
 
     def __post_init__(self) -> None:

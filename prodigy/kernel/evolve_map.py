@@ -13,7 +13,7 @@ from prodigy.plan.nodes import Claude, Map, Node, Run, Sequence
 
 def listed(state: State, event: ev.ItemsListed, time: str) -> State:
     """The map knows its items."""
-    return _with(state, event.at, Items(listed=item_list(event.keys, event.items), since=time), time)
+    return _with(state, event.at, Items(listed=item_list(event.keys, event.items), note=event.note, since=time), time)
 
 
 def item_begun(state: State, item: str) -> State:

@@ -62,10 +62,11 @@ class Items(msgspec.Struct, frozen=True, kw_only=True):
     `excused` failed items do not count against the error policy: they were there when the map was taken up again.
     `streak` is how many items failed in a row; the breaker `is_open` while nothing may begin, and `is_trying` while one
     item tries the way. `unmarked` items settled since the last version. The map began, or was resumed, at `since`, when
-    `settled_before` items had settled.
+    `settled_before` items had settled. Where there are no items, `note` says why.
     """
 
     listed: ItemList
+    note: str = ""
     cursor: int = 0
     active: immutables.Map[str, bool] = immutables.Map()
     held: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ def listed(turn: Turn, signal: sig.Listed) -> None:
     if problem:
         walk(decide.fail(turn, node, Outcome(error=problem)))
         return
-    turn.emit(ev.ItemsListed(at=signal.at, keys=signal.keys, items=signal.items))
+    turn.emit(ev.ItemsListed(at=signal.at, keys=signal.keys, items=signal.items, note=signal.note))
     walk(go_on(turn, node))
 
 

@@ -130,6 +130,7 @@ class TimerFired(_Signal, frozen=True):
 class Listed(_Signal, frozen=True):
     """A map's items were read, or could not be: `error` says why. `items[i]` has the key `keys[i]`.
 
+    Where there are none, `note` says why.
     `may_be_stopped`: their command ended as one does whom a stop of everything reaches.
     """
 
@@ -138,6 +139,7 @@ class Listed(_Signal, frozen=True):
     items: tuple[Any, ...] = ()
     error: str | None = None
     may_be_stopped: bool = False
+    note: str = ""
 
 
 class PurgeRequested(_Signal, frozen=True):

@@ -21,6 +21,7 @@ class ItemsSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """The items of a map. `listed` may be kept elsewhere."""
 
     listed: ItemList | None
+    note: str = ""
     cursor: int = 0
     active: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
@@ -123,6 +124,7 @@ def restored(snapshot: Snapshot, plan: Plan, *, seq: int, generation: int, versi
 def _items_of(items: Items, *, has_list: bool) -> ItemsSnapshot:
     return ItemsSnapshot(
         listed=items.listed if has_list else None,
+        note=items.note,
         cursor=items.cursor,
         active=tuple(sorted(items.active)),
         held=items.held,
@@ -143,6 +145,7 @@ def _items(snapshot: ItemsSnapshot) -> Items:
     counts = Counter(item.disposition for item in snapshot.settled.values())
     return Items(
         listed=item_list(snapshot.listed.keys, snapshot.listed.values),
+        note=snapshot.note,
         cursor=snapshot.cursor,
         active=immutables.Map(dict.fromkeys(snapshot.active, True)),
         held=snapshot.held,

@@ -155,7 +155,7 @@ def _compiled(
     if len(steps) > STEPS_MAX:
         source.report(steps[STEPS_MAX], f"a workflow has at most {STEPS_MAX} steps")
         source.raise_problems()
-    declared = declare(source, document, parameters)
+    declared = declare(source, document, parameters, given)
     compilation = _Compilation(source, document, declared, environment)
     compilation.compile_root()
     if source.problems:  # a misspelt parameter may be the cause; of what cannot be read it is not known what it uses

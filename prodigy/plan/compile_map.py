@@ -15,6 +15,7 @@ import msgspec
 from prodigy.plan import expression, shell
 from prodigy.plan.json_path import parse_json_path
 from prodigy.plan.nodes import Breaker, ErrorPolicy, Map, SortKey, Source
+from prodigy.plan.pointer import below
 from prodigy.plan.reference import (
     NAME,
     Names,
@@ -25,7 +26,7 @@ from prodigy.plan.reference import (
     read_path,
     references,
 )
-from prodigy.plan.source import Scalar
+from prodigy.plan.source import Fields, Listing, Scalar, Value, plain
 from prodigy.plan.spelling import as_number
 from prodigy.plan.written import (
     ErrorPolicyAsWritten,
@@ -128,7 +129,7 @@ def _source(written: MapAsWritten, read: Read, names: Names, working_dir: Templa
 
     condition = partial(expression.parse, bare_paths=True)
     order = [read(key, parse_order, names, _nothing) or () for key in written.sort_by]
-    is_command = written.input.kind == "command"
+    is_command, elements = written.input.kind == "command", written.input.elements
     return Source(
         kind=written.input.kind,
         text=(written.input.text.text,) if is_command else _template(written.input.text, read, names),
@@ -142,7 +143,25 @@ def _source(written: MapAsWritten, read: Read, names: Names, working_dir: Templa
         distinct=None if written.distinct is None else read(written.distinct, parse_path, names, _nothing),
         offset=0 if written.offset is None else count(written.offset),
         max_items=None if written.max_items is None else count(written.max_items),
+        elements=() if elements is None else tuple(plain(elements)),
+        filled={} if elements is None else _filled(elements, read, names),
     )
+
+
+def _filled(elements: Listing, read: Read, names: Names) -> dict[str, Template]:
+    """Return the template of each text within a list that has a `${`, by its JSON Pointer."""
+    found: dict[str, Template] = {}
+    stack: list[tuple[str, Value]] = [("", elements)]
+    while stack:
+        at, value = stack.pop()
+        match value:
+            case Scalar() if is_template(value):
+                found[at] = _template(value, read, names)
+            case Listing(entries=entries):
+                stack += [(below(at, place), entry) for place, entry in reversed([*enumerate(entries)])]
+            case Fields(entries=named):
+                stack += [(below(at, key.text), entry) for key, entry in reversed(named)]
+    return found
 
 
 def _errors(written: ErrorPolicyAsWritten | None) -> ErrorPolicy:

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from prodigy.errors import UsageProblem
-from prodigy.plan.reference import NAME
+from prodigy.plan.parameters import fitted
+from prodigy.plan.reference import NAME, Names
 from prodigy.plan.source import Fields, Scalar, Source, excerpt, plain
 from prodigy.plan.written import Document, HandlersAsWritten, StageAsWritten, Step
 
@@ -49,11 +50,11 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
         return self.ids.get(name) or self.captures.get(name)
 
 
-def declare(source: Source, document: Document, parameters: Mapping[str, Any]) -> Declared:
+def declare(source: Source, document: Document, parameters: Mapping[str, Any], given: Names = frozenset()) -> Declared:
     """Return the names of a document; what is wrong with any of them is noted in `source`.
 
     Raises:
-        UsageProblem: a parameter whose name cannot be one.
+        UsageProblem: a parameter whose name cannot be one, or one `given` now that is no list where the variable is.
     """
     _check_parameters(parameters, document)
     variables = _variables(source, document.variables)
@@ -65,7 +66,7 @@ def declare(source: Source, document: Document, parameters: Mapping[str, Any]) -
     for fields in (document.env, *of_stages, *(step.env for step in every_step(document))):
         _check_environment(source, fields)
     return Declared(
-        variables={**variables, **parameters},
+        variables={**variables, **_fitted(parameters, variables, given)},
         environment=frozenset(name.text for name, _ in (document.env.entries if document.env else ())),
         ids=ids,
         captures=captures,
@@ -201,6 +202,18 @@ def _check_environment(source: Source, fields: Fields | None) -> None:
             source.report(name, f"{excerpt(name.text)!r} cannot be an environment variable", hint=hint)
         elif name.text in ENVIRONMENT_OF_ATTEMPTS:
             source.report(name, f"{name.text!r} is set by prodigy itself", hint="choose another name")
+
+
+def _fitted(parameters: Mapping[str, Any], variables: Mapping[str, Any], given: Names) -> dict[str, Any]:
+    """Return the parameters as their variables want them; what a run remembers is taken as it is where it cannot be."""
+    found = dict(parameters)
+    for name, value in parameters.items():
+        try:
+            found[name] = fitted(name, value, variables.get(name))
+        except UsageProblem:
+            if name in given:
+                raise
+    return found
 
 
 def _check_parameters(parameters: Mapping[str, Any], document: Document) -> None:

@@ -62,7 +62,7 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     answers: dict[str, tuple[str, ...]] = {}
 
 
-SourceKind = Literal["auto", "file", "glob", "command"]
+SourceKind = Literal["auto", "file", "glob", "command", "list"]
 OnItemFailure = Literal["dlq", "retry", "skip", "stop"]
 
 
@@ -78,7 +78,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a map's items come from, and which of them are taken, in which order.
 
     A text that says outright that it is a command is a `script`, to which values are passed by reference. Relative
-    names begin in `working_dir`, the workflow's, as those of its steps do.
+    names begin in `working_dir`, the workflow's, as those of its steps do. A list has its `elements`; what stands at
+    the JSON Pointers of `filled` is made of these templates when the map begins.
     """
 
     kind: SourceKind
@@ -91,6 +92,12 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     distinct: tuple[str | int, ...] | None = None
     offset: int | Template = 0
     max_items: int | Template | None = None
+    elements: tuple[Any, ...] = ()
+    filled: dict[str, Template] = {}
+    spellings: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        keep_spellings(self, "elements")
 
 
 class Breaker(msgspec.Struct, frozen=True, kw_only=True):

@@ -335,7 +335,10 @@ def _read_map(source: Source, key: Key, value: Value) -> Any:
 
 
 def _read_input(source: Source, key: Key, value: Value) -> Any:
-    """A text, or a mapping that says outright what the text is."""
+    """A text, a list of the items themselves, or a mapping that says outright what the text is."""
+    if isinstance(value, Listing):
+        nothing = Scalar(text="", value="", line=value.line, column=value.column)
+        return InputAsWritten(kind="list", text=nothing, elements=value)
     if not isinstance(value, Fields):
         return InputAsWritten(kind="auto", text=value) if _read_path(source, key, value) is value else _WRONG
     words = _words(source, value, "input")

@@ -166,6 +166,13 @@ def render_count(template: Template, lookup: Lookup) -> str:
     return render(template, lookup).strip()
 
 
+def fill(template: Template, lookup: Lookup) -> Any:
+    """Return what a template yields: a value, of any kind, where it is one reference and nothing else; else a text."""
+    if len(template) == 1 and isinstance(template[0], Reference):
+        return resolve(template[0], lookup)
+    return render(template, lookup)
+
+
 def references(template: Iterable[Piece]) -> Iterator[Reference]:
     """Yield every reference of `template` in the order of its text, those inside defaults included."""
     for piece in template:

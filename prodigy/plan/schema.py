@@ -80,7 +80,7 @@ SHAPES: dict[Shape, str] = {
     "handlers": "a step, a list of steps, or a mapping with commands",
     "phase": "a list of steps, or a mapping with commands",
     "map": "a mapping with input and agent_template",
-    "input": "a file, a glob or a command, or a mapping with file, glob or command",
+    "input": "a file, a glob, a command, a list of items, or a mapping with file, glob or command",
     "path": "a path into the item such as a.b[0]",
     "order": "paths into the item such as a.b DESC NULLS LAST, c",
     "agent_template": "a list of steps, or a mapping with commands",

@@ -158,7 +158,7 @@ def _shape(key: Key) -> dict[str, Any]:
         case "order":
             return {"anyOf": [_NOT_BLANK, {"type": "array", "items": _NOT_BLANK, "minItems": 1}]}
         case "input":
-            return {"anyOf": [_NOT_BLANK, {"$ref": "#/$defs/input"}]}
+            return {"anyOf": [_NOT_BLANK, {"type": "array"}, {"$ref": "#/$defs/input"}]}
         case "share":
             return {
                 "anyOf": [

@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from prodigy.plan.pointer import below, changed
+
 WHOLE_FLOAT_MAX = 1e16
 
 _UNSPELLED = frozenset({str, int, float, bool, type(None)})
@@ -113,33 +115,19 @@ def spellings_of(value: Any) -> dict[str, str]:
         if isinstance(inside, SpelledInteger | SpelledFloat):
             found[at] = inside.text
         elif isinstance(inside, dict):
-            stack += [(f"{at}/{_escaped(key)}", v) for key, v in inside.items() if type(v) not in _UNSPELLED]
+            stack += [(below(at, key), v) for key, v in inside.items() if type(v) not in _UNSPELLED]
         elif isinstance(inside, list | tuple):
-            stack += [(f"{at}/{place}", v) for place, v in enumerate(inside) if type(v) not in _UNSPELLED]
+            stack += [(below(at, place), v) for place, v in enumerate(inside) if type(v) not in _UNSPELLED]
     return found
 
 
 def respelled(value: Any, spellings: dict[str, str]) -> Any:
     """Return the value with its numbers spelled so; a pointer that leads to no such number changes nothing."""
-    tree: dict[str, Any] = {}
-    for pointer, text in spellings.items():
-        *above, last = pointer.split("/")
-        here = tree
-        for segment in above:
-            below = here.setdefault(segment, {})
-            here = below if isinstance(below, dict) else {}
-        here[last] = text
-    return _respelled(value, tree.get("", {}))
+    return changed(value, spellings, _respelled)
 
 
-def _respelled(value: Any, tree: Any) -> Any:
-    if isinstance(tree, str):
-        return spelled(value, tree) if type(value) in (int, float) and _reads_as(tree, value) else value
-    if isinstance(value, dict):
-        return {key: _respelled(v, tree[_escaped(key)]) if _escaped(key) in tree else v for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_respelled(v, tree[str(at)]) if str(at) in tree else v for at, v in enumerate(value))
-    return value
+def _respelled(value: Any, text: str) -> Any:
+    return spelled(value, text) if type(value) in (int, float) and _reads_as(text, value) else value
 
 
 def _reads_as(text: str, number: Number) -> bool:
@@ -149,7 +137,3 @@ def _reads_as(text: str, number: Number) -> bool:
             if read(text) == number:
                 return True
     return False
-
-
-def _escaped(key: Any) -> str:
-    return str(key).replace("~", "~0").replace("/", "~1")

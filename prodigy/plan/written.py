@@ -10,13 +10,13 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from prodigy.plan import schema
-from prodigy.plan.source import Fields, Scalar, Value
+from prodigy.plan.source import Fields, Listing, Scalar, Value
 
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
 
 Kind = Literal["shell", "claude"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-InputKind = Literal["auto", "file", "glob", "command"]
+InputKind = Literal["auto", "file", "glob", "command", "list"]
 
 
 class RetryAsWritten(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,10 +101,11 @@ class ErrorPolicyAsWritten(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InputAsWritten(msgspec.Struct, frozen=True, kw_only=True):
-    """A map's `input`: its text, and what that is, which is found out later where it is `auto`."""
+    """A map's `input`: its text, and what that is, which is found out later where it is `auto`; or a list."""
 
     kind: InputKind
     text: Scalar
+    elements: Listing | None = None
 
 
 class MapAsWritten(msgspec.Struct, frozen=True, kw_only=True):

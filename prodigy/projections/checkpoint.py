@@ -58,7 +58,7 @@ class RetryState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MapProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a map is: every item is in exactly one of the counts after `total`."""
+    """How far a map is: every item is in exactly one of the counts after `total`. Of none, `note` says why."""
 
     total: int
     succeeded: int
@@ -67,6 +67,7 @@ class MapProgress(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     in_flight: int
     pending: int
+    note: str | None = None
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,6 +183,7 @@ def map_progress(state: State) -> MapProgress | None:
         failed=items.failed,
         in_flight=len(items.active),
         pending=items.pending,
+        note=items.note or None,
     )
 
 

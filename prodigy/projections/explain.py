@@ -142,7 +142,8 @@ class _Story:
             case ev.ConfirmationAnswered():
                 yield f"{_sentence(event.by)} said {'yes' if event.is_confirmed else 'no'} at {self._clock()}."
             case ev.ItemsListed():
-                yield f"{len(event.keys)} item{' was' if len(event.keys) == 1 else 's were'} listed."
+                note = f": {event.note}" if event.note else ""
+                yield f"{len(event.keys)} item{' was' if len(event.keys) == 1 else 's were'} listed{note}."
             case ev.LimitReached():
                 yield f"It reached its timeout of {event.timeout_s:g} s, and what ran in it was ended."
             case _:

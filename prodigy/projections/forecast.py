@@ -6,13 +6,26 @@ on known values decides now, and what it skips has known results: none. Any othe
 
 import shlex
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
 from prodigy.plan import expression
 from prodigy.plan.nodes import ROOT, Body, Claude, Command, Map, Node, Plan, Run, Sequence, Shell
-from prodigy.plan.reference import Lookup, Piece, Reference, Result, as_text, references, render, resolve
+from prodigy.plan.pointer import changed
+from prodigy.plan.reference import (
+    Lookup,
+    Piece,
+    Reference,
+    Result,
+    Template,
+    as_text,
+    fill,
+    references,
+    render,
+    resolve,
+)
 from prodigy.plan.shell import Slot
 from prodigy.plan.shell import references as script_references
 
@@ -150,7 +163,7 @@ def _references(body: Body) -> list[Reference]:
         case Run(command=Claude() as command):
             return [*references(command.prompt), *_around(command)]
         case Map(source=source):
-            return list(references(source.text))
+            return [found for text in (source.text, *source.filled.values()) for found in references(text)]
     return []
 
 
@@ -166,9 +179,16 @@ def _shown(body: Body, lookup: Lookup) -> str:
             pieces = command.script.pieces
         case Run(command=Claude() as command):
             pieces = command.prompt
+        case Map(source=source) if source.kind == "list":
+            return as_text(changed(source.elements, source.filled, partial(_element, lookup)))
         case Map(source=source):
             pieces = source.text
     return "".join(_piece(piece, lookup) for piece in pieces)
+
+
+def _element(lookup: Lookup, written: str, template: Template) -> Any:
+    """Return what stands in a list of items: its value, or the text as written where that is not known yet."""
+    return fill(template, lookup) if all(_is_known(found, lookup) for found in references(template)) else written
 
 
 def _piece(piece: Piece | Slot, lookup: Lookup) -> str:

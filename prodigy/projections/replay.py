@@ -124,7 +124,9 @@ def remark(event: ev.Event) -> str:
         case ev.LimitReached():
             return f"after {event.timeout_s:g} s"
         case ev.ItemsListed():
-            return f"{len(event.keys)} item{'' if len(event.keys) == 1 else 's'}"
+            return f"{len(event.keys)} item{'' if len(event.keys) == 1 else 's'}" + (
+                f": {event.note}" if event.note else ""
+            )
         case ev.ItemSettled() if event.error:
             return f"{event.step}: {event.error}" if event.step else event.error
         case ev.DeadLettersPurged():

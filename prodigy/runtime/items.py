@@ -25,6 +25,7 @@ from prodigy.kernel.selection import canonical, keys_of, select
 from prodigy.plan.document import FILE_BYTES_MAX as YAML_BYTES_MAX
 from prodigy.plan.document import read_data
 from prodigy.plan.json_path import DEPTH_MAX, find
+from prodigy.plan.nodes import Source
 from prodigy.plan.source import excerpt
 from prodigy.plan.spelling import Number, spelled
 from prodigy.runtime.clock import now
@@ -81,7 +82,7 @@ def read_items(effect: fx.List, *, directory: Path, run_command: RunCommand) -> 
         run_command: runs a shell command there and returns what it printed; raises `ItemsRefused` where it failed.
     """
     try:
-        values = _values(effect, directory, run_command)
+        values, why_none = _values(effect, directory, run_command)
         _check(values)
         items = select(
             values, effect.source, offset=effect.offset, max_items=effect.max_items, values_known=effect.values
@@ -89,61 +90,83 @@ def read_items(effect: fx.List, *, directory: Path, run_command: RunCommand) -> 
         keys = keys_of(items, effect.item_key, effect.values)
     except ItemsRefused as refused:
         return sig.Listed(time=now(), at=effect.at, error=str(refused), may_be_stopped=refused.may_be_stopped)
-    return sig.Listed(time=now(), at=effect.at, keys=keys, items=tuple(items))
+    note = "" if items else _why_none_is_left(effect.source, len(values)) if values else why_none
+    return sig.Listed(time=now(), at=effect.at, keys=keys, items=tuple(items), note=note)
 
 
 # Where they come from ----------------------------------------------------------------------------------------
 
 
-def _values(effect: fx.List, directory: Path, run_command: RunCommand) -> list[Any]:
-    text, json_path = effect.text, effect.source.json_path
-    kind = effect.source.kind
+def _values(effect: fx.List, directory: Path, run_command: RunCommand) -> tuple[list[Any], str]:
+    """Return the values that were read, and what to say where there are none."""
+    text, json_path, kind = effect.text.strip(), effect.source.json_path, effect.source.kind
+    if effect.data is not None:
+        return _listed(effect.data, json_path, text), _nothing(json_path, text)
     if kind == "auto":
-        text = text.strip()
-        kind = _kind(text, directory)
-        if kind == "command" and any(not isinstance(piece, str) for piece in effect.source.text):
-            raise _refusal(
-                f"map.input {excerpt(text)!r}",
-                "it is no file and no glob, and a text with ${…} in it is never run; write {command: …}",
-            )
+        kind = _kind(effect, text, directory)
     match kind:
         case "file":
+            text = effect.text if effect.source.kind == "file" else text
             form = _FORMS.get(PurePath(text).suffix.lower())
-            return _parsed(_read_file(directory / text, text), form, json_path, text)
+            return _parsed(_read_file(directory / text, text), form, json_path, text), _nothing(json_path, text)
         case "glob":
             if json_path is not None:
                 raise _refusal(text, "json_path is for JSON and YAML, and a glob yields names")
-            return _matches(text, directory, is_sure=effect.source.kind == "glob")
+            return _matches(effect, directory), f"nothing matched {excerpt(text)}{_on_values(effect)}"
         case "command":
-            printed = run_command(text)
-            return _parsed(printed, None, json_path, f"the output of `{excerpt(text)}`")
+            name = f"the output of `{excerpt(text)}`"
+            return _parsed(run_command(effect.text), None, json_path, name), _nothing(json_path, name)
         case _:
-            assert_never(kind)
+            raise AssertionError("a list is data")
 
 
-def _kind(text: str, directory: Path) -> Literal["file", "glob", "command"]:
-    """Return what a text that does not say it is: a file that exists, else a glob, else a command."""
+def _kind(effect: fx.List, text: str, directory: Path) -> Literal["file", "glob", "command"]:
+    """Return what a text that does not say it is: a file that exists, else a glob, else a command of the author's."""
+    name = f"map.input {excerpt(text)!r}"
     if text and os.path.lexists(directory / text):
         return "file"
-    if _GLOB.search(text):
+    if effect.pattern:
         return "glob"
-    if re.search(r"\s", text):
+    has_values = any(not isinstance(piece, str) for piece in effect.source.text)
+    if has_values and _GLOB.search(text):
+        raise _refusal(name, f"no such file in {directory}{_on_values(effect)}")
+    if re.search(r"\s", text) and not has_values:
         return "command"
-    reason = f"no such file in {directory}, no glob (* ? [), and no command, which has blanks"
-    raise _refusal(f"map.input {excerpt(text)!r}", reason)
+    if re.search(r"\s", text):
+        raise _refusal(name, "it is no file and no glob, and a text with ${…} in it is never run; write {command: …}")
+    raise _refusal(name, f"no such file in {directory}, no glob (* ? [), and no command, which has blanks")
 
 
-def _matches(pattern: str, directory: Path, *, is_sure: bool) -> list[Any]:
+def _matches(effect: fx.List, directory: Path) -> list[Any]:
     """Return the names that a pattern matches, by code point; hidden ones only where it names them."""
+    is_sure = effect.source.kind == "glob"
+    pattern, shown = effect.pattern if is_sure else effect.pattern.strip(), excerpt(effect.text.strip())
     try:
         found = set(islice(glob.iglob(pattern, root_dir=directory, recursive=True), ITEMS_MAX + 1))
     except (RecursionError, ValueError, re.error) as problem:
-        raise ItemsRefused(f"{excerpt(pattern)}: {problem}") from problem
+        raise ItemsRefused(f"{shown}: {problem}") from problem
     if not found and not is_sure and re.search(r"\s", pattern):
-        raise _refusal(
-            f"map.input {excerpt(pattern)!r}", "as a glob it matches nothing; write {command: …} if it is a command"
-        )
+        raise _refusal(f"map.input {shown!r}", "as a glob it matches nothing; write {command: …} if it is a command")
     return sorted(found)
+
+
+def _on_values(effect: fx.List) -> str:
+    """Return how a value becomes a pattern, where one looks like it and was taken for a name."""
+    if effect.pattern == effect.text or not _GLOB.search(effect.text):
+        return ""
+    return " (the * ? [ of a value stand for themselves; ${name|raw} makes them a pattern)"
+
+
+def _nothing(json_path: str | None, name: str) -> str:
+    return (
+        f"{excerpt(name)} is empty" if json_path is None else f"{excerpt(json_path)} found nothing in {excerpt(name)}"
+    )
+
+
+def _why_none_is_left(source: Source, count: int) -> str:
+    if source.filter is not None:
+        return f"of {count}, none passed {excerpt(source.filter.text)}"
+    return f"offset and max_items leave none of {count}"
 
 
 def _read_file(path: Path, name: str) -> bytes:

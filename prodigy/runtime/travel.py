@@ -16,6 +16,7 @@ from prodigy.errors import DamagedState, RunNotFound, UsageProblem
 from prodigy.kernel import signals as sig
 from prodigy.kernel.snapshot import snapshot_of
 from prodigy.kernel.state import State
+from prodigy.plan.parameters import fitted
 from prodigy.plan.reference import suggestion
 from prodigy.runtime.bootstrap import (
     SUFFIX_ALPHABET,
@@ -75,12 +76,12 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
 
     Raises:
         RunNotFound: this machine does not know the run and it is not trusted.
-        UsageProblem: there is no such moment, or a variable that the workflow does not have.
+        UsageProblem: there is no such moment, or a variable that the workflow does not have, or has as a list.
     """
     check_trust(project, order.workflow_id, trusted=order.trusted)
     source = project.run(order.workflow_id)
     found = _moment_of(source, order.at)
-    _check_variables(found.state, order.variables)
+    variables = _checked(found.state, order.variables)
     suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6))
     workflow_id = new_id(found.state.plan.name, suffix)
     folder = prepare_run(project, workflow_id)
@@ -94,7 +95,7 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
                 time=now(),
                 number=next_number(project, lambda: last_number(project, mirror)),
                 answers=answers,
-                fork=sig.Fork(workflow_id=workflow_id, from_workflow_id=order.workflow_id, variables=order.variables),
+                fork=sig.Fork(workflow_id=workflow_id, from_workflow_id=order.workflow_id, variables=variables),
             )
             return play(Ground(project, folder, mirror, reaper, display), found.state, journal, first)
     finally:
@@ -194,15 +195,17 @@ def _moment_of(folder: RunFolder, at: str) -> Found:
     return find_version(folder, number) if at.startswith("v") else find_seq(folder, number)
 
 
-def _check_variables(state: State, variables: dict[str, Any]) -> None:
-    known = (*state.plan.variables, *state.captures)
+def _checked(state: State, variables: dict[str, Any]) -> dict[str, Any]:
+    """Return the changed variables, each of the kind of the one that it replaces."""
+    known = {**state.plan.variables, **state.captures}
     for name in variables:
         if name not in known:
-            near = suggestion(name, known, form="{}")
+            near = suggestion(name, tuple(known), form="{}")
             raise UsageProblem(
                 f"the run has no variable {name!r}",
                 hint=near or (f"It has {', '.join(known)}." if known else "It has none."),
             )
+    return {name: fitted(name, value, known[name], option="--set") for name, value in variables.items()}
 
 
 def _copied(source: RunFolder, folder: RunFolder, found: Found) -> Log:

@@ -38,7 +38,7 @@ def test_a_run_without_a_map_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [
-        ({"total": 0}, ["0 of 0 items done"]),
+        ({"total": 0}, ["0 items"]),
         ({"total": 3}, ["0 of 3 items done, 3 pending"]),
         ({"total": 2, "succeeded": 1, "skipped": 1, "seconds": 9}, ["2 of 2 items done"]),
         ({"total": 2, "succeeded": 1, "dead": 1, "seconds": 9}, ["1 of 2 items done, 1 dead letter"]),

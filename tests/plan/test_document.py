@@ -382,7 +382,7 @@ ACCEPTED: dict[Shape, set[str]] = {
     "handlers": set(),
     "phase": set(),
     "map": set(),
-    "input": {"text"},
+    "input": {"text", "list"},
     "path": {"text"},
     "order": {"text"},
     "agent_template": set(),

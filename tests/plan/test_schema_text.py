@@ -33,7 +33,7 @@ RIGHT: dict[str, list[Any]] = {
     "variables": [{}, {"a": {"b": [None]}}],
     "environment": [{"A": "x", "B": None, "C": 3}],
     "retry": [0, 3, "${tries}"],
-    "input": ["src/*.py"],
+    "input": ["src/*.py", [], ["a", 1.5, {"b": ["c"]}, None]],
     "path": ["a.b[0]"],
     "order": ["a DESC", ["a", "b.c"]],
     "share": [0.5, "20%"],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
+from prodigy.kernel.sources import asked_for
 from prodigy.plan.json_path import DEPTH_MAX
 from prodigy.plan.nodes import Source
 from prodigy.plan.reference import parse_template
@@ -27,7 +28,17 @@ def no_command(text: str) -> bytes:
 def effect(text: str, **words: Any) -> fx.List:
     """Return the order to read the items of this input."""
     source = Source(kind=words.pop("kind", "auto"), text=(text,), **words)
-    return fx.List(at="map", source=source, text=text, offset=0, max_items=None, item_key=(), values={})
+    asked = asked_for(source, lambda name: (False, None))
+    return fx.List(
+        at="map",
+        source=source,
+        text=asked.text,
+        pattern=asked.pattern,
+        offset=0,
+        max_items=None,
+        item_key=(),
+        values={},
+    )
 
 
 def listed(folder: Path, text: str, *, printed: bytes | None = None, **words: Any) -> sig.Listed:
