@@ -26,6 +26,7 @@ from prodigy.cli import (
     explain,
     init,
     logs,
+    outlet,
     replay,
     runs,
     status,
@@ -66,6 +67,7 @@ def run() -> NoReturn:
         print("prodigy needs Linux or macOS; on Windows, run it inside WSL.", file=sys.stderr)
         sys.exit(ExitCode.USAGE)
     _fill_gaps()
+    outlet.guard()
     _keep_only(sys.argv[1:2])
     try:
         code = with_names_in_capitals(typer.main.get_command(app)).main(prog_name="prodigy", standalone_mode=False)

@@ -1,24 +1,32 @@
-"""Aligned columns without a library: a table of a thousand rows costs milliseconds, on a terminal and in a pipe."""
+"""Aligned columns without a library: a table of a thousand rows costs milliseconds, on a terminal and in a pipe.
 
-import os
+What does not fit a terminal gives way in this order: columns that can be spared are left out; one is cut, or the last
+goes on below itself; the last stands below the others; and where even these are too wide, the cells of a row flow one
+after the other into as many lines as they need. No column is ever squeezed to nothing.
+"""
+
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from prodigy.cli.output import cells
+from prodigy.cli.width import cells, cut, padded, wrapped
 from prodigy.runtime.terminal import visible
 
 GAP = "  "
-CUT_CHARS_MIN = 12  # so much of the column that gives way is always shown
+BELOW = " " * 8  # before a last cell that stands below the others
+MARGIN = " " * 4  # before what flows on in another line
+CUT_CHARS_MIN = 12  # so much of the column that is cut is always shown
+LAST_CHARS_MIN = 24  # and so much of the last one stands beside the others
+COLUMNS_MIN = 20
 
 
 def columns_of_terminal() -> int | None:
     """Return how wide the terminal is that stdout goes to, as COLUMNS or the terminal says; None in a pipe."""
     try:
-        is_terminal = os.isatty(sys.stdout.fileno())
-    except (OSError, ValueError):
+        is_terminal = sys.stdout.isatty()
+    except ValueError:
         return None
-    return shutil.get_terminal_size().columns if is_terminal else None
+    return max(COLUMNS_MIN, shutil.get_terminal_size().columns) if is_terminal else None
 
 
 def table(
@@ -35,28 +43,79 @@ def table(
         rows: their cells are data of unknown origin, and are made safe to show.
         columns: how many characters fit; None for all there are.
         spare: the headings of columns that are left out, in this order, until the rest fits.
-        cut: the heading of the column that then gives way, cut with an ellipsis.
+        cut: the heading of the column that then gives way, cut with an ellipsis; without one the last goes on below.
     """
-    texts = [list(headings), *([visible(cell) for cell in row] for row in rows)]
+    texts = [list(headings), *([_in_a_line(cell) for cell in row] for row in rows)]
     sizes = [max(map(cells, column)) for column in zip(*texts, strict=True)]
-    shown = list(range(len(headings)))
+    if columns is None:
+        return [_aligned(row, sizes) for row in texts]
+    kept = _kept(headings, sizes, spare, columns)
+    shown, sizes = [[row[place] for place in kept] for row in texts], [sizes[place] for place in kept]
+    if (excess := _total(sizes) - columns) <= 0:
+        return [_aligned(row, sizes) for row in shown]
+    place = shown[0].index(cut) if cut else -1
+    least = min(sizes[place], CUT_CHARS_MIN if cut else LAST_CHARS_MIN)
+    if sizes[place] - excess < least:
+        lay = _below if _total(sizes[:-1]) <= columns else _flowing
+        return [line for row in shown for line in lay(row, sizes, columns)]
+    sizes[place] -= excess
+    if cut:
+        return [_aligned(row, sizes) for row in shown]
+    return [line for row in shown for line in _going_on(row, sizes)]
+
+
+def _in_a_line(cell: str) -> str:
+    return cell if cell.isprintable() else visible(cell).replace("\t", r"\t")
+
+
+def _kept(headings: Sequence[str], sizes: Sequence[int], spare: Sequence[str], columns: int) -> list[int]:
+    """Return the places of the columns that are not left out."""
+    kept = list(range(len(headings)))
     for heading in spare:
-        if columns is not None and _total(sizes, shown) > columns:
-            shown.remove(headings.index(heading))
-    if cut and columns is not None and (excess := _total(sizes, shown) - columns) > 0:
-        place = headings.index(cut)
-        sizes[place] = max(min(sizes[place], CUT_CHARS_MIN), sizes[place] - excess)
-    return [GAP.join(_fitted(row[place], sizes[place]) for place in shown).rstrip() for row in texts]
+        if _total([sizes[place] for place in kept]) > columns:
+            kept.remove(headings.index(heading))
+    return kept
 
 
-def _total(sizes: Sequence[int], shown: Sequence[int]) -> int:
-    return sum(sizes[place] for place in shown) + len(GAP) * (len(shown) - 1)
+def _total(sizes: Sequence[int]) -> int:
+    return sum(sizes) + len(GAP) * (len(sizes) - 1)
 
 
-def _fitted(text: str, size: int) -> str:
-    taken = cells(text)
-    if taken <= size:
-        return text + " " * (size - taken)
-    while cells(text) > size - 1:
-        text = text[:-1]
-    return text + "…" + " " * (size - 1 - cells(text))
+def _aligned(row: Sequence[str], sizes: Sequence[int]) -> str:
+    return GAP.join(padded(cut(text, size), size) for text, size in zip(row, sizes, strict=True)).rstrip()
+
+
+def _going_on(row: Sequence[str], sizes: Sequence[int]) -> Iterator[str]:
+    """Yield a row whose last cell goes on below itself."""
+    head = "".join(padded(text, size) + GAP for text, size in zip(row[:-1], sizes, strict=False))
+    first, *more = wrapped(row[-1], sizes[-1])
+    yield (head + first).rstrip()
+    indent = " " * (_total(sizes) - sizes[-1])
+    yield from (indent + line for line in more)
+
+
+def _below(row: Sequence[str], sizes: Sequence[int], columns: int) -> Iterator[str]:
+    """Yield a row whose last cell stands below the others where it does not fit beside them."""
+    line = _aligned(row, [*sizes[:-1], cells(row[-1])])
+    if cells(line) <= columns:
+        yield line
+        return
+    yield _aligned(row[:-1], sizes[:-1])
+    yield from (BELOW + piece for piece in wrapped(row[-1], columns - len(BELOW)))
+
+
+def _flowing(row: Sequence[str], sizes: Sequence[int], columns: int) -> Iterator[str]:
+    """Yield a row whose cells stand one after the other, each in a line of its own where it does not fit."""
+    line = ""
+    for text in filter(None, row):
+        joined = f"{line}{GAP}{text}" if line else text
+        if cells(joined) <= columns:
+            line = joined
+            continue
+        if line:
+            yield line
+        indent = MARGIN if line else ""
+        *full, rest = wrapped(text, columns - len(MARGIN))
+        yield from (indent + piece for piece in full)
+        line = (MARGIN if line or full else "") + rest
+    yield line

@@ -134,7 +134,7 @@ def _as_json(value: object) -> str:
 
 def _print(rows: list[Row]) -> None:
     """Print the lines in columns: cut to fit on a terminal, whole in a pipe."""
-    from prodigy.cli.output import cells
+    from prodigy.cli.width import cells, cut, padded
     from prodigy.runtime.terminal import visible
 
     rows = [Row(row.mark, visible(row.label), visible(row.a), visible(row.b)) for row in rows]
@@ -142,29 +142,12 @@ def _print(rows: list[Row]) -> None:
     widest = max(cells(row.a) for row in rows)
     if not sys.stdout.isatty():
         for row in rows:
-            a = _padded(row.a, min(widest, PADDED_COLUMNS_MAX))
-            print(f"{row.mark} {_padded(row.label, label)}  {a}  {row.b}".rstrip())
+            a = padded(row.a, min(widest, PADDED_COLUMNS_MAX))
+            print(f"{row.mark} {padded(row.label, label)}  {a}  {row.b}".rstrip())
         return
     both = shutil.get_terminal_size().columns - label - 6
     width = min(widest, max(CELL_COLUMNS_MIN, both // 2))
     room = max(CELL_COLUMNS_MIN, both - width)
     for row in rows:
-        left = f"{row.mark} {_padded(_cut(row.label, label), label)}  {_padded(_cut(row.a, width), width)}"
-        print(f"{left}  {_cut(row.b, room)}".rstrip())
-
-
-def _padded(text: str, columns: int) -> str:
-    from prodigy.cli.output import cells
-
-    return text + " " * (columns - cells(text))
-
-
-def _cut(text: str, columns: int) -> str:
-    from prodigy.cli.output import cells
-
-    if cells(text) <= columns:
-        return text
-    text = text[:columns]
-    while cells(text) > columns - 1:
-        text = text[:-1]
-    return text + "…"
+        left = f"{row.mark} {padded(cut(row.label, label), label)}  {padded(cut(row.a, width), width)}"
+        print(f"{left}  {cut(row.b, room)}".rstrip())

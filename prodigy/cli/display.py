@@ -20,7 +20,7 @@ from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Run
 from prodigy.runtime.reactor import Record
-from prodigy.runtime.terminal import Lines, visible
+from prodigy.runtime.terminal import Lines, harmless, visible
 
 SUM_INTERVAL_S = 1.0
 ANSWERS_MAX = 3
@@ -169,7 +169,7 @@ class Display:
         return self._paint(f"{visible(at)} │ ", "2")
 
     def _say(self, word: str, text: str, colour: str) -> None:
-        self._paper.write(f"{self._paint(f'{word:>8}', colour)}  {text}\n")
+        self._paper.write(f"{self._paint(f'{word:>8}', colour)}  {harmless(text)}\n")
 
     def _paint(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour else text

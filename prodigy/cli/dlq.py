@@ -120,7 +120,10 @@ def export(
     format_: Annotated[str, typer.Option("--format", help="`json`, `jsonl` or `csv`.")] = "json",
     filter_: Filter = None,
 ) -> None:
-    """Print dead letters for other programs."""
+    """Print dead letters for other programs.
+
+    In CSV a text that a spreadsheet would take for a formula has a ' before it.
+    """
     from prodigy.cli.output import print_json, print_json_line
     from prodigy.errors import UsageProblem
 
@@ -133,7 +136,10 @@ def export(
             for row in rows:
                 print_json_line(_letter(*row))
         case "csv":
-            _print_csv(rows)
+            from prodigy.cli.spreadsheet import print_csv
+
+            cells = ((key, value, item.step, item.attempts, item.error) for key, value, item in rows)
+            print_csv(("key", "item", "step", "attempts", "error"), cells)
         case _:
             raise UsageProblem(f"--format is json, jsonl or csv, not {format_!r}")
 
@@ -222,14 +228,3 @@ def _letter(key: str, value: Any, item: "Item") -> dict[str, Any]:
 
 def _document(workflow_id: str, rows: "list[tuple[str, Any, Item]]") -> dict[str, Any]:
     return {"schema_version": 1, "workflow_id": workflow_id, "dead_letters": [_letter(*row) for row in rows]}
-
-
-def _print_csv(rows: "list[tuple[str, Any, Item]]") -> None:
-    import csv
-    import sys
-
-    from prodigy.plan.reference import as_text
-
-    writer = csv.writer(sys.stdout)
-    writer.writerow(("key", "item", "step", "attempts", "error"))
-    writer.writerows((key, as_text(value), item.step, item.attempts, item.error) for key, value, item in rows)

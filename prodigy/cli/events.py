@@ -16,7 +16,6 @@ app = typer.Typer(help="Look at what happened: the event log of a run.", no_args
 
 STEPS_SHOWN_MAX = 20
 EXCERPT_CHARS = 60
-DETAIL_COLUMNS_MIN = 24
 
 _JobId = Annotated[
     str | None,
@@ -75,10 +74,11 @@ def ls(
     if json or jsonl:
         _print_json(found, workflow_id, is_document=not jsonl)
     else:
+        from prodigy.cli.output import print_table
         from prodigy.projections.timeline import DETAIL_CHARS_MAX, row_of
 
         most = DETAIL_CHARS_MAX if sys.stdout.isatty() else None
-        _print_rows(("SEQ", "TIME", "EVENT", "AT", "DETAILS"), (row_of(record, most=most) for record in found))
+        print_table(("SEQ", "TIME", "EVENT", "AT", "DETAILS"), (row_of(record, most=most) for record in found))
 
 
 @app.command("search")
@@ -112,10 +112,11 @@ def search(
     if json or jsonl:
         _print_json((record for record, _ in found), workflow_id, is_document=not jsonl, pattern=pattern)
     elif found:
+        from prodigy.cli.output import print_table
         from prodigy.projections.timeline import row_of
 
         rows = ((*row_of(record)[:4], text) for record, text in found)
-        _print_rows(("SEQ", "TIME", "EVENT", "AT", "MATCH"), rows)
+        print_table(("SEQ", "TIME", "EVENT", "AT", "MATCH"), rows)
     else:
         print(f"nothing in {workflow_id} matches {pattern[:100]!a}", file=sys.stderr)
     if not found:
@@ -145,13 +146,10 @@ def export(
     if format_ != "csv":
         _print_json(found, workflow_id, is_document=format_ == "json")
         return
-    import csv
-
+    from prodigy.cli.spreadsheet import print_csv
     from prodigy.projections.timeline import CSV_COLUMNS, cells_of
 
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(CSV_COLUMNS)
-    table.writerows(map(cells_of, found))
+    print_csv(CSV_COLUMNS, map(cells_of, found))
 
 
 @app.command("stats")
@@ -367,39 +365,8 @@ def _print_json(found: Iterable[dict[str, Any]], workflow_id: str, *, is_documen
         print_json_line(record)
 
 
-def _print_rows(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """Print rows in columns. On a terminal the last wraps to fit; in a pipe a row is a line, and nothing is cut."""
-    import shutil
-    import textwrap
-
-    from prodigy.cli.output import cells
-    from prodigy.runtime.terminal import visible
-
-    def width_of(cell: str) -> int:
-        return len(cell) if cell.isascii() else cells(cell)
-
-    # What is printable is safe as it is, and plain text as wide as it is long: a log has many cells.
-    shown = [headings, *(tuple(cell if cell.isprintable() else visible(cell) for cell in row) for row in rows)]
-    widths = [max(width_of(row[place]) for row in shown) for place in range(len(headings) - 1)]
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    indent = sum(widths) + 2 * len(widths)
-    if columns is not None and columns - indent < DETAIL_COLUMNS_MIN:
-        indent = 8
-    for row in shown:
-        head = "  ".join(cell + " " * (width - width_of(cell)) for cell, width in zip(row, widths, strict=False))
-        line = f"{head}  {row[-1]}".rstrip()
-        if columns is None or width_of(line) <= columns:
-            sys.stdout.write(line + "\n")
-            continue
-        wrapped = textwrap.wrap(row[-1], columns - indent, break_on_hyphens=False)
-        rest = [" " * indent + part for part in wrapped]
-        if indent == 8:
-            print("\n".join([head.rstrip(), *rest]))
-        else:
-            print("\n".join([f"{head}  {wrapped[0]}", *rest[1:]]))
-
-
 def _print_statistics(workflow_id: str, generations: list[int], told: "Statistics") -> None:
+    from prodigy.cli.output import print_table
     from prodigy.cli.words import duration, money
 
     count = f"generation {generations[0]}" if len(generations) == 1 else f"{len(generations)} generations"
@@ -410,12 +377,12 @@ def _print_statistics(workflow_id: str, generations: list[int], told: "Statistic
     line += f"{told.interrupted} interrupted, {_number(told.retries, 'retry', 'retries')}, "
     line += _number(told.resumes, "resume", "resumes")
     print(f"{line}, {money(told.cost_usd, told.attempts_of_unknown_cost)}\n")
-    _print_rows(("EVENT", "COUNT"), ((name, str(number)) for name, number in told.types.items()))
+    print_table(("EVENT", "COUNT"), ((name, str(number)) for name, number in told.types.items()))
     if not told.steps:
         return
     print()
     shown = told.steps[:STEPS_SHOWN_MAX] if sys.stdout.isatty() else told.steps
-    _print_rows(
+    print_table(
         ("STEP", "ATTEMPTS", "FAILED", "RETRIES", "TIME", "LONGEST", "COST"),
         (
             (

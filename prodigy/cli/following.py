@@ -1,13 +1,14 @@
 """Follow a live run from another process: its events, and what its steps print."""
 
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal
 
 import anyio
 import msgspec
 
+from prodigy.cli.display import has_colour
+from prodigy.cli.outlet import copy_lines
 from prodigy.plan.address import is_at
 from prodigy.runtime.following import follow, follow_lines
 from prodigy.runtime.terminal import Lines, visible
@@ -62,17 +63,15 @@ async def _print_attempt(folder: RunFolder, at: str, epoch: int, ended: set[int]
         return
     prefix = f"{visible(at)} │ " if has_prefix else ""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_print_file, path, prefix, sys.stdout, is_over)
-        tasks.start_soon(_print_file, path.with_suffix(".err"), prefix, sys.stderr, is_over)
+        tasks.start_soon(_print_file, path, prefix, 1, is_over)
+        tasks.start_soon(_print_file, path.with_suffix(".err"), prefix, 2, is_over)
 
 
-async def _print_file(path: Path, prefix: str, stream: TextIO, is_over: Callable[[], bool]) -> None:
-    lines = Lines(prefix, colour=stream.isatty())
+async def _print_file(path: Path, prefix: str, descriptor: Literal[1, 2], is_over: Callable[[], bool]) -> None:
+    lines = Lines(prefix, colour=has_colour(descriptor))
     async for chunk in follow(path, is_over):
-        stream.write(lines.feed(chunk))
-        stream.flush()
-    stream.write(lines.finish())
-    stream.flush()
+        copy_lines(lines.feed(chunk), descriptor)
+    copy_lines(lines.finish(), descriptor)
 
 
 async def _newest(outputs: Path, epoch: int, is_over: Callable[[], bool]) -> Path | None:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -126,8 +126,10 @@ def _print(attempt: Attempt, *, has_heading: bool) -> bool:
     return any([has_heading, _copy(attempt.output, 1), _copy(attempt.errors, 2)])
 
 
-def _copy(path: "Path", descriptor: int) -> bool:
+def _copy(path: "Path", descriptor: Literal[1, 2]) -> bool:
     """Copy a file as it is into a pipe or file, and made safe onto a terminal; return whether there was anything."""
+    from prodigy.cli.display import has_colour
+    from prodigy.cli.outlet import copy, copy_lines
     from prodigy.runtime.terminal import Lines
     from prodigy.store.files import open_private
 
@@ -135,13 +137,14 @@ def _copy(path: "Path", descriptor: int) -> bool:
         source = open_private(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
-    lines = Lines("") if os.isatty(descriptor) else None
-    stream = (sys.stdout if descriptor == 1 else sys.stderr).buffer
+    lines = Lines("", colour=has_colour(descriptor)) if os.isatty(descriptor) else None
     with os.fdopen(source, "rb") as file:
         while chunk := file.read(CHUNK_BYTES):
-            stream.write(lines.feed(chunk).encode() if lines else chunk)
+            if lines:
+                copy_lines(lines.feed(chunk), descriptor)
+            else:
+                copy(chunk, descriptor)
         has_content = file.tell() > 0
     if lines:
-        stream.write(lines.finish().encode())
-    stream.flush()
+        copy_lines(lines.finish(), descriptor)
     return has_content

@@ -1,18 +1,16 @@
-"""Answers on stdout: tables for people, JSON for programs. A pipe gets no colour, no box and no cut."""
+"""Answers on stdout: tables for people, JSON and CSV for programs. A pipe gets no colour, no box and no cut."""
 
 import shutil
-import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from prodigy.cli.width import cells
 from prodigy.errors import Problem
 from prodigy.plan.spelling import as_number
-from prodigy.runtime.terminal import visible
+from prodigy.runtime.terminal import harmless_json, visible
 
-PIPE_COLUMNS = 10_000
 COLUMNS_MIN = 40
 COLUMNS_UNKNOWN = 100
 _INDENT = "  "
@@ -20,12 +18,12 @@ _INDENT = "  "
 
 def print_json(document: Any) -> None:
     """Print one JSON document, indented."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document, enc_hook=as_number), indent=2).decode() + "\n")
+    print(harmless_json(msgspec.json.format(msgspec.json.encode(document, enc_hook=as_number), indent=2).decode()))
 
 
 def print_json_line(record: Any) -> None:
     """Print one JSON value as one line."""
-    sys.stdout.write(msgspec.json.encode(record, enc_hook=as_number).decode() + "\n")
+    print(harmless_json(msgspec.json.encode(record, enc_hook=as_number).decode()))
 
 
 def shown(problem: Problem) -> str:
@@ -50,12 +48,6 @@ def shown(problem: Problem) -> str:
     return "\n".join(lines)
 
 
-def cells(text: str) -> int:
-    """Return how many columns of a terminal a text takes: two for a wide character, none for one that combines."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return len(text) + wide - sum(unicodedata.combining(character) != 0 for character in text)
-
-
 def _around(line: str, offset: int, columns: int) -> tuple[str, str]:
     """Return what fits of a line around the character at `offset`, and the part of that before it."""
     start = 0
@@ -71,16 +63,7 @@ def _around(line: str, offset: int, columns: int) -> tuple[str, str]:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print aligned columns; on a terminal the last one wraps or is cut to fit, in a pipe nothing is."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Print aligned columns; on a terminal the last one goes on below itself, in a pipe a row is a line."""
+    from prodigy.cli.columns import columns_of_terminal, table
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for index, heading in enumerate(headings):
-        is_last = index == len(headings) - 1
-        table.add_column(heading, no_wrap=not is_last, overflow="ellipsis" if not is_last else "fold")
-    for row in rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=PIPE_COLUMNS)
-    console.print(table)
+    print("\n".join(table(headings, rows, columns=columns_of_terminal())))

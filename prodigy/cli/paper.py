@@ -9,6 +9,8 @@ import stat
 import threading
 from collections import deque
 
+from prodigy.runtime.terminal import harmless
+
 QUEUED_CHARS_MAX = 4 * 1024 * 1024
 CLOSING_S = 2.0
 
@@ -28,7 +30,8 @@ class Paper:
         self._cannot_block = _cannot_block(descriptor)
 
     def write(self, text: str) -> None:
-        """Write `text` now or a little later."""
+        """Write `text` now or a little later; of what drives a terminal it may hold colours."""
+        text = harmless(text, colour=True)
         if self._cannot_block:
             self._put(text)
             return

@@ -254,6 +254,7 @@ def _cut(parts: Parts, seq: int) -> Parts:
 def _print(frames: Iterable[Frame]) -> None:
     """Print a line per event: wrapped to fit on a terminal, whole in a pipe."""
     from prodigy.cli.display import has_colour
+    from prodigy.cli.outlet import draw
     from prodigy.projections.replay import in_words
     from prodigy.runtime.terminal import visible
 
@@ -261,15 +262,15 @@ def _print(frames: Iterable[Frame]) -> None:
         for frame in frames:
             told = in_words(frame.event, frame.changes)
             shown = told if told.isprintable() else visible(told)  # which is slower, and seldom needed
-            sys.stdout.write(f"{frame.seq:>6}  {frame.time[:19]}Z  {shown}\n")
+            print(f"{frame.seq:>6}  {frame.time[:19]}Z  {shown}")
         return
     columns = max(COLUMNS_MIN, shutil.get_terminal_size().columns)
     day = ""
     for frame in frames:
         if frame.time[:10] != day:
             day = frame.time[:10]
-            sys.stdout.write(_dim(f"        {day} UTC\n", has_colour(1)))
-        sys.stdout.write("\n".join(lines_of(frame, columns)) + "\n")
+            draw(_dim(f"        {day} UTC\n", has_colour(1)))
+        print("\n".join(lines_of(frame, columns)))
 
 
 def lines_of(frame: Frame, columns: int) -> list[str]:

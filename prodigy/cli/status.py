@@ -1,6 +1,5 @@
 """`status`: where one run stands, once or until it rests."""
 
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,21 +107,15 @@ def _between_s(start: str, end: str) -> float:
 
 def _watch(look: "Any") -> None:
     """Show the run again and again: in place on a terminal, each change as a line elsewhere."""
-    if sys.stdout.isatty():
-        from rich.live import Live
-        from rich.text import Text
+    from prodigy.cli.live import LiveLines, can_move_cursor
 
-        with Live(auto_refresh=False) as live:
-            while True:
-                run = look()
-                live.update(Text("\n".join(_watched(run))), refresh=True)
-                if run.owner is None:
-                    return
-                time.sleep(WATCH_INTERVAL_S)
+    live = LiveLines() if can_move_cursor() else None
     seen = -1
     while True:
         run = look()
-        if run.state is not None and run.state.seq != seen:
+        if live is not None:
+            live.show(_watched(run))
+        elif run.state is not None and run.state.seq != seen:
             seen = run.state.seq
             print("\n".join(_watched(run)), flush=True)
         if run.owner is None:

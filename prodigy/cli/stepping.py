@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from prodigy.cli.outlet import draw
 from prodigy.cli.replay import COLUMNS_MIN, Frame, lines_of
+from prodigy.cli.width import cells, cut, padded
 
 if TYPE_CHECKING:
     from prodigy.kernel.state import State
@@ -89,19 +91,19 @@ def step_through(workflow_id: str, frames: Iterator[Frame]) -> None:
 
     stepper = Stepper(frames)
     before = termios.tcgetattr(0)
-    sys.stdout.write("\x1b[?1049h\x1b[?25l")
+    draw("\x1b[?1049h\x1b[?25l")
     try:
         tty.setcbreak(0)
         goes_on = True
         while goes_on:
             columns, rows = shutil.get_terminal_size()
             lines = screen(workflow_id, stepper, columns=max(COLUMNS_MIN, columns), rows=max(ROWS_MIN, rows))
-            sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\r\n" for line in lines[:-1]) + lines[-1] + "\x1b[J")
+            draw("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines[:-1]) + lines[-1] + "\x1b[J")
             sys.stdout.flush()
             goes_on = stepper.press(os.read(0, 16))
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
-        sys.stdout.write("\x1b[?25h\x1b[?1049l")
+        draw("\x1b[?25h\x1b[?1049l")
         sys.stdout.flush()
 
 
@@ -117,7 +119,7 @@ def screen(workflow_id: str, stepper: Stepper, *, columns: int, rows: int) -> li
     variables = _variable_lines(frame.state, columns)[: max(0, room // 2 - 1)]
     steps = _step_lines(frame, room - len(variables) - (2 if variables else 0))
     body = [*head, *steps, *(["", *variables] if variables else [])][: rows - 2]
-    return [line[:columns] for line in [*body, "", footer]]
+    return [cut(line, columns) for line in [*body, "", footer]]
 
 
 def _step_lines(frame: Frame, rows: int) -> list[str]:
@@ -131,9 +133,9 @@ def _step_lines(frame: Frame, rows: int) -> list[str]:
     if here is None:
         here = next((step.index for step in steps if not step.is_settled), 0)
     first = max(0, min(here - rows // 2, len(steps) - rows))
-    width = max((len(step.leaf.address) for step in steps), default=0)
+    width = max((cells(visible(step.leaf.address)) for step in steps), default=0)
     return [
-        visible(f"{'▸' if step.leaf.address == at else ' '} {step.leaf.address:<{width}}  {step.here.status}")
+        f"{'▸' if step.leaf.address == at else ' '} {padded(visible(step.leaf.address), width)}  {step.here.status}"
         for step in steps[first : first + max(1, rows)]
     ]
 
@@ -147,6 +149,6 @@ def _variable_lines(state: "State", columns: int) -> list[str]:
 
     variables = variables_of(state)
     return [
-        visible(f"  {name} = {msgspec.json.encode(variables[name], enc_hook=as_spelled).decode()}")[:columns]
+        cut(visible(f"  {name} = {msgspec.json.encode(variables[name], enc_hook=as_spelled).decode()}"), columns)
         for name in variables
     ]

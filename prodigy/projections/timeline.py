@@ -42,8 +42,6 @@ _HIDDEN = frozenset(
         "format",
     }
 )
-# What makes a cell a formula in a spreadsheet; what steps print must never become one.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def row_of(record: dict[str, Any], *, most: int | None = DETAIL_CHARS_MAX) -> tuple[str, str, str, str, str]:
@@ -62,11 +60,11 @@ def row_of(record: dict[str, Any], *, most: int | None = DETAIL_CHARS_MAX) -> tu
     )
 
 
-def cells_of(record: dict[str, Any]) -> list[str]:
-    """Return a record as the cells of `CSV_COLUMNS`; `details` has as JSON what has no column of its own."""
+def cells_of(record: dict[str, Any]) -> list[Any]:
+    """Return a record as the values of `CSV_COLUMNS`; `details` has as JSON what has no column of its own."""
     rest = {key: value for key, value in record.items() if key not in (*CSV_COLUMNS, "chain", "commit")}
     shown = [record.get(column) for column in CSV_COLUMNS[:-1]]
-    return [*(_cell(value) for value in shown), json.dumps(rest, ensure_ascii=False) if rest else ""]
+    return [*shown, json.dumps(rest, ensure_ascii=False) if rest else ""]
 
 
 def texts_in(value: Any) -> Iterator[str]:
@@ -80,14 +78,6 @@ def texts_in(value: Any) -> Iterator[str]:
             stack += [*here.values(), *here]
         elif isinstance(here, list):
             stack += here
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
-    return json.dumps(value)
 
 
 def _short(key: str, value: Any, most: int | None) -> str:

@@ -9,6 +9,8 @@ import sys
 from functools import cache
 from typing import Any, Protocol
 
+from prodigy.runtime.terminal import visible
+
 LEVELS = ("debug", "info")
 VARIABLE = "PRODIGY_LOG"
 
@@ -45,6 +47,7 @@ def _structured(level: str) -> Diary:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             structlog.processors.LogfmtRenderer(key_order=["time", "level", "event"]),
+            lambda logger, method, line: visible(str(line)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(10 if level == "debug" else 20),
     )

@@ -13,9 +13,14 @@ LINE_BYTES_MAX = 4096
 
 _RESET = "\x1b[0m"
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
-_DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"
 _INVISIBLE = "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-_UNSAFE = re.compile(rf"(?P<colour>\x1b\[[0-9;:]{{0,40}}m)|[{_CONTROLS}{_DIRECTIONS}{_INVISIBLE}\n]")
+_NO_TEXT = "\ud800-\udfff"  # bytes of a name that were no UTF-8 are carried so
+_BAD = f"{_CONTROLS}{_DIRECTIONS}{_INVISIBLE}{_NO_TEXT}"
+_COLOUR = r"(?P<colour>\x1b\[[0-9;:]{0,40}m)"
+_UNSAFE = re.compile(rf"{_COLOUR}|[{_BAD}\n]")
+_UNSAFE_IN_LINES = re.compile(rf"{_COLOUR}|[{_BAD}]")
+_UNSAFE_ALONE = re.compile(f"[{_BAD}]")
 _SHORT = {"\r": r"\r", "\b": r"\b", "\x07": r"\a", "\n": r"\n"}
 # What a cut may have left of an escape sequence or of a character.
 _HALF = re.compile(rb"(\x1b(\[[0-9;:]{0,40})?|[\xc0-\xff][\x80-\xbf]{0,2})$")
@@ -71,21 +76,39 @@ def visible(text: str, *, colour: bool = False) -> str:
     """
     if text.isprintable():
         return text
-    has_colour = False
+    shown = _UNSAFE.sub(_with_colour if colour else _without_colour, text)
+    return shown + _RESET if colour and "\x1b" in shown else shown
 
-    def show(match: re.Match[str]) -> str:
-        nonlocal has_colour
-        if match["colour"]:
-            has_colour = colour
-            return match["colour"] if colour else ""
-        return _letters(match.group())
 
-    shown = _UNSAFE.sub(show, text)
-    return shown + _RESET if has_colour else shown
+def harmless(text: str, *, colour: bool = False) -> str:
+    """Return a text as `visible` does, but its lines stay lines, and no colour is reset: that is its maker's to do."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return _UNSAFE_IN_LINES.sub(_with_colour if colour else _without_colour, text)
+
+
+def harmless_json(document: str) -> str:
+    """Return JSON that means the same; what JSON would let pass, and a terminal obey, is written as `\\u009b`."""
+    return document if document.replace("\n", "").isprintable() else _UNSAFE_ALONE.sub(_json_escape, document)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    units = match.group().encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[place]:02x}{units[place + 1]:02x}" for place in range(0, len(units), 2))
+
+
+def _with_colour(match: re.Match[str]) -> str:
+    return match["colour"] or _letters(match.group())
+
+
+def _without_colour(match: re.Match[str]) -> str:
+    return "" if match["colour"] else _letters(match.group())
 
 
 def _letters(character: str) -> str:
     code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        code -= 0xDC00
     if code <= 0xFF:
         return _SHORT.get(character, f"\\x{code:02x}")
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

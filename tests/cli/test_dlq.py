@@ -49,10 +49,10 @@ b  failed at check, attempt 1
   output {file}
 """
 CSV = """\
-key,item,step,attempts,error\r
-a,"{""id"":""a"",""severity"":""high""}",check,1,severity high\r
-b,"{""id"":""b"",""severity"":""low""}",check,1,severity low\r
-c,"{""id"":""c"",""severity"":""high""}",check,1,severity high\r
+key,item,step,attempts,error
+a,"{""id"":""a"",""severity"":""high""}",check,1,severity high
+b,"{""id"":""b"",""severity"":""low""}",check,1,severity low
+c,"{""id"":""c"",""severity"":""high""}",check,1,severity high
 """
 STATS = """\
 COUNT  STEP   ERROR

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli.output import cells, shown
+from prodigy.cli.output import shown
+from prodigy.cli.width import cells
 from prodigy.errors import Problem, WorkflowProblem
 from prodigy.plan.compile import compile_workflow
 from tests.end_to_end.house import House, find
