@@ -20,6 +20,7 @@ from prodigy.runtime.outputs import OutputFile, Tail, end_of
 from prodigy.runtime.timers import Timer, awake_s
 
 STDERR_BYTES_MAX = 16 * 1024
+OUTSTAYED = "Claude Code had said its result and did not end by itself"
 CANNOT_EXECUTE = 126  # what shells exit with when `exec` refused
 
 _ARGUMENTS_TOO_LONG = os.strerror(errno.E2BIG)
@@ -32,8 +33,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "asked_at", "begun", "duration_s", "effect", "files", "kill_at", "ladder", "limit", "pidfd",
-        "process", "stopped", "task", "timed_out", "weather_delay_s", "weather_timer",
+        "asked_at", "begun", "duration_s", "effect", "files", "kill_at", "ladder", "limit", "linger",
+        "outstayed", "pidfd",
+        "process", "stopped", "task", "timed_out", "watch", "weather_delay_s", "weather_timer",
     )  # fmt: skip
 
     def __init__(self, effect: Spawn) -> None:
@@ -50,6 +52,9 @@ class Attempt:
         self.weather_delay_s = 0.0
         self.stopped = False
         self.timed_out = False
+        self.watch = claude.ResultWatch()
+        self.linger: Timer | None = None  # when claude has said its result: until it has to have ended
+        self.outstayed = False  # we ended claude after its result: that is what counts
         self.task: asyncio.Task[None] | None = None
 
     @property
@@ -64,6 +69,19 @@ class Attempt:
         if self.pidfd < 0:
             return False
         return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def has_answered(self) -> bool:
+        """Say whether claude has said that it succeeded, and only has to end."""
+        if self.is_claude and self.files:
+            while self.watch.look(self.files[0].piece):
+                pass
+        return self.watch.has_succeeded
+
+    def exit_status(self) -> int:
+        """Return the status of a command that has ended, negative for a signal; where we ended what was done, 0."""
+        assert self.process, "what has ended was started"
+        status = self.process.wait()
+        return 0 if self.outstayed else status
 
     def signal_group(self, number: signal.Signals) -> None:
         """Signal the whole group, as long as its number is surely still the command's."""
@@ -87,8 +105,7 @@ def exit_of(attempt: Attempt, *, now: str, ended: tuple[str, ...] = ()) -> Exite
     Raises:
         OSError: an output cannot be read.
     """
-    assert attempt.process, "what has ended was started"
-    effect, code = attempt.effect, attempt.process.wait()
+    effect, code = attempt.effect, attempt.exit_status()
     out, err = attempt.files[0].tail(effect.output_bytes_max), attempt.files[1].tail(STDERR_BYTES_MAX)
     was_ended = attempt.stopped or attempt.timed_out
     return Exited(
@@ -124,7 +141,7 @@ def with_answer(exited: Exited, attempt: Attempt, reading: claude.Reading) -> Ex
         error=None if was_ended else reading.error or _too_much(effect, size_bytes),
         aborted=reading.aborted,
         cost_usd=reading.cost_usd,
-        warnings=exited.warnings + reading.warnings,
+        warnings=exited.warnings + reading.warnings + ((OUTSTAYED,) if attempt.outstayed else ()),
     )
 
 

@@ -10,7 +10,7 @@ attempt has succeeded when it exited 0 *and* a result line was read *and* that s
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ ARGUMENTS = ("-p", "--output-format", "stream-json", "--verbose")
 PROMPT_BYTES_MAX = 10_000_000
 ABORTED = "error_during_execution"  # what SIGINT leads to, with exit code 0 or 1
 LINE_BYTES_MAX = 32 * 1024 * 1024
+PIECE_BYTES = 1024 * 1024
+RESULT_GRACE_S = 10.0  # some versions never end after their result
 NOT_FOUND = (
     "a claude step needs Claude Code, and there is no `claude` on PATH; install it and check with `claude --version`"
 )
@@ -112,6 +114,45 @@ def read_transcript(chunks: Iterable[bytes], *, prompt: str, exit_code: int | No
     return found.reading(prompt=prompt, exit_code=exit_code, stderr=stderr)
 
 
+class ResultWatch:
+    """Looks in a growing transcript for the result, after which Claude Code has nothing left to do but to end.
+
+    Only a whole line is one, and when somebody speaks after it the work goes on. Each byte is read at most twice;
+    memory is a piece of 1 MiB and one line.
+    """
+
+    def __init__(self) -> None:
+        self.has_result = False
+        self.has_succeeded = False
+        self._seen = 0
+        self._line_at = 0  # where the line begins that has not ended yet
+
+    def look(self, read: Callable[[int, int], bytes]) -> bool:
+        """Take in the next piece of what `read(start, end)` yields; return whether there was anything new."""
+        data = read(self._seen, self._seen + PIECE_BYTES)
+        begun, *lines = data.split(b"\n")
+        if lines:
+            end = self._seen + len(begun)
+            if end - self._line_at <= LINE_BYTES_MAX:
+                self._hear(begun if self._line_at == self._seen else read(self._line_at, end))
+            for line in lines[:-1]:
+                self._hear(line)
+            self._line_at = self._seen + len(data) - len(lines[-1])
+        self._seen += len(data)
+        return bool(data)
+
+    def _hear(self, line: bytes) -> None:
+        try:
+            match _kind.decode(line):
+                case _Kind(type="result"):
+                    result = _result.decode(line)
+                    self.has_result, self.has_succeeded = True, _is_success(result)
+                case _Kind(type="assistant" | "user"):
+                    self.has_result = self.has_succeeded = False
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+
+
 def narrate(lines: bytes) -> bytes:
     """Return what a person wants to see of stream-json lines: the model's words, and the tools it uses."""
     said = []
@@ -202,10 +243,14 @@ class _Found:
         result = self.result
         if result is None:
             return _last_line(stderr) or "Claude Code ended without a result; its transcript may say why"
-        if exit_code == 0 and not result.is_error and result.subtype == "success":
+        if exit_code == 0 and _is_success(result):
             return None
         said = "; ".join(result.errors or ()) or (result.is_error and result.result) or _last_line(stderr)
         return said or f"Claude Code ended with {result.subtype or 'an error'}, exit code {exit_code}"
+
+
+def _is_success(result: _Result) -> bool:
+    return not result.is_error and result.subtype == "success"
 
 
 def _last_line(text: str) -> str:

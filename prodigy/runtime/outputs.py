@@ -89,6 +89,10 @@ class OutputFile:
             position += len(data)
             yield data
 
+    def piece(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` to `end`, fewer where there are not so many."""
+        return os.pread(self.descriptor, end - start, start)
+
     def write(self, text: str) -> int:
         """Write what is ours to write, and return its size in bytes."""
         data = text.encode(errors="replace")

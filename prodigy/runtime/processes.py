@@ -152,7 +152,8 @@ class Processes:
             attempt.weather_timer, attempt.stopped = None, True
             asyncio.get_running_loop().call_soon(self._report_unstarted, attempt, None)
         elif attempt.kill_at is None and not attempt.has_ended():
-            attempt.stopped = True
+            attempt.outstayed = attempt.has_answered()
+            attempt.stopped = not attempt.outstayed
             self._begin_ladder(attempt, CLAUDE_RUNGS if attempt.is_claude else RUNGS)
 
     def kill_all(self) -> None:
@@ -162,7 +163,7 @@ class Processes:
             if attempt.process is None:
                 self.terminate(attempt.effect.epoch)
             elif not attempt.has_ended():
-                attempt.stopped = attempt.stopped or not attempt.timed_out
+                attempt.stopped = attempt.stopped or not (attempt.timed_out or attempt.outstayed)
                 attempt.kill_at = awake_s()
                 attempt.signal_group(signal.SIGKILL)
 
@@ -290,7 +291,7 @@ class Processes:
             attempt.pidfd = -1
         process.wait()
         self._known.discard(process.pid)
-        for timer in (attempt.limit, attempt.ladder):
+        for timer in (attempt.limit, attempt.ladder, attempt.linger):
             if timer:
                 timer.cancel()
         if attempt.is_claude:
@@ -397,7 +398,8 @@ class Processes:
     def _time_out(self, attempt: Attempt) -> None:
         attempt.limit = None
         if attempt.kill_at is None and not attempt.has_ended():
-            attempt.timed_out = True
+            attempt.outstayed = attempt.has_answered()
+            attempt.timed_out = not attempt.outstayed
             self._begin_ladder(attempt, RUNGS)
 
     def _begin_ladder(self, attempt: Attempt, rungs: Sequence[signal.Signals]) -> None:
@@ -457,8 +459,7 @@ class Processes:
     async def _read_answer(self, attempt: Attempt) -> claude.Reading:
         """Read the transcript off the loop's thread: it may be long."""
         assert isinstance(attempt.effect.command, RenderedClaude), "only claude has a transcript"
-        assert attempt.process, "it ran"
-        code = attempt.process.wait()
+        code = attempt.exit_status()
         try:
             return await asyncio.to_thread(
                 claude.read_transcript,
@@ -470,10 +471,24 @@ class Processes:
         except OSError as error:
             return claude.Reading(error=f"its transcript cannot be read: {error}")
 
+    def _look_for_result(self, attempt: Attempt) -> None:
+        """Begin to lose patience when claude has said its result; it may also go on to work."""
+        attempt.watch.look(attempt.files[0].piece)
+        if not attempt.watch.has_result and attempt.linger:
+            attempt.linger.cancel()
+            attempt.linger = None
+        elif attempt.watch.has_result and not attempt.linger:
+            attempt.linger = self._later(claude.RESULT_GRACE_S, self._end_answered, attempt)
+
+    def _end_answered(self, attempt: Attempt) -> None:
+        if attempt.kill_at is None and not attempt.has_ended():
+            attempt.outstayed = True
+            self._begin_ladder(attempt, CLAUDE_RUNGS)
+
     # While commands run.
 
     def _tick(self) -> None:
-        """Show what is new, and now and then collect the dead that running commands have left to us."""
+        """Show what is new, look for results, and now and then collect the dead that commands have left to us."""
         self._ticker, self._ticks = None, self._ticks + 1
         if not self._attempts:
             return
@@ -482,6 +497,8 @@ class Processes:
         for attempt in self._attempts.values():
             if self._show and attempt.process:
                 self._show_new(attempt, self._show, is_over=False)
+            if attempt.is_claude and attempt.process and attempt.process.returncode is None:
+                self._look_for_result(attempt)
         self._ticker = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._tick)
 
     def _show_new(self, attempt: Attempt, show: Show, *, is_over: bool) -> None:
