@@ -40,6 +40,7 @@ from prodigy.runtime.clock import now
 from prodigy.runtime.diary import diary
 from prodigy.runtime.host import Display, Host
 from prodigy.runtime.listing import Listing
+from prodigy.runtime.loss import lost
 from prodigy.runtime.preflight import require
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reaper import Reaper
@@ -50,6 +51,7 @@ from prodigy.store.catalog import last_number
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.files import existing_folder
 from prodigy.store.history import History, NewJournal, new_log, open_journal, read_history
+from prodigy.store.ignoring import put_back
 from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder, new_id, prepare_mirror, prepare_run
 from prodigy.store.lock import RunLock, next_number
@@ -348,14 +350,6 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
     project, folder, display = ground.project, ground.folder, ground.display
     state = msgspec.structs.replace(state, folder=os.path.realpath(folder.path))
     is_synced = first.synced if isinstance(first, sig.CookRequested) else state.run.synced
-    checkpointer = Checkpointer(
-        project.checkpoint(folder.path.name),
-        journal.values,
-        ground.mirror,
-        display.note,
-        settle=journal.settle if is_synced else lambda: None,
-        renew_mirror=partial(known_mirror, project, folder.path.name),
-    )
     directory = project.root / origin
     marks = {
         "PRODIGY_RUN_ID": folder.path.name,
@@ -364,13 +358,19 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
     }
     if blind := why_blind():
         display.note(blind)
+
+    def look_after() -> None:
+        put_back(project.state)
+        journal.check()
+
     host = Host(
         state,
         journal,
-        checkpointer=checkpointer,
+        checkpointer=_checkpointer_of(ground, journal, is_synced=is_synced),
         inbox=folder.inbox,
         display=display,
         make_listing=lambda: Listing(directory, run_folder=folder.path, marks=marks, reaper=ground.reaper),
+        look_after=look_after,
         approved=approved,
     )
 
@@ -388,15 +388,37 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
 
     try:
         return host.run(first, make_processes)
-    except ProdigyError:
-        raise
     except Exception as failure:
-        from prodigy.runtime.defects import defect
-
-        then = f"What was running was ended, what was done stands: `prodigy resume {folder.path.name}`."
-        raise defect(failure, folder=folder.path, then=then) from failure
+        if (told := _told(ground, journal, failure)) is failure:
+            raise
+        raise told from failure
     finally:
         journal.close()
+
+
+def _checkpointer_of(ground: Ground, journal: Journal, *, is_synced: bool) -> Checkpointer:
+    project, run_id = ground.project, ground.folder.path.name
+    return Checkpointer(
+        project.checkpoint(run_id),
+        journal.values,
+        ground.mirror,
+        ground.display.note,
+        settle=journal.settle if is_synced else lambda: None,
+        renew_mirror=partial(known_mirror, project, run_id),
+    )
+
+
+def _told(ground: Ground, journal: Journal, failure: Exception) -> ProdigyError:
+    """Return what people are told of a failure that ended a run: its state was lost, or the disk, or we are broken."""
+    run_id = ground.folder.path.name
+    if loss := lost(ground.project, run_id, journal.path):
+        return loss
+    if isinstance(failure, ProdigyError):
+        return failure
+    from prodigy.runtime.defects import defect
+
+    then = f"What was running was ended, what was done stands: `prodigy resume {run_id}`."
+    return defect(failure, folder=ground.folder.path, then=then)
 
 
 def _origin_of(state: State, first: sig.Signal) -> str:

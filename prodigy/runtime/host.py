@@ -68,7 +68,10 @@ class Display(Protocol):
 
 
 class Host:
-    """One run, from its first signal until it rests."""
+    """One run, from its first signal until it rests.
+
+    `look_after` is called as often as the inbox is looked into; what it raises ends the run.
+    """
 
     def __init__(
         self,
@@ -79,6 +82,7 @@ class Host:
         inbox: Path,
         display: Display,
         make_listing: Callable[[], Listing],
+        look_after: Callable[[], None] = lambda: None,
         approved: str | None = None,
     ) -> None:
         self._reactor = Reactor(state, journal, self._publish)
@@ -89,6 +93,7 @@ class Host:
         self._approved = approved
         self._asked = ""
         self._make_listing = make_listing
+        self._look_after = look_after
         self._listing: Listing | None = None
         self._queue: deque[sig.Signal] = deque()
         self._is_turning = False
@@ -323,6 +328,7 @@ class Host:
         self._loop.call_later(BEAT_S, self._beat)
 
     def _look_into_inbox(self) -> None:
+        self._look_after()
         try:
             taken = take(self._inbox)
         except (ProdigyError, OSError) as problem:

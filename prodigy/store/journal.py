@@ -8,6 +8,7 @@ one: it is refused, never guessed.
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from prodigy.errors import DamagedState
 from prodigy.kernel.events import FORMAT, TYPES, Event, RunStarted
 from prodigy.plan.spelling import as_number
+from prodigy.store.files import refused
 from prodigy.store.lock import check_owned
 from prodigy.store.log import EVENT_BYTES_MAX, Log, Position, Record, records
 from prodigy.store.values import Values
@@ -52,6 +54,23 @@ class Journal:
     def position(self) -> Position:
         """Where the log ends now."""
         return self._log.position
+
+    @property
+    def path(self) -> Path:
+        """The file that its events go to."""
+        return self._log.path
+
+    def check(self) -> None:
+        """See that log and lock are still where they were, between two turns.
+
+        Raises:
+            StorageFailure: one of them was removed; nothing can be written any more.
+        """
+        check_owned()
+        try:
+            self._log.check()
+        except OSError as error:
+            raise refused(self._log.path, error) from error
 
     def append(self, turn: Sequence[tuple[str, Event]], *, sync: bool) -> None:
         """Write one turn of (time, event), durable on return if `sync`.

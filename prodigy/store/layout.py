@@ -32,13 +32,11 @@ from prodigy.store.files import (
     refused,
     write_atomically,
 )
+from prodigy.store.ignoring import ignore
 
 STATE = ".prodigy"
 NAME_CHARS_MAX = 60
 PATH_BYTES_MAX = 64 * 1024
-
-# Everything in the folder is the machine's, except what people write for each other.
-IGNORE = b"*\n!config.yml\n!templates/\n!templates/**\n!.gitignore\n"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _EVENTS = re.compile(r"events-(0|[1-9][0-9]{0,8})\.jsonl")
@@ -248,7 +246,7 @@ def find_project(start: Path) -> Path:
 
 
 def prepare(project: Project) -> None:
-    """Make the project's folders where they are missing, durable and private, and the `.gitignore`.
+    """Make the project's folders where they are missing, durable and private, and have git ignore them.
 
     Raises:
         DamagedState: one of them is a symlink, no folder, or belongs to somebody else.
@@ -271,8 +269,7 @@ def prepare_run(project: Project, run_id: str) -> RunFolder:
 
 def _prepare(project: Project, *more: Path) -> None:
     own_folders(project.state, project.checkpoints, project.runs, *more)
-    if not os.path.lexists(project.state / ".gitignore"):
-        write_atomically(project.state / ".gitignore", IGNORE)
+    ignore(project.state)
 
 
 def find_mirror(project: Project) -> Mirror | None:

@@ -318,8 +318,7 @@ class Log:
             raise StorageFailure(self._failure, hint="`prodigy resume` opens the log anew.")
         data, position = frame(self.position, turn)
         try:
-            if os.fstat(self._descriptor).st_nlink == 0:
-                raise FileNotFoundError(errno.ENOENT, "it was removed while the run went on", str(self.path))
+            self.check()
             self._is_settled = False
             write_all(self._descriptor, data)
             if sync:
@@ -333,6 +332,15 @@ class Log:
             raise
         self.position = position
         return position
+
+    def check(self) -> None:
+        """See that the file still has its name: what is written into one without is lost.
+
+        Raises:
+            FileNotFoundError: somebody removed it, or put another in its place.
+        """
+        if os.fstat(self._descriptor).st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "it was removed while the run went on", str(self.path))
 
     def settle(self) -> None:
         """Make durable what was appended without `sync`; another thread than the one that appends may call it.

@@ -314,7 +314,7 @@ def test_git_sees_only_what_people_write(project: Project, user: Path) -> None:
         capture_output=True,
         text=True,
     )
-    seen = [".gitignore", "config.yml", "templates/a.yml", "templates/b/c/d.yml"]
+    seen = ["config.yml", "templates/a.yml", "templates/b/c/d.yml"]
     assert listing.stdout.splitlines() == [f"?? .prodigy/{name}" for name in seen]
     command = ["git", "check-ignore", "--no-index", *(f".prodigy/{name}" for name in files)]
     ignored = subprocess.run(command, cwd=project.root, env=environment, capture_output=True, text=True)
