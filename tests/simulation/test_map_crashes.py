@@ -33,7 +33,7 @@ def told(world: World) -> dict[str, Any]:
     """Return what a run came to: its meaning, what became of each item, and which commands ended how, in no order."""
     assert world.state.is_over, "the run does not come to rest"
     items = world.state.maps["map"]
-    became = {key: msgspec.structs.replace(item, duration_s=0.0) for key, item in items.settled.items()}
+    became = {key: msgspec.structs.replace(item, duration_s=0.0, output_file="") for key, item in items.settled.items()}
     return {
         **meaning(world.state),
         "items": dict(sorted(became.items())),
