@@ -61,7 +61,7 @@ def _report(file: Path) -> dict[str, Any]:
     problems: list[Problem] = []
     notices: list[Problem] = []
     try:
-        notices = workflow_notices(read_workflow(file), file=str(file), environment=frozenset(os.environ))
+        notices = workflow_notices(read_workflow(file), file=str(file), environment=dict(os.environ))
     except WorkflowProblem as error:
         problems = list(error.problems)
     return {"file": str(file), "is_valid": not problems, "problems": problems, "notices": notices}

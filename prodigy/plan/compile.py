@@ -21,7 +21,9 @@ from prodigy.errors import Problem
 from prodigy.plan import address, expression, schema, shell
 from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body, map_definition
 from prodigy.plan.declared import NAMESPACES, OF_ITEMS, OF_MAP, Declared, declare, every_step
+from prodigy.plan.definition import definition_of
 from prodigy.plan.document import examine
+from prodigy.plan.elsewhere import elsewhere
 from prodigy.plan.given import check_given
 from prodigy.plan.interpreter import refused
 from prodigy.plan.nodes import (
@@ -71,10 +73,8 @@ from prodigy.plan.written import (
 GRACE_S = 5.0
 INITIAL_DELAY_S = 1.0
 MAX_DELAY_S = 30.0
-DEFINITION_CHARS = 16
 STEPS_MAX = 10_000
 LATER_NAMES_MAX = 20
-_BACKWARD = "a reference looks back, never ahead"
 RESULTS = (
     "output",
     "output_file",
@@ -97,20 +97,22 @@ def compile_workflow(
     *,
     file: str,
     parameters: Mapping[str, Any] = MappingProxyType({}),
-    environment: Names = frozenset(),
+    environment: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Plan:
     """Return the plan that the bytes of a workflow file mean.
 
     Args:
         file: what messages call the file; its stem names a workflow without a name.
         parameters: values from the command line; each replaces the variable of its name or is a new one.
-        environment: names of the environment variables that exist.
+        environment: of whoever starts the run; None stands for a name that it did not have when it started.
 
     Raises:
         WorkflowProblem: every mistake that can be found, each with line and column.
         UsageProblem: a parameter whose name cannot be one.
     """
-    return _compiled(data, file, parameters, environment)[-1]
+    source, _, declared, plan = _compiled(data, file, parameters, environment)
+    _refuse_unset(source, declared)
+    return plan
 
 
 def compile_with_notices(
@@ -118,7 +120,7 @@ def compile_with_notices(
     *,
     file: str,
     parameters: Mapping[str, Any] = MappingProxyType({}),
-    environment: Names = frozenset(),
+    environment: Mapping[str, str | None] = MappingProxyType({}),
     given: Names = frozenset(),
 ) -> tuple[Plan, list[Problem]]:
     """Return the plan, as `compile_workflow` does, and what is legal in the file but may not be meant.
@@ -130,6 +132,7 @@ def compile_with_notices(
         UsageProblem: also for one `given` that nothing uses.
     """
     source, document, declared, plan = _compiled(data, file, parameters, environment, given)
+    _refuse_unset(source, declared)
     return plan, notices(source, document, declared, plan)
 
 
@@ -138,14 +141,27 @@ def workflow_notices(
     *,
     file: str,
     parameters: Mapping[str, Any] = MappingProxyType({}),
-    environment: Names = frozenset(),
+    environment: Mapping[str, str | None] = MappingProxyType({}),
 ) -> list[Problem]:
-    """Return what is legal in a workflow file but may not be meant; raises as `compile_workflow` does."""
-    return compile_with_notices(data, file=file, parameters=parameters, environment=environment)[1]
+    """Return what is legal in a workflow file but may not be meant, and what this environment lacks.
+
+    Raises as `compile_workflow` does, but for that.
+    """
+    return notices(*_compiled(data, file, parameters, environment))
+
+
+def _refuse_unset(source: Source, declared: Declared) -> None:
+    """Refuse variables that the environment gives no value: a run must not begin without."""
+    source.problems += declared.resolved.unset.values()
+    source.raise_problems()
 
 
 def _compiled(
-    data: bytes, file: str, parameters: Mapping[str, Any], environment: Names, given: Names = frozenset()
+    data: bytes,
+    file: str,
+    parameters: Mapping[str, Any],
+    environment: Mapping[str, str | None],
+    given: Names = frozenset(),
 ) -> tuple[Source, Document, Declared, Plan]:
     source, document = examine(data, file=file)
     if document is None:
@@ -155,8 +171,9 @@ def _compiled(
     if len(steps) > STEPS_MAX:
         source.report(steps[STEPS_MAX], f"a workflow has at most {STEPS_MAX} steps")
         source.raise_problems()
-    declared = declare(source, document, parameters, given)
-    compilation = _Compilation(source, document, declared, environment)
+    declared = declare(source, document, parameters, environment=environment, given=given)
+    names = frozenset(name for name, value in environment.items() if value is not None)
+    compilation = _Compilation(source, document, declared, names)
     compilation.compile_root()
     if source.problems:  # a misspelt parameter may be the cause; of what cannot be read it is not known what it uses
         check_given(frozenset(name for name in given if name not in source.text), document, compilation.referred)
@@ -175,7 +192,7 @@ class _Compilation:
         self.environment = environment | declared.environment
         self.nodes: dict[str, Node] = {}
         self.kept: set[str] = set()
-        self.referred: set[str] = set()
+        self.referred: set[str] = set(declared.resolved.referred)
         self.recent: dict[str, list[str]] = {"shell": [], "claude": []}
         self.owners: list[str] = []
         self.is_sure = True  # the steps of a stage with a condition may not run
@@ -208,6 +225,7 @@ class _Compilation:
             name=name.text.strip() if name else PurePath(self.source.file).stem,
             nodes={at: replace(n, keeps_output=True) if at in self.kept else n for at, n in self.nodes.items()},
             variables=self.declared.variables,
+            environment=self.declared.resolved.read,
             env=self.env,
             grace_s=seconds_or(grace, GRACE_S),
             digest=digest,
@@ -310,7 +328,7 @@ class _Compilation:
         """Return what a template yields, or None where that hangs on what steps give."""
         variables = self.declared.variables
         names = {str(reference.path[0]) for reference in references(template)}
-        if not names <= variables.keys() or any(map(self.declared.where, names)):
+        if not names <= variables.keys() - self.declared.resolved.unset or any(map(self.declared.where, names)):
             return None
         return render_count(template, lambda name: (name in variables, variables.get(name)))
 
@@ -355,7 +373,7 @@ class _Compilation:
             name=text_of(step.name),
             line=step.line,
             policy=policy,
-            definition=_definition(command, policy),
+            definition=definition_of(command, policy),
         )
         self._remember(step, at)
         self._handler_steps(step.on_failure, at)
@@ -514,24 +532,12 @@ class _Compilation:
 
     def _report_elsewhere(self, scalar: Scalar, offset: int, name: str) -> bool:
         """Note a reference to a name that is known, but not at this place; return whether it is one."""
-        message, hint = ("", "") if name in self.known else self._elsewhere(name)
+        message, hint = ("", "")
+        if name not in self.known:
+            message, hint = elsewhere(name, self.document, self.declared, is_in_template=self.is_in_template)
         if message:
             self.source.report_inside(scalar, offset, message, hint=hint)
         return bool(message)
-
-    def _elsewhere(self, name: str) -> tuple[str, str]:
-        """Return where a name that is unknown here is known, and what to do, or nothing."""
-        place = self.declared.where(name)
-        if place is not None and name in self.declared.of_template and not self.is_in_template:
-            return f"{name!r} is inside the map: the step on line {place.line} gives it", "use ${map.results}"
-        if place is not None:
-            return f"{name!r} comes later: the step on line {place.line} gives it", _BACKWARD
-        if self.document.map is not None and name in OF_ITEMS:
-            inside = "agent_template, filter and item_key" if name == "item" else "agent_template"
-            return f"{name!r} is known for each item only: in {inside}", "use ${map.results} in reduce"
-        if self.document.map is not None and name == MAP:
-            return "'map' is known when the map is done: in reduce, and in on_failure of the map", _BACKWARD
-        return "", ""
 
     def _check_later(
         self, scalar: Scalar, parse: Callable[[str, Names], shell.Script], names: Names, environment: Names
@@ -589,11 +595,3 @@ def _names_in(when: expression.Expression | None) -> list[str]:
     """Return each name that a condition refers to, once, in its order, so that equal files make equal plans."""
     found = expression.references(when) if when else ()
     return list(dict.fromkeys(str(reference.path[0]) for reference in found))
-
-
-def _definition(command: Command, policy: Policy) -> str:
-    """Return a digest of what a step runs; name, retry, timeout, when and handlers may change freely."""
-    text = (("shell", command.interpreter) if isinstance(command, Shell) else ("claude",), command.text)
-    env = sorted(command.env.items())
-    what = (text, env, command.working_dir, policy.capture, policy.capture_format)
-    return sha256(msgspec.json.encode(what)).hexdigest()[:DEFINITION_CHARS]

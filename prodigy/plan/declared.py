@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from prodigy.errors import UsageProblem
-from prodigy.plan.parameters import fitted
 from prodigy.plan.reference import NAME, Names
-from prodigy.plan.source import Fields, Scalar, Source, excerpt, plain
+from prodigy.plan.source import Fields, Scalar, Source, excerpt
+from prodigy.plan.variables import Variables, resolved
 from prodigy.plan.written import Document, HandlersAsWritten, StageAsWritten, Step
 
 RESERVED = frozenset({"item", "item_key", "item_index", "map", "shell", "claude", "workflow"})
@@ -34,39 +34,59 @@ _NAME_HINT = "letters, digits, _ and -, at most 100, not beginning with a digit 
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
-    """Every name of a workflow: `variables` with their values, ids and captures with their places.
+    """Every name of a workflow: variables as they are `resolved`, ids and captures with their places.
 
     `of_template` are the ids and captures that only the steps of a map's template give.
     """
 
-    variables: dict[str, Any]
+    resolved: Variables
     environment: frozenset[str]
     ids: dict[str, Scalar]
     captures: dict[str, Scalar]
     of_template: frozenset[str] = frozenset()
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The variables with their values, parameters among them."""
+        return self.resolved.values
 
     def where(self, name: str) -> Scalar | None:
         """Return the place of the step that makes `name` known, or None when no step does."""
         return self.ids.get(name) or self.captures.get(name)
 
 
-def declare(source: Source, document: Document, parameters: Mapping[str, Any], given: Names = frozenset()) -> Declared:
+def declare(
+    source: Source,
+    document: Document,
+    parameters: Mapping[str, Any],
+    *,
+    environment: Mapping[str, str | None],
+    given: Names = frozenset(),
+) -> Declared:
     """Return the names of a document; what is wrong with any of them is noted in `source`.
 
     Raises:
         UsageProblem: a parameter whose name cannot be one, or one `given` now that is no list where the variable is.
     """
     _check_parameters(parameters, document)
-    variables = _variables(source, document.variables)
-    ids, captures = _of_steps(source, document, frozenset(variables))
-    _check_stages(source, document, variables.keys() | ids.keys() | captures.keys())
+    _check_variables(source, document)
+    names = frozenset(name.text for name, _ in (document.variables.entries if document.variables else ()))
+    ids, captures = _of_steps(source, document, names)
+    _check_stages(source, document, names | ids.keys() | captures.keys())
     if document.mode is not None:
         _check_parts(source, [*(document.variables.entries if document.variables else ())], ids, captures)
     of_stages = (group.env for group in _groups(document))
     for fields in (document.env, *of_stages, *(step.env for step in every_step(document))):
         _check_environment(source, fields)
     return Declared(
-        variables={**variables, **_fitted(parameters, variables, given)},
+        resolved=resolved(
+            source,
+            document.variables,
+            parameters,
+            environment=environment,
+            of_steps=frozenset(ids) | frozenset(captures),
+            given=given,
+        ),
         environment=frozenset(name.text for name, _ in (document.env.entries if document.env else ())),
         ids=ids,
         captures=captures,
@@ -121,11 +141,9 @@ def _with_handlers(steps: tuple[Step, ...]) -> Iterator[Step]:
             yield from _with_handlers(step.on_failure.commands)
 
 
-def _variables(source: Source, fields: Fields | None) -> dict[str, Any]:
-    entries = fields.entries if fields else ()
-    for name, _ in entries:
+def _check_variables(source: Source, document: Document) -> None:
+    for name, _ in document.variables.entries if document.variables else ():
         _check_name(source, name, "a variable")
-    return {name.text: plain(value) for name, value in entries}
 
 
 def _of_steps(
@@ -202,18 +220,6 @@ def _check_environment(source: Source, fields: Fields | None) -> None:
             source.report(name, f"{excerpt(name.text)!r} cannot be an environment variable", hint=hint)
         elif name.text in ENVIRONMENT_OF_ATTEMPTS:
             source.report(name, f"{name.text!r} is set by prodigy itself", hint="choose another name")
-
-
-def _fitted(parameters: Mapping[str, Any], variables: Mapping[str, Any], given: Names) -> dict[str, Any]:
-    """Return the parameters as their variables want them; what a run remembers is taken as it is where it cannot be."""
-    found = dict(parameters)
-    for name, value in parameters.items():
-        try:
-            found[name] = fitted(name, value, variables.get(name))
-        except UsageProblem:
-            if name in given:
-                raise
-    return found
 
 
 def _check_parameters(parameters: Mapping[str, Any], document: Document) -> None:

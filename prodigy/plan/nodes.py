@@ -196,12 +196,16 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """A compiled workflow. `variables` are values, never templates; `env` holds templates.
 
+    `environment` is what variables were made of: what the environment said when the run started, None where it had no
+    such name.
+
     `spellings` has the text of numbers that were written otherwise, by JSON Pointer: `/variables/python` is `3.10`.
     """
 
     name: str
     nodes: dict[str, Node]
     variables: dict[str, Any] = {}
+    environment: dict[str, str | None] = {}
     env: dict[str, Template] = {}
     grace_s: float = 5.0
     digest: str = ""

@@ -4,6 +4,7 @@ A failure that a later step answers, a value that becomes code in another progra
 unquoted and is one word all the same, a name that usually means something else.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,16 +13,18 @@ from prodigy.plan import shell
 from prodigy.plan.declared import Declared, every_step
 from prodigy.plan.nodes import Map, Node, Plan, Run, Sequence, Shell
 from prodigy.plan.nodes import Source as Items
-from prodigy.plan.source import Scalar, Source
+from prodigy.plan.source import Fields, Listing, Scalar, Source, Value
 from prodigy.plan.written import Document, Step
 
+_EXPANDED = re.compile(r"\$(?P<name>[A-Z][A-Z0-9_]{1,99})(?![A-Za-z0-9_])|~/")
 MISLEADING = frozenset({"env", "last", "step", "error", "validation"})
 
 
 def notices(source: Source, document: Document, declared: Declared, plan: Plan) -> list[Problem]:
     """Return what is to be said of a workflow without mistakes, in the file's order."""
     nodes = {_place(step): step for step in every_step(document)}
-    found = [*_misleading(source, document, declared)]
+    found = [*_misleading(source, document, declared), *_of_the_shell(source, document)]
+    found += declared.resolved.unset.values()
     for node in plan.nodes.values():
         if isinstance(node.body, Sequence):
             found += _tolerated(source, plan, node, nodes)
@@ -68,6 +71,21 @@ def _in_listing(source: Source, written: Scalar, listing: Items) -> Iterator[Pro
     if listing.script is not None:
         for notice in shell.dialect_notices(written.text, listing.script, "sh"):
             yield source.notice(written, notice.offset, notice.message, hint="put it into a file that bash runs")
+
+
+def _of_the_shell(source: Source, document: Document) -> Iterator[Problem]:
+    """Values that a shell would expand, and nobody does here."""
+    stack: list[Value] = [document.variables] if document.variables else []
+    while stack:
+        match stack.pop():
+            case Listing(entries=entries):
+                stack += entries
+            case Fields(entries=named):
+                stack += [value for _, value in named]
+            case Scalar(value=str()) as scalar if match := _EXPANDED.match(scalar.text):
+                message = f"{match.group().rstrip('/')} stays as it is: no shell reads a value"
+                hint = f"write ${{env.{match['name'] or 'HOME'}}}"
+                yield source.notice(scalar, 0, message, hint=hint)
 
 
 def _misleading(source: Source, document: Document, declared: Declared) -> Iterator[Problem]:

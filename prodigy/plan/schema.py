@@ -188,7 +188,9 @@ KEYS: tuple[Key, ...] = (
     _workflow(name="description", shape="prose", about="What it is for."),
     _workflow(name="commands", shape="steps", about="The steps, in order."),
     _workflow(name="steps", shape="steps", about="The same as commands.", alias_of="commands"),
-    _workflow(name="variables", shape="variables", about="Values, used as ${name}."),
+    _workflow(
+        name="variables", shape="variables", about="Values, used as ${name}; made of ${env.NAME} and each other."
+    ),
     _workflow(name="env", shape="environment", about="Environment of every step."),
     _workflow(name="working_dir", shape="template", about="Folder in which steps run."),
     _workflow(name="interpreter", shape="text", about="What runs shell steps: sh unless told."),

@@ -10,10 +10,11 @@ import secrets
 import shlex
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -187,11 +188,17 @@ def read_workflow(path: Path) -> bytes:
     return data
 
 
-def compiled(text: bytes, path: Path, parameters: dict[str, Any]) -> Plan:
-    """Return the plan of a workflow file. YAML is only imported here: an unchanged file is never parsed again."""
+def compiled(
+    text: bytes, path: Path, parameters: dict[str, Any], recorded: Mapping[str, str | None] = MappingProxyType({})
+) -> Plan:
+    """Return the plan of a workflow file. YAML is only imported here: an unchanged file is never parsed again.
+
+    What variables took from the environment when the run started is `recorded`, and not read again.
+    """
     from prodigy.plan.compile import compile_workflow
 
-    return compile_workflow(text, file=str(path), parameters=parameters, environment=frozenset(os.environ))
+    environment = {**os.environ, **recorded}
+    return compile_workflow(text, file=str(path), parameters=parameters, environment=environment)
 
 
 def compiled_anew(text: bytes, path: Path, parameters: dict[str, Any]) -> tuple[Plan, str]:
@@ -205,7 +212,7 @@ def compiled_anew(text: bytes, path: Path, parameters: dict[str, Any]) -> tuple[
     """
     from prodigy.plan.compile import compile_with_notices
 
-    given, environment = frozenset(parameters), frozenset(os.environ)
+    given, environment = frozenset(parameters), dict(os.environ)
     plan, notices = compile_with_notices(
         text, file=str(path), parameters=parameters, environment=environment, given=given
     )
@@ -442,7 +449,7 @@ def revision_of(project: Project, order: ResumeOrder, state: State) -> tuple[sig
     text = read_workflow(path)
     if sha256(text).hexdigest() == state.plan.digest:
         return None, ()
-    plan = compiled(text, path, state.run.parameters)
+    plan = compiled(text, path, state.run.parameters, state.plan.environment)
     alignment = align(state, plan)
     if alignment.conflicts and not order.accepts_changes:
         raise _conflict(order.workflow_id, path, alignment)

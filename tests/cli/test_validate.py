@@ -25,7 +25,7 @@ def _columns(monkeypatch: pytest.MonkeyPatch) -> None:
 def said(text: str) -> list[str]:
     """Return what is printed about each mistake of a file."""
     try:
-        compile_workflow(text.encode(), file="w.yaml", environment=frozenset({"HOME"}))
+        compile_workflow(text.encode(), file="w.yaml", environment={"HOME": "/home/me"})
     except WorkflowProblem as refused:
         return [shown(problem) for problem in refused.problems]
     return []

@@ -48,7 +48,7 @@ def _timed(read: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, An
 
 def _validated(data: bytes) -> dict[str, Any]:
     try:
-        compile_workflow(data, file="w.yaml", environment=frozenset())
+        compile_workflow(data, file="w.yaml")
     except WorkflowProblem as refused:
         return {"problem": "\n".join(map(shown, refused.problems))}
     return {"values": []}

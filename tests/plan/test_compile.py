@@ -225,8 +225,8 @@ def test_parameters_replace_variables_and_become_names() -> None:
 
 
 def test_variables_are_data() -> None:
-    """A `${` in a variable is plain text."""
-    assert compiled("variables: {a: '${nothing}'}\ncommands: [{shell: x}]\n").variables == {"a": "${nothing}"}
+    """A `${` in what they come to is plain text; `$${` writes one."""
+    assert compiled("variables: {a: '$${nothing}'}\ncommands: [{shell: x}]\n").variables == {"a": "${nothing}"}
 
 
 # What a step is, to resume ----------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ def test_a_name_of_a_later_step_that_the_script_assigns_is_the_script_s() -> Non
 def test_a_name_of_a_later_step_that_the_environment_has_is_the_environment_s() -> None:
     """`${HOME}` stays the shell's even where a later step is called HOME."""
     text = "- shell: echo ${HOME}\n- shell: x\n  id: HOME\n"
-    assert refusals(text, environment=frozenset({"HOME"})) == []
+    assert refusals(text, environment={"HOME": "/home/me"}) == []
 
 
 LATER = "a reference looks back, never ahead"
