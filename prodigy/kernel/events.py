@@ -236,7 +236,8 @@ class ItemsHeld(_Event, frozen=True):
 class ItemSettled(_Event, frozen=True):
     """An item of the map at `at` has come to its end.
 
-    Of one that failed, `step` says where, within the item; `exit_code` and `output_file` are that step's last.
+    Of one that failed, `step` says where, within the item; `exit_code` and `output_file` are that step's last,
+    `attempts` how often it was tried, in all attempts of the item; 0 is not known.
     """
 
     at: str
@@ -246,6 +247,7 @@ class ItemSettled(_Event, frozen=True):
     step: str = ""
     exit_code: int | None = None
     output_file: str = ""
+    attempts: int = 0
 
 
 class ItemsRequeued(_Event, frozen=True):

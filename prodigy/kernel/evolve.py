@@ -122,6 +122,8 @@ def _node_started(state: State, event: ev.NodeStarted, time: str) -> State:
         since=time,
     )
     if event.attempt > 1:
+        if is_item(state, event.at):
+            node = replace(node, tried=on_map.tried(state, event.at))
         state = _forget(state, event.at)
     state = replace(state, seq=state.seq + 1, time=time, nodes=state.nodes.set(event.at, node))
     return on_map.item_begun(state, event.at) if is_item(state, event.at) else state

@@ -27,6 +27,15 @@ def item_begun(state: State, item: str) -> State:
     return replace(state, maps=state.maps.set(map_address, begun(items, key)))
 
 
+def tried(state: State, item: str) -> dict[str, int]:
+    """Return how often each step of an item was tried so far, by what follows the item in its address."""
+    found = dict(state.node(item).tried)
+    for suffix in state.plan.within_items[template_of(item)]:
+        if suffix and (attempt := state.node(item + suffix).attempt):
+            found[suffix] = found.get(suffix, 0) + attempt
+    return found
+
+
 def item_settled(state: State, event: ev.ItemSettled, time: str) -> State:
     """An item shrinks to what is asked of it later; only a failed one keeps its steps, to be gone on with."""
     item = item_address(event.at, event.key)
@@ -120,7 +129,7 @@ def _shrunk(state: State, event: ev.ItemSettled, item: str, time: str) -> Item:
     outputs = _outputs(state, state.plan.node(item)) if body.keeps_results else None
     return Item(
         disposition=event.disposition,
-        attempts=max(node.attempt, 1),
+        attempts=event.attempts or max(node.attempt, 1),
         duration_s=_between_s(node.since, time),
         output=_output(state, state.plan.node(item)) if body.keeps_results else "",
         outputs=outputs,

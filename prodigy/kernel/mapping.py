@@ -91,6 +91,7 @@ def settle_item(turn: Turn, node: Node, error: str) -> Move:
             step=culprit[len(node.address) :].lstrip("."),
             exit_code=said.exit_code,
             output_file=said.output_file,
+            attempts=_tries(turn.state, node.address, culprit) if error else 0,
         )
     )
     items = turn.state.maps[owner.address]
@@ -171,6 +172,11 @@ def _finish(turn: Turn, node: Node) -> Move | None:
         which = "the only item" if items.total == 1 else f"every one of {items.total} items"
         return decide.fail(turn, node, Outcome(error=f"{which} failed{_example(items)}"))
     return decide.succeed(turn, node)
+
+
+def _tries(state: State, item: str, at: str) -> int:
+    """Return how often a step of an item was tried: in its last attempt, and in those before."""
+    return state.node(at).attempt + state.node(item).tried.get(at[len(item) :], 0)
 
 
 def _example(items: Items) -> str:

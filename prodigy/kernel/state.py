@@ -23,7 +23,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     `first` is the attempt with which the present budget began, `repairs` the tries after handlers in it. The rest is
     the result of the last attempt, `delay_s` and `due` a wait that is on, `left_s` what a sequence's timeout had left
     and `spent_s` what of it was used at `limit_since`, `version` the checkpoint that its settling made, `reason` why it
-    was skipped.
+    was skipped, `tried` of an item how often each of its steps was in earlier attempts.
     """
 
     status: Status = Status.PENDING
@@ -46,6 +46,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     limit_since: str = ""
     version: int = 0
     reason: str = ""
+    tried: dict[str, int] = {}
 
     @property
     def is_settled(self) -> bool:

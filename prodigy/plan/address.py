@@ -27,6 +27,11 @@ def item_address(map_address: str, key: str) -> str:
     return f"{map_address}[{_ESCAPED.sub(_escape, key)}]"
 
 
+def within(item: str, step: str) -> str:
+    """Return the address of what an item's record calls `step`: `lint`, or `[0]` where it has no id."""
+    return f"{item}{step}" if step.startswith("[") or not step else f"{item}.{step}"
+
+
 def item_of(address: str) -> str | None:
     """Return the address of the item that an address is in, itself included, or None outside items.
 

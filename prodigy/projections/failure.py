@@ -10,7 +10,7 @@ from prodigy.kernel.cause import cause
 from prodigy.kernel.items import Item, of
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import NodeState, State
-from prodigy.plan.address import item_address
+from prodigy.plan.address import item_address, within
 from prodigy.plan.nodes import Run
 
 _BAD = frozenset({Status.FAILED, Status.HANDLED, Status.HANDLING, Status.WAITING})
@@ -114,7 +114,7 @@ def _items(state: State) -> Iterator[Failure]:
             address = item_address(at, key)
             named = _EPOCH.match(item.output_file)
             yield Failure(
-                at=f"{address}.{item.step}" if item.step else address,
+                at=within(address, item.step),
                 cause=item_cause(item),
                 error=item.error,
                 attempt=item.attempts,

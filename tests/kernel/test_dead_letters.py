@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.decide import decide
+from prodigy.kernel.evolve import fold
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
@@ -178,3 +180,36 @@ def test_an_item_put_back_has_forgotten_its_captures() -> None:
     capturing = mapped([], [step("x", capture="seen"), step("y")], [])
     world = cooked(capturing, {"map[b].y": [FAIL]})
     assert ({}, []) == (dict(world.state.scoped), [at for at in world.state.nodes if at.startswith("map[")])
+
+
+@pytest.mark.parametrize(
+    ("agent", "keys", "attempts"),
+    [
+        (step("x"), {}, 1),
+        (step("x", retry=2), {}, 3),
+        (step("x"), {"error_policy": {"on_item_failure": "retry", "max_retries": 2}}, 3),
+        (step("x", retry=1), {"error_policy": {"on_item_failure": "retry", "max_retries": 2}}, 6),
+    ],
+    ids=["once", "a step tried again", "an item tried again", "both"],
+)
+def test_a_dead_letter_tells_how_often_its_step_was_tried(
+    agent: dict[str, Any], keys: dict[str, Any], attempts: int
+) -> None:
+    """In all attempts of the item, also those before a resume."""
+    mapping = mapped([], [step("first"), agent], [step("r")], **keys)
+    calm = cooked(mapping, BAD_B)
+    stopped = cooked(mapping, BAD_B, stopped="map[b].x")
+    stopped.resume()
+    tried = len([start for start in calm.starts if start.at == "map[b].x"])
+    told = [world.state.maps["map"].settled["b"].attempts for world in (calm, stopped)]
+    assert (attempts, [attempts, attempts]) == (tried, told)
+
+
+def test_a_log_that_does_not_tell_the_attempts_of_a_step_has_those_of_the_item() -> None:
+    """Older ones do not."""
+    world = cooked(plan(), BAD_B)
+    told = [
+        (time, replace(event, attempts=0) if isinstance(event, ev.ItemSettled) else event)
+        for time, event in history(world.disk)
+    ]
+    assert 1 == fold(State(), told).maps["map"].settled["b"].attempts

@@ -52,7 +52,9 @@ def good(key: str) -> tuple[ev.Event, ...]:
 
 
 def bad(key: str, disposition: Any = "dead") -> tuple[ev.Event, ...]:
-    settled = ev.ItemSettled(at="map", key=key, disposition=disposition, error="boom", step="x", exit_code=1)
+    settled = ev.ItemSettled(
+        at="map", key=key, disposition=disposition, error="boom", step="x", exit_code=1, attempts=1
+    )
     return ev.NodeFailed(at=f"map[{key}].x", error="boom"), settled
 
 
