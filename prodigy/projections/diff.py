@@ -1,4 +1,4 @@
-"""Two runs side by side: what of their steps, variables and outcomes differs.
+"""Two runs side by side: what of their steps, items, variables and outcomes differs.
 
 Steps are matched by identity: by id, else by what they run, in order, else by their place. How long something took is
 shown and never counted as a difference: no two runs take the same time.
@@ -12,7 +12,8 @@ import msgspec
 from prodigy.kernel.decide import headline
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
-from prodigy.plan.nodes import Node, Sequence
+from prodigy.plan.nodes import Map, Node, Sequence
+from prodigy.projections.item_diff import MapPair, map_pair
 from prodigy.projections.replay import variables_of
 from prodigy.projections.steps import Step, steps_of
 
@@ -54,17 +55,21 @@ class VariablePair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """Two runs side by side. `status` is how each stands; steps are in order, those that only b has in their place."""
+    """Two runs side by side. `status` is how each stands; steps are in order, those that only b has in their place.
+
+    `maps` are those that both runs have, each with its items that differ.
+    """
 
     status: tuple[str, str]
     steps: tuple[StepPair, ...]
+    maps: tuple[MapPair, ...]
     variables: tuple[VariablePair, ...]
 
     @property
     def count(self) -> int:
-        """How many things differ: the status, steps and variables."""
+        """How many things differ: the status, steps, items and variables."""
         differing = sum(bool(pair.differs) for pair in self.steps) + sum(pair.differs for pair in self.variables)
-        return differing + (self.status[0] != self.status[1])
+        return differing + sum(pair.count for pair in self.maps) + (self.status[0] != self.status[1])
 
 
 def difference(a: State, b: State) -> Difference:
@@ -77,8 +82,21 @@ def difference(a: State, b: State) -> Difference:
         for name in {**values_a, **values_b}
         if not name.endswith(".output")  # what came last is no more than a step's result
     )
-    steps = tuple(_pair(one, other) for one, other in _matched(_steps(a), _steps(b)))
-    return Difference(status=(a.status, b.status), steps=steps, variables=variables)
+    matched = list(_matched(_steps(a), _steps(b)))
+    return Difference(
+        status=(a.status, b.status),
+        steps=tuple(_pair(one, other) for one, other in matched),
+        maps=tuple(_maps(a, b, matched)),
+        variables=variables,
+    )
+
+
+def _maps(a: State, b: State, matched: list[tuple[Step | None, Step | None]]) -> Iterator[MapPair]:
+    for one, other in matched:
+        if one and other and isinstance(one.leaf.body, Map) and isinstance(other.leaf.body, Map):
+            here, there = one.leaf.address, other.leaf.address
+            if here in a.maps or there in b.maps:
+                yield map_pair(here, there, a.maps.get(here), b.maps.get(there))
 
 
 def _steps(state: State) -> list[Step]:

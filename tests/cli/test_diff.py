@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from prodigy.cli.diff import ITEMS_SHOWN_MAX, Row, _rows_of_items
 from prodigy.kernel import effects as fx
+from prodigy.projections.item_diff import map_pair
 from tests.cli.looks import STORY, golden, looks, piped, played, private, settle, told
 from tests.cli.made import Ending, House
+from tests.projections.test_item_diff import DEAD, DONE, items
 
 ONE, OTHER, SAME = "story-000001", "story-000002", "story-000003"
 EDITED = STORY.replace("who: world", "who: moon, extra: 1").replace("shell: make all", "shell: make everything in it")
@@ -32,7 +35,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 def test_it_looks_like_this(house: House, monkeypatch: pytest.MonkeyPatch, rewrites: bool) -> None:
-    """Every step, and the variables that differ; cut to fit on a terminal, whole in a pipe."""
+    """Every step, and the variables that differ; below its label what does not fit a terminal."""
     golden("diff", looks(monkeypatch, "diff", ONE, OTHER), rewrites=rewrites)
 
 
@@ -47,7 +50,7 @@ def test_the_document_is_a_contract(house: House) -> None:
     document = json.loads(piped("diff", ONE, OTHER, "--json").out)
     step, variable = document["steps"][1], document["variables"][0]
     assert [list(document), list(step), list(step["a"]), variable] == [
-        ["schema_version", "a", "b", "is_equal", "status", "steps", "variables"],
+        ["schema_version", "a", "b", "is_equal", "status", "steps", "maps", "variables"],
         ["a", "b", "differs"],
         ["address", "what", "when", "status", "attempts", "exit_code", "error", "duration_s"],
         {"name": "who", "in_a": True, "in_b": True, "a": "world", "b": "moon"},
@@ -78,3 +81,24 @@ def test_nothing_is_changed_by_reading(house: House) -> None:
     before = house.disk()
     assert [piped("diff", ONE, OTHER, *words).code for words in ((), ("--json",))] == [1, 1]
     assert house.disk() == before
+
+
+def test_items_are_shown_by_key() -> None:
+    """The first of them that differ, and how many more there are."""
+    ones = items({f"i{number}": DONE for number in range(ITEMS_SHOWN_MAX + 3)})
+    others = items({f"i{number}": DEAD for number in range(1, ITEMS_SHOWN_MAX + 4)})
+    rows = list(_rows_of_items(map_pair("map", "map", ones, others)))
+    assert [rows[0], rows[1], rows[2], rows[3], rows[-1]] == [
+        Row(" ", "  items", "23 listed", "23 listed"),
+        Row("−", "  i0", "succeeded", ""),
+        Row("≠", "  i1", "succeeded", "dead at check, 2 attempts: exit 3 · boom"),
+        Row("≠", "    output", "ok", ""),
+        Row("≠", "  and 4 more", "--json has all", ""),
+    ]
+
+
+def test_a_list_that_is_not_there_yet_is_said() -> None:
+    """In the place of its items."""
+    assert list(_rows_of_items(map_pair("map", "map", items({"a": DONE}), None))) == [
+        Row("≠", "  items", "1 listed", "not listed")
+    ]
