@@ -8,7 +8,9 @@ and `chain` hashes the previous chain and the line before that key, so a lost, d
 altered line shows at once, without decoding any JSON. Bodies arrive encoded: the log knows no events.
 
 What a crash leaves behind is at most one unfinished turn at the end: it is cut, kept beside the log and
-reported. Anything else is damage and refused. Only the run's owner opens a `Log`; readers use `scan`.
+reported. A turn is one write, so what is left of it is a beginning of it, in which the disk may have lost whole blocks:
+where anything of a record still stands behind the bad place, zeros of a block must stand between. Anything else is
+damage and refused. Only the run's owner opens a `Log`; readers use `scan`.
 """
 
 import errno
@@ -38,11 +40,16 @@ LINE_BYTES_MAX = EVENT_BYTES_MAX + 1024  # the event, and room for seq, time, co
 
 REWRITTEN_BYTES_MAX = 1 << 20  # how much of the end of a log is written again when it is opened
 
+BLOCK_BYTES = 512  # what a disk writes whole or not at all; larger blocks are multiples of it
+
 _COMMIT = b',"commit":true'
 _CHAIN = b',"chain":"'
 _TAIL_BYTES = len(_CHAIN) + 16 + len('"}')
 _MARK = _COMMIT + _CHAIN
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
+_HEAD = b'{"seq":'
+_LINE_START = re.compile(rb'\n\{"seq":\d{1,18},"time":"')
+_TEXT = re.compile(rb'(?:\{"seq":[^\x00-\x1f]*)?(?:\n(?:\{"seq":[^\x00-\x1f]*)?)*')  # lines, the last one cut anywhere
 _TURN_END_BYTES = len(_MARK) + 16 + len('"}\n')
 _WINDOW_BYTES = _TURN_END_BYTES + len('{"seq":')
 
@@ -147,23 +154,28 @@ class Scan:
                     turn = []
             if len(rest) > LINE_BYTES_MAX:
                 break
+        digest = blake2b(chain + rest[: -_TAIL_BYTES - 1], digest_size=8).hexdigest().encode()
+        if rest[:-1].endswith(_CHAIN + digest + b'"}'):  # all but its newline is as it was written
+            raise self._altered(offset, seq + 1)
         return self._finish(offset, seq + 1, rest)
 
     def _finish(self, offset: int, seq: int, rest: bytes) -> None:
         """Judge what follows the last good line: nothing, a torn tail, or damage."""
         found = _SEQ.match(rest)
         is_other = found is not None and int(found[1]) != seq  # lost, doubled or swapped: no crash does that
-        size, turn_ends, last_end = _survey(rest, self._data)
-        is_one_turn = turn_ends == 0 or (turn_ends == 1 and last_end == size)
-        if is_other or not is_one_turn:
-            raise self._damaged(f"line {seq - self._start.seq} (offset {offset}) is not what was written")
+        tail = _survey(rest, self._data, offset, turn=self.end_offset)
+        if is_other or not tail.may_be_torn:
+            raise self._altered(offset, seq)
         if self.end.seq < self._witness_seq:
             raise self._damaged(
                 f"line {seq - self._start.seq} (offset {offset}) should be event {seq}, but the log ends "
                 f"at event {self.end.seq} and a checkpoint has seen event {self._witness_seq}"
             )
-        end = offset + size
+        end = offset + tail.size
         self.torn = TornTail(self.end_offset, end - self.end_offset) if end > self.end_offset else None
+
+    def _altered(self, offset: int, seq: int) -> DamagedState:
+        return self._damaged(f"line {seq - self._start.seq} (offset {offset}) is not what was written")
 
     def _damaged(self, what: str) -> DamagedState:
         return DamagedState(
@@ -205,21 +217,80 @@ def _turn_end() -> re.Pattern[bytes]:
     )
 
 
-def _survey(rest: bytes, more: Iterator[bytes]) -> tuple[int, int, int]:
-    """Return the size of what is left, how many turns end in it (2: or more) and where the last ends."""
-    size = turn_ends = last_end = 0
-    kept = b""  # so that an end across two chunks is seen
+class _Tail(NamedTuple):
+    """What stands behind the last good line; places are offsets in the log, `size` counts bytes.
+
+    `turn_ends` counts how many turns end in it (2: or more), the last of them at `last_end`. `kept` is where the first
+    thing stands that can only be of a record, the start of a line or the end of a turn. The last zeros before that, or
+    so far, end at `zeros_end`; `is_block` if a disk may have lost just them. `is_broken`: zeros begin where none does.
+    """
+
+    start: int
+    size: int = 0
+    turn_ends: int = 0
+    last_end: int = 0
+    kept: int | None = None
+    zeros_end: int = 0
+    is_block: bool = False
+    is_broken: bool = False
+
+    @property
+    def may_be_torn(self) -> bool:
+        """Whether a write that was broken off can have left this."""
+        is_one_turn = self.turn_ends == 0 or (self.turn_ends == 1 and self.last_end == self.start + self.size)
+        return is_one_turn and (self.kept is None or self.is_block) and not self.is_broken
+
+
+def _survey(rest: bytes, more: Iterator[bytes], start: int, *, turn: int) -> _Tail:
+    """Return what there is to say of the tail that begins at `start` with `rest`; its turn begins at `turn`."""
+    tail = _Tail(start, is_broken=_breaks(rest, start, turn))
+    seen = b""  # so that what lies across two chunks is seen
     for chunk in itertools.chain([rest], more):
-        window = kept + chunk
-        base = size - len(kept)
-        for mark in _turn_end().finditer(window):
-            if base + mark.end() > last_end:
-                turn_ends, last_end = turn_ends + 1, base + mark.end()
-        size += len(chunk)
-        kept = window[-_WINDOW_BYTES + 1 :]
-        if turn_ends > 1:
+        window, base = seen + chunk, start + tail.size - len(seen)
+        is_kept = tail.kept is not None
+        tail = _with_marks(tail, window, base)
+        if not is_kept:
+            tail = _with_zeros(tail, window, base, turn)
+        tail = tail._replace(size=tail.size + len(chunk))
+        seen = window[-max(_WINDOW_BYTES, BLOCK_BYTES) + 1 :]
+        if tail.turn_ends > 1:
             break
-    return size, turn_ends, last_end
+    return tail
+
+
+def _with_marks(tail: _Tail, window: bytes, base: int) -> _Tail:
+    """Return the tail with the ends of turns, and the first place of a record, that a window shows."""
+    turn_ends, last_end = tail.turn_ends, tail.last_end
+    found = [] if tail.kept is None else [tail.kept]
+    for mark in _turn_end().finditer(window):
+        if base + mark.end() > last_end:
+            turn_ends, last_end = turn_ends + 1, base + mark.end()
+            found.append(base + mark.start())
+    if line := _LINE_START.search(window):
+        found.append(base + line.start())
+    return tail._replace(turn_ends=turn_ends, last_end=last_end, kept=min(found, default=None))
+
+
+def _with_zeros(tail: _Tail, window: bytes, base: int, turn: int) -> _Tail:
+    """Return the tail with the last zeros that a window shows before what was kept.
+
+    A disk loses whole blocks; of the block that a turn begins in, the part that is the turn's.
+    """
+    end = base + window.rfind(b"\0", 0, None if tail.kept is None else max(0, tail.kept - base)) + 1
+    if end <= max(base, tail.zeros_end):
+        return tail
+    first = max(end - BLOCK_BYTES, turn)
+    is_block = end % BLOCK_BYTES == 0 and first >= base and not any(window[first - base : end - base])
+    return tail._replace(zeros_end=end, is_block=is_block)
+
+
+def _breaks(rest: bytes, start: int, turn: int) -> bool:
+    """Whether zeros follow on text in the middle of a block, where a line or its beginning was written whole."""
+    zero = rest.find(b"\0")
+    if zero < 0 or start + zero == turn or (start + zero) % BLOCK_BYTES == 0:
+        return False
+    is_line_begun = start != turn and _HEAD.startswith(rest[:zero])
+    return is_line_begun or _TEXT.fullmatch(rest, 0, zero) is not None
 
 
 def scan(data: Iterable[bytes], start: Position = START, *, witness_seq: int = 0, name: str = "the log") -> Scan:

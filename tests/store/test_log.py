@@ -4,6 +4,7 @@ import errno
 import itertools
 import os
 import random
+import re
 import shutil
 import tracemalloc
 from collections.abc import Callable, Sequence
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as some
 
 from prodigy.errors import DamagedState, StorageFailure
 from prodigy.store.log import (
+    BLOCK_BYTES,
     EVENT_BYTES_MAX,
     LINE_BYTES_MAX,
     START,
@@ -40,6 +42,7 @@ def event(number: int) -> bytes:
     return b'{"type":"%d"}' % number
 
 
+LARGE = b'{"type":"%b"}' % (b"x" * 1500)
 TURNS = [turn(event(1)), turn(event(2), event(3)), turn(event(4)), turn(event(5), event(6))]
 
 
@@ -57,6 +60,10 @@ def framed(turns: Sequence[Turn], start: Position = START) -> tuple[bytes, list[
 LOG, ENDS = framed(TURNS)
 LINES = LOG.splitlines(keepends=True)
 LAST_TURN = ENDS[-2][0]
+# Its last turns begin in the middle of a block and are longer than several.
+LONG, _ = framed(
+    [*TURNS, turn(*(b'{"type":"%b"}' % (b"%d" % number * 900) for number in range(3))), turn(LARGE, LARGE)]
+)
 
 
 def write_log(path: Path, data: bytes = LOG) -> Path:
@@ -121,22 +128,68 @@ def test_a_bit_flipped_before_the_last_turn_is_damage_and_its_line_is_named(chun
             scan(chunks).verify()
 
 
-def test_a_bit_flipped_in_the_last_turn_never_passes() -> None:
-    """It may look like a torn tail, but the altered turn is not believed."""
-    for offset, bit in itertools.product(range(LAST_TURN, len(LOG)), range(8)):
-        data = bytearray(LOG)
-        data[offset] ^= 1 << bit
-        try:
-            end = scan([bytes(data)]).verify().end
-        except DamagedState:
-            continue
-        assert end == ENDS[-2][1]
+def outcome(data: bytes) -> int | str:
+    """Return where the check finds the end of the last whole turn, or that it finds damage."""
+    try:
+        return scan([data]).verify().end_offset
+    except DamagedState:
+        return "damage"
 
 
-def test_a_hole_in_the_last_turn_is_a_torn_tail() -> None:
-    """The power may go when the end of a turn is on disk and its beginning is not yet."""
-    data = LOG[:LAST_TURN] + b"\0" * 50 + LOG[LAST_TURN + 50 :]
-    assert scan([data]).verify().torn == TornTail(LAST_TURN, len(LOG) - LAST_TURN)
+@pytest.mark.parametrize("log", [LOG, LONG], ids=["short lines", "lines longer than a block"])
+def test_a_byte_altered_in_the_last_two_turns_is_damage(log: bytes) -> None:
+    """Each of them, in every bit, and into what parts lines: a write that was broken off alters no byte."""
+    first = framed_ends(log)[-3]
+    found = set()
+    for offset in (*range(first, len(log) - 100, 1 + len(log) // 1000), *range(len(log) - 100, len(log))):
+        values = {log[offset] ^ 1 << bit for bit in range(8)} | set(b'\0\n,{}" ')
+        for value in values - {log[offset]}:
+            found.add(outcome(log[:offset] + bytes([value]) + log[offset + 1 :]))
+    assert {"damage"} == found
+
+
+def framed_ends(log: bytes) -> list[int]:
+    """Return where each turn of a whole log ends, its beginning first."""
+    marks = re.finditer(rb',"commit":true,"chain":".{16}"\}\n', log)
+    return [0, *(mark.end() for mark in marks)]
+
+
+def test_zeros_in_the_last_two_turns_are_torn_only_where_a_disk_loses_blocks() -> None:
+    """They begin where a turn began or a block does, and end with a block or the log."""
+    *_, last_but_one, last, end = framed_ends(LONG)
+    places = {*range(last_but_one, end - 50, 151), end, last_but_one, last_but_one + 9, last - 1, last, last + 9}
+    places |= {block + more for block in range(0, end, BLOCK_BYTES) for more in (-1, 0, 1)}
+    torn, possible = set(), set()
+    for start, after in itertools.combinations(sorted(place for place in places if last_but_one <= place <= end), 2):
+        found = outcome(LONG[:start] + b"\0" * (after - start) + LONG[after:])
+        assert found in ("damage", last, last_but_one)
+        if found != "damage":
+            torn.add((start, after))
+        if (start in (last_but_one, last) or not start % BLOCK_BYTES) and (after == end or not after % BLOCK_BYTES):
+            possible.add((start, after))
+    only_the_turn_before = {(start, after) for start, after in possible if start < last and after <= last}
+    assert torn == possible - only_the_turn_before
+
+
+@pytest.mark.parametrize("width", [2, 16, 43, 60])
+def test_two_turns_are_not_taken_for_one_whatever_hides_their_border(width: int) -> None:
+    """Both were acknowledged; bytes of any kind in the place of the first one's commit mark are damage."""
+    *_, last, _ = framed_ends(LOG)
+    for start, filling in itertools.product(range(last - 60, last), (b"\0", b" ", b"x", b"\xff", b"\n")):
+        assert outcome(LOG[:start] + filling * width + LOG[start + width :]) == "damage"
+
+
+@pytest.mark.parametrize("chunk_size", [100, 511, 512, 513, len(LONG)])
+@pytest.mark.parametrize("block", range(len(LONG) // BLOCK_BYTES))
+def test_a_lost_block_of_the_last_turn_is_a_torn_tail(block: int, chunk_size: int) -> None:
+    """The power may go when the end of a turn is on disk and its beginning, or its middle, is not yet."""
+    *_, last, end = framed_ends(LONG)
+    start, after = max(last, block * BLOCK_BYTES), (block + 1) * BLOCK_BYTES
+    if after <= last:
+        return
+    data = LONG[:start] + b"\0" * (after - start) + LONG[after:]
+    chunks = [data[at : at + chunk_size] for at in range(0, end, chunk_size)]
+    assert scan(chunks).verify().torn == TornTail(last, end - last)
 
 
 def test_damage_before_a_torn_tail_is_damage() -> None:
@@ -174,6 +227,7 @@ def test_a_line_lost_doubled_or_swapped_is_damage_and_named(lines: list[bytes], 
 @given(some.binary(max_size=200), some.integers(0, len(ENDS) - 1), some.integers(1, 300))
 def test_garbage_behind_a_turn_adds_nothing(garbage: bytes, turns: int, chunk_size: int) -> None:
     """Whatever stands behind the committed turns is torn or damage, never a record."""
+    assume(b'{"seq":' not in garbage)  # what looks like a record is another matter
     end, position = ENDS[turns]
     data = LOG[:end] + garbage
     checked = scan([data[at : at + chunk_size] for at in range(0, len(data), chunk_size)])
