@@ -260,6 +260,7 @@ class _Compilation:
             retry=self._retry(stage.retry),
             timeout=self._timeout(stage.timeout),
             on_failure=self._handlers(stage.on_failure, at),
+            allow_failure=_goes_on(stage.on_failure),
             checkpoint=is_true(stage.checkpoint),
             requires_confirmation=is_true(stage.requires_confirmation),
         )
@@ -302,6 +303,7 @@ class _Compilation:
                 retry=self._retry(written.retry),
                 timeout=self._timeout(written.timeout),
                 on_failure=self._handlers(written.on_failure, MAP),
+                allow_failure=_goes_on(written.on_failure),
                 checkpoint=is_true(written.checkpoint),
             ),
             definition=map_definition(body),
@@ -443,7 +445,7 @@ class _Compilation:
             retry=self._retry(step.retry),
             timeout=self._timeout(step.timeout),
             on_failure=self._handlers(step.on_failure, at),
-            allow_failure=is_true(step.allow_failure),
+            allow_failure=is_true(step.allow_failure) or _goes_on(step.on_failure),
             checkpoint=is_true(step.checkpoint),
             requires_confirmation=is_true(step.requires_confirmation),
             on_interrupt=choice_of(step.on_interrupt, "rerun"),
@@ -585,6 +587,12 @@ class _Compilation:
         """Whether a step captures into its own id what may have such a field or element: known when it has run."""
         form = self.captured.get(name)
         return form == "json" or (form == "lines" and (isinstance(field, int) or str(field).isdigit()))
+
+
+def _goes_on(written: HandlersAsWritten | None) -> bool:
+    """Whether `fail_workflow: false` is said outright: the run goes on, whatever handlers and repairs come to."""
+    fail_workflow = written.fail_workflow if written else None
+    return fail_workflow is not None and fail_workflow.value is False
 
 
 def _is_count(text: str, least: int, most: int) -> bool:

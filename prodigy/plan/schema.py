@@ -265,7 +265,7 @@ KEYS: tuple[Key, ...] = (
         maximum=RETRIES_MAX,
     ),
     _on_failure(name="retry_original", shape="boolean", about="The step is tried again after them."),
-    _on_failure(name="fail_workflow", shape="boolean", about="The step has failed even so."),
+    _on_failure(name="fail_workflow", shape="boolean", about="true: it has failed even so. false: the run goes on even if they fail."),
     _map(name="input", shape="input", about="Where the items come from; they are read once."),
     _map(name="json_path", shape="path", about="Which values of a JSON or YAML file are the items: $.files[*]."),
     _map(name="filter", shape="condition", about="Items for which it is true: severity == 'high'."),

@@ -213,7 +213,7 @@ class _Story:
             return text
         asking = ", ".join(owner.body.answers.get(node.address, ()))
         return (
-            f"{text} The run went on all the same: {f'{asking} asks about it' if asking else 'allow_failure is set'}."
+            f"{text} The run went on all the same: {f'{asking} asks about it' if asking else 'it is allowed to fail'}."
         )
 
     # What happens around it
