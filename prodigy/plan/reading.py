@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from prodigy.plan import schema
+from prodigy.plan.advice import advice
 from prodigy.plan.reference import suggestion
 from prodigy.plan.schema import SHAPES, WHERE, Key, Shape, Where
 from prodigy.plan.source import EXCERPT_CHARS_MAX, LINE_BREAK, Fields, Listing, Scalar, Source, Value, excerpt
@@ -98,7 +99,7 @@ def _words(source: Source, fields: Fields, where: Where) -> dict[str, Any]:
 def _known(source: Source, name: Scalar, where: Where) -> Key | None:
     key = schema.find(where, name.text)
     if key is None:
-        hint = schema.advice(where, name.text[:EXCERPT_CHARS_MAX])
+        hint = advice(where, name.text[:EXCERPT_CHARS_MAX])
         source.report(name, f"unknown key {excerpt(name.text)!r} in {WHERE[where]}", hint=hint)
         return None
     if not key.is_available:
@@ -284,13 +285,25 @@ def _read_handlers(source: Source, key: Key, value: Value) -> Any:
             words: dict[str, Any] = {"commands": _steps(source, value)}
         case Fields():
             names = {name.text for name, _ in value.entries}
-            is_step = bool(names & set(KINDS)) or not names & schema.names("on_failure")
+            is_step = bool(names & set(KINDS)) or not names & set(schema.names("on_failure"))
+            if is_step:
+                value = _without_words_beside(source, value)
             words = _words(source, value, "on_failure") if not is_step else {"commands": _only(source, value)}
             if not is_step and not names & {"commands", "steps"}:
                 source.report(value, "'on_failure' needs commands")
         case Scalar():
             return _WRONG
     return HandlersAsWritten(line=value.line, column=value.column, **words)
+
+
+def _without_words_beside(source: Source, step: Fields) -> Fields:
+    """Return a handler that is a step without the words of the long form, which stand beside `commands` only."""
+    words = set(schema.names("on_failure")) - set(schema.names("step")) - {"commands", "steps"}
+    for name, _ in step.entries:
+        if name.text in words:
+            hint = f"write  on_failure: {{commands: [{{…}}], {name.text}: …}}"
+            source.report(name, f"{name.text!r} stands beside commands, not in a step", hint=hint)
+    return msgspec.structs.replace(step, entries=tuple(e for e in step.entries if e[0].text not in words))
 
 
 def _read_phase(source: Source, key: Key, value: Value) -> Any:

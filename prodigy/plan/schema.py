@@ -12,8 +12,6 @@ from typing import Literal
 
 import msgspec
 
-from prodigy.plan.reference import suggestion
-
 Where = Literal[
     "workflow",
     "stage",
@@ -265,7 +263,11 @@ KEYS: tuple[Key, ...] = (
         maximum=RETRIES_MAX,
     ),
     _on_failure(name="retry_original", shape="boolean", about="The step is tried again after them."),
-    _on_failure(name="fail_workflow", shape="boolean", about="true: it has failed even so. false: the run goes on even if they fail."),
+    _on_failure(
+        name="fail_workflow",
+        shape="boolean",
+        about="It has failed even so; if false, the run goes on even if they fail.",
+    ),
     _map(name="input", shape="input", about="Where the items come from; they are read once."),
     _map(name="json_path", shape="path", about="Which values of a JSON or YAML file are the items: $.files[*]."),
     _map(name="filter", shape="condition", about="Items for which it is true: severity == 'high'."),
@@ -380,40 +382,6 @@ KEYS: tuple[Key, ...] = (
     ),
 )
 
-# What other tools call what is meant. An answer that is no key is said as it stands.
-_ELSEWHERE = {
-    **dict.fromkeys(("command", "cmd", "run", "script", "bash", "sh", "exec", "task"), "shell"),
-    **dict.fromkeys(("prompt", "agent", "llm", "ai", "slash"), "claude"),
-    **dict.fromkeys(("if", "condition", "only_if"), "when"),
-    **dict.fromkeys(("retries", "attempts", "max_retries", "max_attempts"), "retry"),
-    **dict.fromkeys(
-        ("continue_on_error", "continue_on_failure", "ignore_error", "ignore_errors", "ignore_failure", "fail_ok"),
-        "allow_failure",
-    ),
-    **dict.fromkeys(("on_error", "on_fail", "catch", "rescue", "finally"), "on_failure"),
-    **dict.fromkeys(("register", "output", "save", "save_as", "store", "result", "outputs"), "capture_output"),
-    **dict.fromkeys(("environment", "environ"), "env"),
-    **dict.fromkeys(("cwd", "dir", "directory", "workdir", "chdir", "path", "folder"), "working_dir"),
-    **dict.fromkeys(("vars", "params", "parameters", "inputs", "args", "with", "defaults"), "variables"),
-    **dict.fromkeys(("jobs", "tasks", "workflow", "pipeline"), "commands"),
-    **dict.fromkeys(("phases", "groups"), "stages"),
-    **dict.fromkeys(("confirm", "approval", "confirmation", "manual"), "requires_confirmation"),
-    **dict.fromkeys(("title", "label"), "name"),
-    **dict.fromkeys(("delay", "wait", "interval"), "initial_delay"),
-    **dict.fromkeys(("items", "source", "over", "for_each", "foreach"), "input"),
-    **dict.fromkeys(("parallel", "concurrency", "workers", "parallelism", "jobs_max"), "max_parallel"),
-    **dict.fromkeys(("template", "each", "do"), "agent_template"),
-    **dict.fromkeys(("where", "select"), "filter"),
-    **dict.fromkeys(("limit", "first", "head"), "max_items"),
-    **dict.fromkeys(("sort", "order_by", "order"), "sort_by"),
-    **dict.fromkeys(("unique", "dedup", "deduplicate", "unique_by"), "distinct"),
-    "max_time": "timeout",
-    "needs": "steps run in the order in which they stand",
-    "depends_on": "steps run in the order in which they stand",
-    "on": "a workflow begins when it is cooked; there is nothing to put here",
-    "version": "a workflow file has no version; remove the line",
-}
-
 _BY_PLACE = {(key.where, key.name): key for key in KEYS}
 
 
@@ -422,25 +390,14 @@ def find(where: Where, name: str) -> Key | None:
     return _BY_PLACE.get((where, name))
 
 
-def names(where: Where) -> frozenset[str]:
-    """Return what every key in that place is called."""
-    return frozenset(key.name for key in KEYS if key.where == where)
+def names(where: Where) -> tuple[str, ...]:
+    """Return what every key in that place is called, in the table's order, but for those of later versions."""
+    return tuple(key.name for key in KEYS if key.where == where and key.is_available)
 
 
-def advice(where: Where, name: str) -> str:
-    """Return the hint for an unknown key: the nearest one, the place where it belongs, or all there are."""
-    if near := suggestion(name, names(where), form="{}"):
-        return near
-    meant = _ELSEWHERE.get(name.lower().replace("-", "_"), "")
-    if (key := find(where, meant)) and key.is_available:
-        return f"here it is called {meant}"
-    if " " in meant:
-        return meant
-    elsewhere = [WHERE[key.where] for key in KEYS if key.name == name]
-    if elsewhere:
-        return f"it is a key of {' and of '.join(elsewhere)}"
-    available = [key.name for key in KEYS if key.where == where and key.is_available]
-    return f"keys of {WHERE[where]}: {', '.join(available)}"
+def keys_of(name: str) -> tuple[Key, ...]:
+    """Return the keys of that name, wherever they may stand."""
+    return tuple(key for key in KEYS if key.name == name)
 
 
 def seconds(text: str) -> float | None:

@@ -239,11 +239,20 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
         "- name: x\n",
         ["1:3 a step needs a command (for example  - shell: make  or  - claude: /review)"],
     ),
-    "unknown key": ("- shell: a\n  retires: 3\n", ["2:3 unknown key 'retires' in a step (did you mean retry?)"]),
+    "unknown key": ("- shell: a\n  retires: 3\n", ["2:3 unknown key 'retires' in a step (here it is called retry)"]),
+    "words of the long form in a handler that is a step": (
+        "- shell: a\n  on_failure: {shell: b, max_attempts: 3, fail_workflow: false}\n",
+        [
+            "2:26 'max_attempts' stands beside commands, not in a step "
+            "(write  on_failure: {commands: [{…}], max_attempts: …})",
+            "2:43 'fail_workflow' stands beside commands, not in a step "
+            "(write  on_failure: {commands: [{…}], fail_workflow: …})",
+        ],
+    ),
     "misspelt kind": ("- shel: a\n", ["1:3 unknown key 'shel' in a step (did you mean shell?)"]),
     "key of another place": (
         "- shell: a\n  variables: {}\n",
-        ["2:3 unknown key 'variables' in a step (it is a key of a workflow)"],
+        ["2:3 unknown key 'variables' in a step (variables belong to the workflow; for one step write  env)"],
     ),
     "both spellings": (
         "- shell: a\n  capture: x\n  capture_output: y\n",
