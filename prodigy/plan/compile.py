@@ -20,6 +20,7 @@ import msgspec
 from prodigy.errors import Problem
 from prodigy.plan import address, expression, schema, shell
 from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body, map_definition
+from prodigy.plan.compile_policy import goes_on, handlers_of, retry_of, timeout_of
 from prodigy.plan.declared import NAMESPACES, OF_ITEMS, OF_MAP, Declared, declare, every_step
 from prodigy.plan.definition import definition_of
 from prodigy.plan.document import examine
@@ -30,7 +31,6 @@ from prodigy.plan.nodes import (
     ROOT,
     Claude,
     Command,
-    Handlers,
     Map,
     Node,
     Plan,
@@ -58,21 +58,16 @@ from prodigy.plan.written import (
     ErrorPolicyAsWritten,
     HandlersAsWritten,
     MapAsWritten,
-    RetryAsWritten,
     StageAsWritten,
     Step,
     choice_of,
-    integer_of,
     is_template,
     is_true,
-    seconds_of,
     seconds_or,
     text_of,
 )
 
 GRACE_S = 5.0
-INITIAL_DELAY_S = 1.0
-MAX_DELAY_S = 30.0
 STEPS_MAX = 10_000
 LATER_NAMES_MAX = 20
 RESULTS = (
@@ -257,10 +252,10 @@ class _Compilation:
         when = self._parsed(stage.when, expression.parse, self.known, expression.references) if stage.when else None
         policy = Policy(
             when=when,
-            retry=self._retry(stage.retry),
-            timeout=self._timeout(stage.timeout),
-            on_failure=self._handlers(stage.on_failure, at),
-            allow_failure=_goes_on(stage.on_failure),
+            retry=retry_of(stage.retry, self._template),
+            timeout=timeout_of(stage.timeout, self._template),
+            on_failure=handlers_of(stage.on_failure, at, self.source),
+            allow_failure=goes_on(stage.on_failure),
             checkpoint=is_true(stage.checkpoint),
             requires_confirmation=is_true(stage.requires_confirmation),
         )
@@ -300,10 +295,10 @@ class _Compilation:
             line=written.line,
             policy=Policy(
                 when=when,
-                retry=self._retry(written.retry),
-                timeout=self._timeout(written.timeout),
-                on_failure=self._handlers(written.on_failure, MAP),
-                allow_failure=_goes_on(written.on_failure),
+                retry=retry_of(written.retry, self._template),
+                timeout=timeout_of(written.timeout, self._template),
+                on_failure=handlers_of(written.on_failure, MAP, self.source),
+                allow_failure=goes_on(written.on_failure),
                 checkpoint=is_true(written.checkpoint),
             ),
             definition=map_definition(body),
@@ -339,7 +334,9 @@ class _Compilation:
         outside, recent = self.known, {kind: list(steps) for kind, steps in self.recent.items()}
         self.known |= frozenset(OF_ITEMS)
         self.is_in_template = True
-        policy = Policy(timeout=self._timeout(written.agent_timeout), retry=self._item_retry(written.error_policy))
+        policy = Policy(
+            timeout=timeout_of(written.agent_timeout, self._template), retry=self._item_retry(written.error_policy)
+        )
         self._sequence(written.agent_template, at=TEMPLATE, parent=MAP)
         self.nodes[TEMPLATE] = msgspec.structs.replace(self.nodes[TEMPLATE], line=written.line, policy=policy)
         self.is_in_template = False
@@ -353,7 +350,7 @@ class _Compilation:
                 message = "'max_retries' needs on_item_failure: retry"
                 self.source.report(written.max_retries, message, hint="or give the steps a retry of their own")
             return None
-        return self._retry(written.max_retries) or Retry(attempts=ITEM_RETRIES + 1)
+        return retry_of(written.max_retries, self._template) or Retry(attempts=ITEM_RETRIES + 1)
 
     def _handler_steps(self, written: HandlersAsWritten | None, at: str) -> None:
         if written is not None:
@@ -442,50 +439,16 @@ class _Compilation:
             self.source.report(step.capture_format, "'capture_format' needs capture_output", hint="add a name")
         return Policy(
             when=when,
-            retry=self._retry(step.retry),
-            timeout=self._timeout(step.timeout),
-            on_failure=self._handlers(step.on_failure, at),
-            allow_failure=is_true(step.allow_failure) or _goes_on(step.on_failure),
+            retry=retry_of(step.retry, self._template),
+            timeout=timeout_of(step.timeout, self._template),
+            on_failure=handlers_of(step.on_failure, at, self.source),
+            allow_failure=is_true(step.allow_failure) or goes_on(step.on_failure),
             checkpoint=is_true(step.checkpoint),
             requires_confirmation=is_true(step.requires_confirmation),
             on_interrupt=choice_of(step.on_interrupt, "rerun"),
             capture=text_of(step.capture_output),
             capture_format=choice_of(step.capture_format, "text"),
         )
-
-    def _retry(self, written: Scalar | RetryAsWritten | None) -> Retry | None:
-        if written is None:
-            return None
-        if isinstance(written, Scalar):
-            attempts = self._template(written) if is_template(written) else integer_of(written, 0) + 1
-            return Retry(attempts=attempts, is_further=is_template(written))
-        initial_delay_s = seconds_or(written.initial_delay, INITIAL_DELAY_S)
-        return Retry(
-            attempts=self._count(written.attempts),
-            backoff=choice_of(written.backoff, "exponential"),
-            initial_delay_s=initial_delay_s,
-            max_delay_s=seconds_or(written.max_delay, max(MAX_DELAY_S, initial_delay_s)),
-            jitter=is_true(written.jitter),
-            retry_on=tuple(reason.value for reason in written.retry_on if isinstance(reason.value, int | str)),
-        )
-
-    def _count(self, written: Scalar | None) -> int | Template:
-        return self._template(written) if written and is_template(written) else integer_of(written, 1)
-
-    def _timeout(self, written: Scalar | None) -> float | Template | None:
-        if written is None:
-            return None
-        return self._template(written) if is_template(written) else seconds_of(written)
-
-    def _handlers(self, written: HandlersAsWritten | None, at: str) -> Handlers | None:
-        if written is None:
-            return None
-        repairs = integer_of(written.max_attempts, 1 if is_true(written.retry_original) else 0)
-        if written.retry_original and written.max_attempts and not written.retry_original.value:
-            message = "'max_attempts' tries the step again, and retry_original: false forbids it"
-            self.source.report(written.max_attempts, message, hint="remove one of them")
-        fail_workflow = is_true(written.fail_workflow)
-        return Handlers(address=address.of_handlers(at), repairs=repairs, fail_workflow=fail_workflow)
 
     # References -------------------------------------------------------------------------------------------
 
@@ -587,12 +550,6 @@ class _Compilation:
         """Whether a step captures into its own id what may have such a field or element: known when it has run."""
         form = self.captured.get(name)
         return form == "json" or (form == "lines" and (isinstance(field, int) or str(field).isdigit()))
-
-
-def _goes_on(written: HandlersAsWritten | None) -> bool:
-    """Whether `fail_workflow: false` is said outright: the run goes on, whatever handlers and repairs come to."""
-    fail_workflow = written.fail_workflow if written else None
-    return fail_workflow is not None and fail_workflow.value is False
 
 
 def _is_count(text: str, least: int, most: int) -> bool:
