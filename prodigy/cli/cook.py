@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prodigy.runtime.requeuing import Requeuing
     from prodigy.store.layout import Project
 
+WORKFLOWS_SHOWN_MAX = 30
 _MaxRetries = Annotated[
     int | None,
     typer.Option("--max-retries", min=0, max=1000, help="Replace every retry count until the next resume."),
@@ -55,7 +56,7 @@ def cook(
         go_on(resume, max_retries=max_retries, yes=yes, json=json)
         return
     if file is None:
-        raise UsageProblem("no workflow file", hint="Name one: `prodigy cook FILE`.")
+        raise _no_file()
     if durability not in ("disk", "process"):
         raise UsageProblem(f"--durability is disk or process, not {durability!r}")
     given = _given(param_file) | parameters(param or [])
@@ -71,6 +72,23 @@ def cook(
     project = project_here()
     order = CookOrder(path=file, parameters=given, max_retries=max_retries, synced=durability == "disk")
     _play(project, lambda display: start(project, order, display), json=json, yes=yes)
+
+
+def _no_file() -> UsageProblem:
+    """Return what is said where no workflow was named: those that are here, and how to run one."""
+    import shlex
+
+    from prodigy.runtime.nearby import workflows_near
+    from prodigy.runtime.terminal import visible
+
+    found = [visible(str(path)) for path in workflows_near(Path.cwd())]
+    if not found:
+        return UsageProblem("no workflow file, and none is here", hint="Write a first one: `prodigy init`.")
+    more = f"\n  and {len(found) - WORKFLOWS_SHOWN_MAX} more" if len(found) > WORKFLOWS_SHOWN_MAX else ""
+    listed = "".join(f"\n  {name}" for name in found[:WORKFLOWS_SHOWN_MAX])
+    return UsageProblem(
+        f"no workflow file; here are:{listed}{more}", hint=f"Run one: `prodigy cook {shlex.quote(found[0])}`."
+    )
 
 
 def resume(

@@ -531,5 +531,9 @@ def _remembered(project: Project, path: Path) -> str:
 
 
 def _unreadable(path: Path, why: str) -> WorkflowProblem:
-    problem = Problem(message=f"cannot read the workflow {path}: {why}")
-    return WorkflowProblem([problem], hint="Name a workflow file: `prodigy cook FILE`.")
+    from prodigy.runtime.nearby import nearest_file
+
+    near = None if os.path.lexists(path) else nearest_file(path)
+    meant = f"did you mean {near}?" if near else None
+    problem = Problem(message=f"cannot read the workflow {path}: {why}", hint=meant)
+    return WorkflowProblem([problem], hint=None if meant else "Name a workflow file: `prodigy cook FILE`.")

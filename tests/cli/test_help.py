@@ -85,7 +85,6 @@ def test_every_argument_and_option_says_what_it_is_for(path: str, command: Comma
         ("events ls --limit 0", "--limit takes a whole number from 1 up", "All it takes: `prodigy events ls --help`."),
         ("cook --param", "--param needs a value", None),
         ("init a b", "`prodigy init`: got unexpected extra argument(s) (b)", "All it takes: `prodigy init --help`."),
-        ("cook", "no workflow file", "Name one: `prodigy cook FILE`."),
         ("cook w.yaml --param x", "--param 'x' is not NAME=VALUE", "For example: --param batch_size=500"),
     ],
 )  # fmt: skip
