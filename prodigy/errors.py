@@ -94,9 +94,16 @@ class RunNotFound(ProdigyError):
 
 
 class DamagedState(ProdigyError):
-    """A log or a checkpoint that cannot be trusted; nothing was run."""
+    """A log or a checkpoint that cannot be trusted; nothing was run.
+
+    `workflow_id` is the run's where it is known: whoever prints this then says which ways out of it there are.
+    """
 
     exit_code = ExitCode.DAMAGED
+
+    def __init__(self, message: str, *, hint: str | None = None, workflow_id: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.workflow_id = workflow_id
 
 
 class StorageFailure(ProdigyError):

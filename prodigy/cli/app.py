@@ -33,7 +33,7 @@ from prodigy.cli import (
     validate,
 )
 from prodigy.cli.program import Commands, in_our_words, usage_problem, with_names_in_capitals
-from prodigy.errors import ExitCode, ProdigyError, WorkflowProblem
+from prodigy.errors import DamagedState, ExitCode, ProdigyError, WorkflowProblem
 
 app = typer.Typer(
     name="prodigy",
@@ -116,9 +116,17 @@ def complain(error: ProdigyError) -> ExitCode:
             print("\n\n".join(f"error: {shown(problem)}" for problem in error.problems), file=sys.stderr)
         else:
             print(f"error: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"  {in_our_words(error.hint)}", file=sys.stderr)
+        if hint := _hint(error):
+            print(f"  {in_our_words(hint)}", file=sys.stderr)
     return error.exit_code
+
+
+def _hint(error: ProdigyError) -> str | None:
+    if not isinstance(error, DamagedState):
+        return error.hint
+    from prodigy.cli.rescue import hint_of
+
+    return hint_of(error)
 
 
 def _fill_gaps() -> None:

@@ -3,7 +3,7 @@
 from prodigy.cli.display import user
 from prodigy.cli.named import address_of
 from prodigy.cli.output import print_json
-from prodigy.errors import RunNotFound, UsageProblem
+from prodigy.errors import UsageProblem
 from prodigy.kernel.lifecycle import Status
 from prodigy.store.catalog import listed
 from prodigy.store.inbox import Approve, send
@@ -17,13 +17,11 @@ def approve_in_owner(project: Project, workflow_id: str, node: str | None, *, js
         node: what is approved, by id or address; None for the only one that waits.
 
     Raises:
-        RunNotFound: the run has come to its end.
+        DamagedState: the run cannot be read.
         UsageProblem: there is no such node, it does not wait for confirmation, or several do; the hint names them.
     """
     run = listed(project, workflow_id)
-    state = run.state
-    if state is None:
-        raise RunNotFound(f"{workflow_id} cannot be read: {run.problem}", hint="Look: `prodigy checkpoints list`.")
+    state = run.sound()
     waiting = [at for at, here in state.nodes.items() if here.status is Status.AWAITING]
     if node is None and len(waiting) != 1:
         what = "several things wait" if waiting else "nothing waits"

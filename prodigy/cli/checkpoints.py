@@ -37,14 +37,15 @@ def list_(
         return
     runs = list_standings(project, mirror)
     if json:
-        print_json({"schema_version": 1, "checkpoints": [_document(run, mirror) for run in runs]})
+        print_json({"schema_version": 1, "checkpoints": [_document(project, mirror, run) for run in runs]})
     elif verbose:
-        print("\n\n".join("\n".join(_block(run, mirror)) for run in runs) if runs else _none_here())
+        print("\n\n".join("\n".join(_block(project, mirror, run)) for run in runs) if runs else _none_here())
     else:
         print("\n".join(_table(runs)) if runs else _none_here())
         for run in runs:
             if run.problem:
-                print(f"note: {run.workflow_id}: {run.problem}\n  Look: {_look(run)}", file=sys.stderr)
+                way = _way_out(project, mirror, run)
+                print(f"note: {run.workflow_id}: {run.problem}\n  {way[0].capitalize()}: {way[1]}", file=sys.stderr)
 
 
 @app.command("show")
@@ -105,7 +106,7 @@ def _step(header: "Header") -> str:
     return f"{steps.current_step_index + 1}/{steps.total_steps} {header.address}"
 
 
-def _block(run: "Standing", mirror: "Mirror | None") -> list[str]:
+def _block(project: "Project", mirror: "Mirror | None", run: "Standing") -> list[str]:
     """Return what there is to say of a run, a line each."""
     from prodigy.cli.words import money
     from prodigy.kernel.cause import meaningful_line
@@ -113,7 +114,8 @@ def _block(run: "Standing", mirror: "Mirror | None") -> list[str]:
 
     header = run.header
     if header is None:
-        return [f"{run.workflow_id}  {run.status}", *_facts([("problem", run.problem), ("look", _look(run))])]
+        way = _way_out(project, mirror, run)
+        return [f"{run.workflow_id}  {run.status}", *_facts([("problem", run.problem), way])]
     cost, unknown = header.snapshot.cost_usd, header.snapshot.costs_unknown
     facts = [
         ("workflow", header.workflow_path),
@@ -125,7 +127,7 @@ def _block(run: "Standing", mirror: "Mirror | None") -> list[str]:
         ("failure", header.cause or meaningful_line(header.failure)),
         ("mirror", _mirrored(run, mirror)),
         ("process", str(run.owner.pid) if run.owner else ""),
-        ("go on", _way_on(run)),
+        *_next(project, mirror, run),
     ]
     return [f"{run.workflow_id}  {run.status}  {visible(_step(header))}", *_facts(facts)]
 
@@ -138,10 +140,25 @@ def _facts(facts: "list[tuple[str, str]]") -> "Iterator[str]":
             yield f"  {name:<10} " + ("\n" + " " * 13).join(visible(line) for line in value.splitlines())
 
 
-def _look(run: "Standing") -> str:
+def _way_out(project: "Project", mirror: "Mirror | None", run: "Standing") -> tuple[str, str]:
+    """Return what to call the least costly way out of a damaged run, and the command."""
     from prodigy.cli.program import program
+    from prodigy.cli.rescue import least_costly
 
-    return f"{program()} checkpoints validate {run.workflow_id}"
+    if way := least_costly(project, mirror, run.workflow_id):
+        return "way out", way
+    return "look", f"{program()} checkpoints validate {run.workflow_id}"
+
+
+def _next(project: "Project", mirror: "Mirror | None", run: "Standing") -> "list[tuple[str, str]]":
+    """Return what to do next with a run that a list took for sound: here its whole log is read, as resume does."""
+    from prodigy.store.catalog import listed
+
+    if not (command := _way_on(run)):
+        return []
+    if not run.is_mirror_only and (problem := listed(project, run.workflow_id).problem):
+        return [("problem", problem), _way_out(project, mirror, run)]
+    return [("go on", command)]
 
 
 def _way_on(run: "Standing") -> str:
@@ -151,6 +168,18 @@ def _way_on(run: "Standing") -> str:
 
     step = way_on(run.rest)
     return typed(step) if step else ""
+
+
+def _advised(project: "Project", mirror: "Mirror | None", run: "Standing") -> dict[str, Any]:
+    """Return what `--json` says of what to type next: of a damaged run the least costly way out of it."""
+    from prodigy.cli.advice import document as advised
+    from prodigy.store.catalog import listed
+
+    is_believed = run.is_mirror_only or run.owner is not None or run.status == "completed"
+    if run.header is not None and (is_believed or not listed(project, run.workflow_id).problem):
+        return advised(run.rest)
+    why, command = _way_out(project, mirror, run)
+    return {"resume": command if why == "way out" else None, "next": [{"why": why, "command": command}]}
 
 
 def _mirrored(run: "Standing", mirror: "Mirror | None") -> str:
@@ -171,9 +200,7 @@ def _mirrored(run: "Standing", mirror: "Mirror | None") -> str:
     return "current" if is_current else "behind"
 
 
-def _document(run: "Standing", mirror: "Mirror | None") -> dict[str, Any]:
-    from prodigy.cli.advice import document as advised
-
+def _document(project: "Project", mirror: "Mirror | None", run: "Standing") -> dict[str, Any]:
     header = run.header
     return {
         "workflow_id": run.workflow_id,
@@ -193,7 +220,7 @@ def _document(run: "Standing", mirror: "Mirror | None") -> dict[str, Any]:
         "mirror_only": run.is_mirror_only,
         "pid": run.owner.pid if run.owner else None,
         "problem": run.problem or None,
-        **advised(run.rest),
+        **_advised(project, mirror, run),
     }
 
 
@@ -205,13 +232,13 @@ def _list_versions(project: "Project", mirror: "Mirror | None", run: "Standing",
     made, problems = versions_of(project.run(run.workflow_id))
     if json:
         versions = [version.document() for version in made]
-        print_json({"schema_version": 1, "checkpoints": [_document(run, mirror)], "versions": versions})
+        print_json({"schema_version": 1, "checkpoints": [_document(project, mirror, run)], "versions": versions})
         return
-    block = _block(run, mirror)
+    block = _block(project, mirror, run)
     kept = block if verbose else [block[0], *(line for line in block[1:] if line.split()[0] in _IN_SHORT)]
     print("\n".join([*kept, "", *version_lines(made)]))
     for problem in problems:
         print(f"note: {problem}", file=sys.stderr)
 
 
-_IN_SHORT = ("workflow", "updated", "failure", "problem", "look", "process", "go")
+_IN_SHORT = ("workflow", "updated", "failure", "problem", "look", "way", "process", "go")

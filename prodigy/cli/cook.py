@@ -105,7 +105,7 @@ def resume(
         typer.Option(
             "--from-checkpoint",
             metavar="WHERE",
-            help="Go on from a version (v3), the beginning of a step or stage, or the mirror.",
+            help="Go on from a version (v3), the beginning of a step or stage, the mirror, or a checkpoint's file.",
         ),
     ] = None,
     max_retries: _MaxRetries = None,
@@ -239,7 +239,7 @@ def go_on(
 
     project = project_here()
     mirror = mirror_of(project)
-    workflow_id = last_unfinished(project) if ref is None else find_run(project, ref, mirror)
+    workflow_id = last_unfinished(project, mirror) if ref is None else find_run(project, ref, mirror)
     _confirm(project, workflow_id, force=force, from_checkpoint=from_checkpoint, yes=yes)
     order = ResumeOrder(
         workflow_id=workflow_id,
@@ -259,9 +259,11 @@ def _confirm(project: "Project", workflow_id: str, *, force: bool, from_checkpoi
     """Ask on a terminal before what may run finished work again: starting a completed run over, or the mirror."""
     from prodigy.cli.display import confirmed
     from prodigy.store.catalog import listed
+    from prodigy.store.rescue import is_file
 
-    if from_checkpoint == "mirror":
-        question = f"take {workflow_id} up from its mirror? What came after it may run again."
+    if from_checkpoint is not None and (from_checkpoint == "mirror" or is_file(from_checkpoint)):
+        copy = "its mirror" if from_checkpoint == "mirror" else from_checkpoint
+        question = f"take {workflow_id} up from {copy}? What came after it may run again."
     elif force and listed(project, workflow_id).status == "completed":
         question = f"{workflow_id} is completed; start it over?"
     else:

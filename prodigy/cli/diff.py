@@ -65,15 +65,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _state(project: "Project", workflow_id: str) -> "State":
-    from prodigy.errors import DamagedState
     from prodigy.store.catalog import listed
 
-    run = listed(project, workflow_id)
-    if run.state is None:
-        raise DamagedState(
-            f"{workflow_id} cannot be read: {run.problem}", hint="What is wrong, and what mends it: `prodigy doctor`."
-        )
-    return run.state
+    return listed(project, workflow_id).sound()
 
 
 def rows_of(found: "Difference") -> Iterator[Row]:

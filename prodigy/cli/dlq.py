@@ -194,15 +194,11 @@ def purge(
 
 def _run(ref: str | None) -> "tuple[Project, str, State]":
     from prodigy.cli.place import project_here
-    from prodigy.errors import DamagedState
     from prodigy.store.catalog import find_run, last_run, listed
 
     project = project_here()
     workflow_id = find_run(project, ref) if ref is not None else last_run(project)
-    run = listed(project, workflow_id)
-    if run.state is None:
-        raise DamagedState(f"{workflow_id} cannot be read: {run.problem}", hint="Look: `prodigy checkpoints list`.")
-    return project, workflow_id, run.state
+    return project, workflow_id, listed(project, workflow_id).sound()
 
 
 def _dead(state: "State", *, keys: tuple[str, ...] = (), filter_: str | None = None) -> "list[tuple[str, Any, Item]]":

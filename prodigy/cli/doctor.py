@@ -128,18 +128,18 @@ def _of_run(project: "Project", mirror: "Mirror | None", workflow_id: str) -> It
 
     folder = project.run(workflow_id)
     if not folder.generations():
-        what = f"{workflow_id} has no log; what is left in its folder belongs to nothing"
-        yield _wrong("leftover", what, f"rm -r {_quoted(folder.path)}")
+        yield _of_lost_log(project, mirror, workflow_id)
         return
     found = read_own_checkpoint(project.checkpoint(workflow_id), workflow_id)
     try:
         history = read_history(folder, found.checkpoint)
     except (ProdigyError, OSError) as problem:
-        yield _wrong("log", str(problem), _resume(workflow_id, *_way_out(mirror, workflow_id)))
+        yield _wrong("log", str(problem), _way_out(project, mirror, workflow_id) or _remove_run(workflow_id))
         return
     state = history.state
     if state.origin is None:
-        yield _wrong("log", f"{workflow_id} was never started: its log is empty", f"rm -r {_quoted(folder.path)}")
+        mend = _way_out(project, mirror, workflow_id) or f"rm -r {_quoted(folder.path)}"
+        yield _wrong("log", f"{workflow_id} was never started: its log is empty", mend)
         return
     if state.status == "running":
         what = f"{workflow_id} says running, and no process owns it: it was killed, or the machine stopped"
@@ -158,11 +158,27 @@ def _of_run(project: "Project", mirror: "Mirror | None", workflow_id: str) -> It
     yield from _of_values(project, mirror, folder)
 
 
-def _way_out(mirror: "Mirror | None", workflow_id: str) -> tuple[str, ...]:
-    from prodigy.store.catalog import mirrored_ids
+def _of_lost_log(project: "Project", mirror: "Mirror | None", workflow_id: str) -> Finding:
+    folder = project.run(workflow_id).path
+    if way := _way_out(project, mirror, workflow_id):
+        return _wrong("log", f"the log of {workflow_id} is gone; a copy of its checkpoint is left", way)
+    return _wrong(
+        "leftover",
+        f"{workflow_id} has no log; what is left in its folder belongs to nothing",
+        f"rm -r {_quoted(folder)}",
+    )
 
-    has_mirror = workflow_id in mirrored_ids(mirror)
-    return ("--from-checkpoint", "mirror") if has_mirror else ("--force",)
+
+def _way_out(project: "Project", mirror: "Mirror | None", workflow_id: str) -> str | None:
+    from prodigy.cli.rescue import least_costly
+
+    return least_costly(project, mirror, workflow_id)
+
+
+def _remove_run(workflow_id: str) -> str:
+    from prodigy.cli.program import program
+
+    return f"{program()} checkpoints clean --workflow-id {workflow_id} --purge"
 
 
 def _of_values(project: "Project", mirror: "Mirror | None", folder: "RunFolder") -> Iterator[Finding]:

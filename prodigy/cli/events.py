@@ -162,9 +162,11 @@ def stats(job_id: _JobId = None, generation: _Generation = None, json: _Json = F
 
     from prodigy.cli.output import print_json
     from prodigy.projections.statistics import statistics
+    from prodigy.store.history import present_generation
 
     project, workflow_id = _run(job_id)
     folder = project.run(workflow_id)
+    present_generation(folder)
     chosen = folder.generations() if generation is None else [generation]
     told = statistics(chain.from_iterable(_records(folder, number) for number in chosen))
     if json:
@@ -208,17 +210,25 @@ def follow(
 def verify(
     job_id: Annotated[str | None, typer.Argument(metavar="[REF]", help="The run; the last without.")] = None,
 ) -> None:
-    """Check every line of a run's log: its order, its chain, and that it can be read with the values it names."""
+    """Check every line of a run's log: its order, its chain, and that it can be read with the values it names.
+
+    A log that is gone, or ends before what a checkpoint has seen, is damaged: exit 7.
+    """
+    from prodigy.cli.place import mirror_of
+    from prodigy.cli.words import counted
     from prodigy.store.catalog import cleaning_of
-    from prodigy.store.history import count_lines, events_of
+    from prodigy.store.validation import verified
 
     project, workflow_id = _run(job_id)
-    folder = project.run(workflow_id)
-    is_cleaned = cleaning_of(project, workflow_id) != ""
-    for generation in folder.generations():
-        count = count_lines(folder, generation) if is_cleaned else sum(1 for _ in events_of(folder, generation))
-        besides = "; its stored values were cleaned" if is_cleaned else ""
-        print(f"{folder.events(generation).name}: {count} events, every one as it was written{besides}")
+    besides = "; its stored values were cleaned" if cleaning_of(project, workflow_id) else ""
+    for log in verified(project, mirror_of(project), workflow_id):
+        if log.damage:
+            print(f"{log.name}: damaged, and left behind: the run has gone on from elsewhere ({log.damage})")
+            continue
+        print(f"{log.name}: {counted(log.events, 'event')}, every one as it was written{besides}")
+        if log.torn:
+            at = f"{counted(log.torn.size_bytes, 'byte')} of an unfinished turn at offset {log.torn.offset}"
+            print(f"  behind them {at}: a crash leaves such; resume cuts them off and keeps them beside the log")
 
 
 def _run(job_id: str | None) -> "tuple[Project, str]":
@@ -239,23 +249,24 @@ def _records(folder: "RunFolder", generation: int | None = None) -> Iterator[dic
     """
     import msgspec
 
-    from prodigy.errors import DamagedState, RunNotFound
-    from prodigy.store.history import start_of
+    from prodigy.errors import RunNotFound
+    from prodigy.store.history import damage_of, is_empty, nothing_in, present_generation, start_of
     from prodigy.store.log import read_chunks, scan
 
-    generations = folder.generations()
-    if not generations:
-        raise DamagedState(f"{folder.path} has no log", hint="List what there is: `prodigy checkpoints list`.")
+    newest, generations = present_generation(folder), folder.generations()
     if generation is None:
-        generation = generations[-1]
+        generation = newest
     elif generation not in generations:
         raise RunNotFound(
             f"{folder.path.name} has no generation {generation}", hint=f"It has {', '.join(map(str, generations))}."
         )
     path = folder.events(generation)
     decoder = msgspec.json.Decoder(dict[str, Any])
-    for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
-        yield decoder.decode(record.line)
+    with damage_of(folder):
+        if is_empty(folder, generation):
+            raise nothing_in(folder, generation)
+        for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
+            yield decoder.decode(record.line)
 
 
 def _last(found: "Iterator[Any]", limit: int | None) -> "Iterator[Any]":

@@ -49,21 +49,19 @@ def explained(folder: "RunFolder", step: str) -> "Explanation":
         UsageProblem: the run has no such step; the hint has the nearest.
         DamagedState: the log cannot be trusted.
     """
-    from prodigy.errors import DamagedState
     from prodigy.kernel.events import PlanChanged
     from prodigy.kernel.evolve import evolve
     from prodigy.kernel.state import State
     from prodigy.projections.explain import explain as told
-    from prodigy.store.history import lineage, moments, start_of
+    from prodigy.store.history import is_empty, lineage, moments, nothing_in, present_generation, start_of
 
-    generations = folder.generations()
-    if not generations:
-        raise DamagedState(f"{folder.path} has no log", hint="List what there is: `prodigy checkpoints list`.")
-    parts = lineage(folder, generations[-1])
+    parts = lineage(folder, present_generation(folder))
 
     def history() -> "Iterator[tuple[str, Event]]":
         return ((moment.time, moment.event) for moment in moments(folder, parts))
 
+    if is_empty(folder, parts[-1][0]):
+        raise nothing_in(folder, parts[-1][0])
     start = final = State(seq=start_of(folder, parts[0][0]).seq)
     moves = []
     for time, event in history():

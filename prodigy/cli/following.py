@@ -12,8 +12,10 @@ from prodigy.cli.outlet import copy_lines
 from prodigy.plan.address import is_at
 from prodigy.runtime.following import follow, follow_lines
 from prodigy.runtime.terminal import Lines, visible
+from prodigy.store.history import damage_of, is_empty, nothing_in, present_generation, start_of
 from prodigy.store.layout import Project, RunFolder
 from prodigy.store.lock import holder
+from prodigy.store.log import read_chunks, scan
 
 ENDINGS = ("command_finished", "command_interrupted")
 
@@ -21,7 +23,12 @@ ENDINGS = ("command_finished", "command_interrupted")
 async def follow_records(project: Project, workflow_id: str) -> AsyncIterator[dict[str, Any]]:
     """Yield the records of the run's present generation, those of whole turns only, until nobody owns the run."""
     folder = project.run(workflow_id)
-    path = folder.events(folder.generations()[-1])
+    generation = present_generation(folder)
+    path = folder.events(generation)
+    with damage_of(folder):  # what is there already is checked, what comes is its owner's
+        scan(read_chunks(path), start_of(folder, generation), name=str(path)).verify()
+        if holder(folder.lock) is None and is_empty(folder, generation):
+            raise nothing_in(folder, generation)
     turn: list[dict[str, Any]] = []
     async for line in follow_lines(path, lambda: holder(folder.lock) is None):
         turn.append(msgspec.json.decode(line))

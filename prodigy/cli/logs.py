@@ -12,6 +12,7 @@ from prodigy.errors import UsageProblem
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from prodigy.errors import DamagedState
     from prodigy.kernel.events import CommandFinished, CommandInterrupted
     from prodigy.store.layout import Project, RunFolder
 
@@ -19,7 +20,10 @@ CHUNK_BYTES = 256 * 1024
 
 
 class Attempt(NamedTuple):
-    """One attempt of a step whose output is kept; `output` is the path of its stdout."""
+    """One attempt of a step whose output is kept; `output` is the path of its stdout.
+
+    Its number is 0 where the log does not say it any more.
+    """
 
     at: str
     number: int
@@ -56,12 +60,16 @@ def logs(
 
         print_failed(project, workflow_id, address, json=json)
         return
-    attempts = list(_attempts(project.run(workflow_id), address))
+    attempts, damage = _readable(project, workflow_id, address)
     if json:
+        if damage is not None:
+            raise damage
         _print_json(workflow_id, attempts)
         return
     is_one = address is not None and "[]" not in address
     shown = [_print(attempt, has_heading=not is_one) for attempt in (attempts[-1:] if is_one else attempts)]
+    if damage is not None:
+        raise damage
     if follow:
         import anyio
 
@@ -87,13 +95,52 @@ def _address(project: "Project", workflow_id: str, step: str) -> str:
     return step if state is None else address_of(workflow_id, state, step)
 
 
+def _readable(project: "Project", workflow_id: str, address: str | None) -> "tuple[list[Attempt], DamagedState | None]":
+    """Return the attempts that have ended, in their order; where the log is damaged, as many as can be told, and that.
+
+    What a checkpoint and the files say besides the log is less: the last attempt of a step, or none's name.
+    """
+    from prodigy.cli.place import mirror_of
+    from prodigy.errors import DamagedState
+    from prodigy.store.history import damage_of, is_empty, nothing_in, present_generation
+    from prodigy.store.validation import lost_end
+
+    folder, attempts = project.run(workflow_id), list[Attempt]()
+    try:
+        with damage_of(folder):
+            for attempt in _attempts(folder, address):
+                attempts.append(attempt)
+            if is_empty(folder, generation := present_generation(folder)):
+                raise nothing_in(folder, generation)
+            if short := lost_end(project, mirror_of(project), workflow_id):
+                raise short
+    except DamagedState as problem:
+        there = {attempt.output for attempt in attempts}
+        more = [attempt for attempt in _kept(project, folder, address) if attempt.output not in there]
+        return attempts + more, problem
+    return attempts, None
+
+
+def _kept(project: "Project", folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
+    """Yield what is in the folder of outputs, with the step that a checkpoint says printed it, oldest first."""
+    from prodigy.cli.place import mirror_of
+    from prodigy.store.rescue import printed_by
+
+    steps = printed_by(project, mirror_of(project), folder.path.name)
+    files = [path for path in folder.outputs.iterdir() if path.suffix == ".out"] if folder.outputs.is_dir() else []
+    for path in sorted(files, key=lambda path: (len(path.name), path.name)):
+        at = steps.get(f"outputs/{path.name}", "")
+        if address is None or at == address:
+            yield Attempt(at or f"outputs/{path.name}", 0, 0, path)
+
+
 def _attempts(folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
     """Yield the attempts that have ended, in their order."""
     from prodigy.kernel.events import CommandFinished, CommandInterrupted, CommandStarted
-    from prodigy.store.history import events_of
+    from prodigy.store.history import events_of, present_generation
 
     numbers: dict[int, int] = {}
-    for seq, _, event in events_of(folder, folder.generations()[-1]):
+    for seq, _, event in events_of(folder, present_generation(folder)):
         if isinstance(event, CommandStarted):
             numbers[seq] = event.attempt
         elif isinstance(event, CommandFinished | CommandInterrupted) and _is_wanted(event, address):
@@ -122,7 +169,8 @@ def _print(attempt: Attempt, *, has_heading: bool) -> bool:
     if has_heading:
         from prodigy.runtime.terminal import visible
 
-        print(f"── {visible(attempt.at)}  attempt {attempt.number} ──", flush=True)
+        number = f"  attempt {attempt.number}" if attempt.number else ""
+        print(f"── {visible(attempt.at)}{number} ──", flush=True)
     return any([has_heading, _copy(attempt.output, 1), _copy(attempt.errors, 2)])
 
 

@@ -21,6 +21,7 @@ def validate(
     """Check a run's log, stored values, checkpoint and mirror against each other."""
     from prodigy.cli.output import print_json
     from prodigy.cli.place import mirror_of, project_here
+    from prodigy.cli.rescue import lines as ways_out
     from prodigy.errors import ExitCode
     from prodigy.store.catalog import find_run
     from prodigy.store.validation import examine
@@ -41,24 +42,28 @@ def validate(
         print_json(document | {"findings": shown})
     else:
         print("\n".join(_lines(workflow_id, findings, was_asked=repair, is_repaired=is_repaired)))
+        if _is_truth_wrong(findings):
+            print("\n".join(f"  {way}" for way in ways_out(project, mirror, workflow_id)))
     raise typer.Exit(ExitCode.COMPLETED if is_sound else ExitCode.DAMAGED)
 
 
 def _refuse_what_is_gone(project: "Project", workflow_id: str) -> None:
     from prodigy.errors import DamagedState
+    from prodigy.store.catalog import folder_gone
     from prodigy.store.files import existing_folder
 
     if not existing_folder(project.run(workflow_id).path):
-        raise DamagedState(
-            f"the folder of {workflow_id} is gone; its mirror is left",
-            hint=f"Go on from that: `prodigy resume {workflow_id} --from-checkpoint mirror`.",
-        )
+        gone = folder_gone(workflow_id)
+        raise DamagedState(gone.message, hint=gone.hint)
 
 
 def _is_mendable(findings: "list[Finding]") -> bool:
     """Whether something is wrong, and the log it is rebuilt from is not."""
-    wrong = {finding.thing for finding in findings if finding.is_wrong}
-    return bool(wrong) and not wrong.intersection(_TRUTH)
+    return any(finding.is_wrong for finding in findings) and not _is_truth_wrong(findings)
+
+
+def _is_truth_wrong(findings: "list[Finding]") -> bool:
+    return any(finding.is_wrong for finding in findings if finding.thing in _TRUTH)
 
 
 def _repair(project: "Project", mirror: "Mirror | None", workflow_id: str) -> None:
@@ -71,11 +76,12 @@ def _repair(project: "Project", mirror: "Mirror | None", workflow_id: str) -> No
     from prodigy.errors import StorageFailure
     from prodigy.runtime.checkpointer import Checkpointer
     from prodigy.store.history import read_history
+    from prodigy.store.layout import prepare_mirror
     from prodigy.store.lock import RunLock
     from prodigy.store.values import Values
 
     folder, problems = project.run(workflow_id), list[str]()
-    known = mirror if mirror is not None and mirror.knows(workflow_id) else None
+    known = prepare_mirror(project) if mirror is not None and mirror.knows(workflow_id) else None
     with RunLock.acquire(folder.lock, command="checkpoints validate --repair"):
         history = read_history(folder, None)
         writer = Checkpointer(project.checkpoint(workflow_id), Values(folder.values), known, problems.append)
@@ -99,9 +105,6 @@ def _lines(workflow_id: str, findings: "list[Finding]", *, was_asked: bool, is_r
         lines.append("nothing to repair")
     elif wrong.intersection(_TRUTH):
         lines.append("the log itself, or what it names, is damaged: nothing can be rebuilt from it; what is left:")
-        lines.append(f"  a version before the damage:  {program()} checkpoints list --workflow-id {workflow_id}")
-        lines.append(f"  the mirror:                   {program()} resume {workflow_id} --from-checkpoint mirror")
-        lines.append(f"  a new beginning:              {program()} resume {workflow_id} --force")
     elif wrong:
         lines.append(f"mend it with:  {program()} checkpoints validate {workflow_id} --repair")
     return lines

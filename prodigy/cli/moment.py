@@ -124,12 +124,8 @@ def show_moment(
 
 def _now(project: Project, mirror: Mirror | None, workflow_id: str) -> Shown:
     run = listed(project, workflow_id, mirror)
-    if run.state is None:
-        raise DamagedState(
-            f"{workflow_id} cannot be read: {run.problem}",
-            hint=f"See what is wrong: `prodigy checkpoints validate {workflow_id}`.",
-        )
-    return Shown(run.state, run.status, project.run(workflow_id), run.state.generation)
+    state = run.sound()
+    return Shown(state, run.status, project.run(workflow_id), state.generation)
 
 
 def _then(project: Project, workflow_id: str, text: str) -> Shown:

@@ -1,6 +1,7 @@
 """What to type: how this program was called, how commands are shown to people, and what a slip of the hand meant."""
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -57,7 +58,7 @@ class Commands(TyperGroup):
         from prodigy.plan.reference import suggestion
 
         if path == "prodigy" and name.endswith((".yaml", ".yml")):
-            return f"To run a workflow file: `prodigy cook {name}`."
+            return f"To run a workflow file: `prodigy cook {shlex.quote(name)}`."
         if path == "prodigy" and (words := _MEANT.get(name.lower())):
             return f"did you mean `prodigy {words}`?"
         return suggestion(name, tuple(self.commands), form=f"`{path} {{}}`") or f"All there are: `{path} --help`."
@@ -113,11 +114,11 @@ def program() -> str:
     """Return what starts this very program: `prodigy` where the PATH finds it, else its path or `python -m`."""
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
-        return f"{_short(Path(sys.executable))} -m prodigy"
+        return f"{shlex.quote(_short(Path(sys.executable)))} -m prodigy"
     found = shutil.which("prodigy")
     if found and os.path.realpath(found) == os.path.realpath(called):
         return "prodigy"
-    return _short(called)
+    return shlex.quote(_short(called))
 
 
 def in_our_words(hint: str) -> str:

@@ -35,7 +35,9 @@ def prove(project: "Project", workflow_id: str, *, json: bool) -> None:
         DamagedState: it does not; the message has every difference.
     """
     from prodigy.cli.output import print_json
+    from prodigy.cli.place import mirror_of
     from prodigy.errors import DamagedState, ExitCode
+    from prodigy.store.validation import lost_end
 
     proof = proof_of(project, workflow_id)
     if json:
@@ -53,6 +55,8 @@ def prove(project: "Project", workflow_id: str, *, json: bool) -> None:
             raise typer.Exit(ExitCode.DAMAGED)
         return
     if proof.differences:
+        if (short := lost_end(project, mirror_of(project), workflow_id)) is not None:
+            raise short
         raise DamagedState(
             f"{workflow_id} does not fold to what it was:\n  " + "\n  ".join(proof.differences),
             hint=f"Make a checkpoint again: `prodigy checkpoints validate {workflow_id} --repair`. A digest that "
@@ -78,13 +82,14 @@ def proof_of(project: "Project", workflow_id: str) -> Proof:
     from prodigy.kernel.evolve import evolve
     from prodigy.kernel.state import State
     from prodigy.store.checkpoints import read_own_checkpoint
-    from prodigy.store.history import lineage, moments, start_of
+    from prodigy.store.history import lineage, moments, present_generation, start_of
 
     folder = project.run(workflow_id)
     # Read before the log, which a live run goes on writing: what the checkpoint has seen is then in the log.
     found = read_own_checkpoint(project.checkpoint(workflow_id), workflow_id)
     checkpoint = found.checkpoint
     differences = [found.problem] if found.problem else []
+    present_generation(folder)
     digests = without = 0
     is_met = checkpoint is None
     for generation in folder.generations():

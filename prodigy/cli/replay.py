@@ -61,6 +61,7 @@ def replay(
 
     project = project_here()
     workflow_id = find_run(project, ref, with_cleaned=True)
+    folder = project.run(workflow_id)
     if check:
         if until is not None or generation is not None or step:
             raise UsageProblem("--check proves the whole run", hint=f"Only: `prodigy replay {workflow_id} --check`.")
@@ -68,7 +69,6 @@ def replay(
 
         prove(project, workflow_id, json=json)
         return
-    folder = project.run(workflow_id)
     frames = replayed(folder, _parts(folder, until, generation))
     if jsonl:
         for frame in frames:
@@ -97,15 +97,16 @@ def replayed(folder: "RunFolder", parts: Parts) -> Iterator[Frame]:
     from prodigy.kernel.evolve import evolve
     from prodigy.kernel.state import State
     from prodigy.projections.replay import changes
-    from prodigy.store.history import start_of
+    from prodigy.store.history import damage_of, start_of
 
     state = State(seq=start_of(folder, parts[0][0]).seq)  # not 0 where the history before it was lost
-    for generation, last_seq in parts:
-        for seq, time, event in _events(folder, generation):
-            if seq > last_seq:
-                break
-            before, state = state, evolve(state, event, time)
-            yield Frame(generation, seq, time, event, changes(before, state, event), state)
+    with damage_of(folder):
+        for generation, last_seq in parts:
+            for seq, time, event in _events(folder, generation):
+                if seq > last_seq:
+                    break
+                before, state = state, evolve(state, event, time)
+                yield Frame(generation, seq, time, event, changes(before, state, event), state)
 
 
 def document(frame: Frame) -> dict[str, Any]:
@@ -161,28 +162,28 @@ def _parts(folder: "RunFolder", until: str | None, generation: int | None) -> Pa
         UsageProblem: `until` is neither an event nor a version.
         RunNotFound: there is no such generation, event or version; the hint says what there is.
     """
-    from prodigy.errors import DamagedState, RunNotFound, UsageProblem
-    from prodigy.store.history import lineage
+    from prodigy.errors import RunNotFound, UsageProblem
+    from prodigy.store.history import damage_of, is_empty, lineage, nothing_in, present_generation
     from prodigy.store.moments import version_number
 
-    there = folder.generations()
-    if not there:
-        raise DamagedState(f"{folder.path} has no log", hint="List what there is: `prodigy checkpoints list`.")
+    newest, there = present_generation(folder), folder.generations()
+    if is_empty(folder, newest):
+        raise nothing_in(folder, newest)
     if generation is not None and generation not in there:
         raise RunNotFound(
             f"{folder.path.name} has no generation {generation}", hint=f"It has {', '.join(map(str, there))}."
         )
     if until is None:
-        return lineage(folder, generation or there[-1])
+        return lineage(folder, generation or newest)
     number = version_number(until)
     if number is None:
         raise UsageProblem(
             f"--until {until[:100]!a} is neither an event nor a version", hint="For example: --until 12, --until v3"
         )
-    candidates = [generation] if generation is not None else there[::-1]
-    if until.startswith("v"):
-        return _until_version(folder, number, candidates)
-    return _until_event(folder, number, candidates[0])
+    with damage_of(folder):
+        if until.startswith("v"):
+            return _until_version(folder, number, [generation] if generation is not None else there[::-1])
+        return _until_event(folder, number, generation or newest)
 
 
 def _until_event(folder: "RunFolder", seq: int, generation: int) -> Parts:

@@ -1,9 +1,12 @@
 """`ps` and `stop`: the runs that are live now."""
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from prodigy.store.layout import Project
 
 STOP_POLL_S = 0.1
 
@@ -69,12 +72,23 @@ def stop(
     folder = project.run(workflow_id)
     owner = holder(folder.lock)
     if owner is None:
-        raise RunNotFound(f"{workflow_id} is not running", hint=f"Go on with it: `prodigy resume {workflow_id}`.")
+        raise RunNotFound(f"{workflow_id} is not running", hint=_next(project, workflow_id))
     send(folder.inbox, Stop(by="prodigy stop"))
     print(f"{workflow_id} was asked to stop (process {owner.pid}); waiting for it")
     while holder(folder.lock) is not None:
         time.sleep(STOP_POLL_S)
     print(f"stopped; go on with:  {program()} resume {workflow_id}")
+
+
+def _next(project: "Project", workflow_id: str) -> str:
+    """Return what can be done with a run that is not running."""
+    from prodigy.cli.place import mirror_of
+    from prodigy.cli.rescue import lines
+    from prodigy.store.catalog import listed
+
+    if listed(project, workflow_id).state is None:
+        return "\n  ".join(lines(project, mirror_of(project), workflow_id))
+    return f"Go on with it: `prodigy resume {workflow_id}`."
 
 
 def register(app: typer.Typer) -> None:

@@ -19,21 +19,28 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it until the run rests.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show where a run stands."""
+    """Show where a run stands; of one that is damaged the ways out of it, with exit 7."""
     from prodigy.cli.output import print_json
-    from prodigy.cli.place import project_here
+    from prodigy.cli.place import mirror_of, project_here
     from prodigy.store.catalog import find_run, last_run, listed
 
     project = project_here()
-    workflow_id = find_run(project, ref) if ref is not None else last_run(project)
+    mirror = mirror_of(project)
+    workflow_id = find_run(project, ref, mirror) if ref is not None else last_run(project, mirror)
     if watch:
-        _watch(lambda: listed(project, workflow_id))
-        return
-    run = listed(project, workflow_id)
-    if json:
+        _watch(lambda: listed(project, workflow_id, mirror))
+    run = listed(project, workflow_id, mirror)
+    if json and not watch:
         print_json(document(run))
-    else:
+    elif not watch:
         print("\n".join(lines(run)))
+    if run.state is None and run.owner is None:
+        from prodigy.cli.rescue import lines as ways_out
+        from prodigy.errors import ExitCode
+
+        if not json:
+            print("\n".join(f"  {way}" for way in ways_out(project, mirror, workflow_id)))
+        raise typer.Exit(ExitCode.DAMAGED)
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +60,7 @@ def document(run: "Listed") -> dict[str, Any]:
     del fields["exit_code"]
     return (
         fields
-        | advised(rest_of(run.state, run.status))
+        | advised(rest_of(run.state, run.status, is_mirror_only=run.is_mirror_only))
         | {
             "status": run.status,
             "pid": run.owner.pid if run.owner else None,
@@ -91,7 +98,8 @@ def lines(run: "Listed", *, advises: bool = True) -> list[str]:
     if state.failure:
         word = "waits" if state.status == "paused" else "failed"
         shown.append(f"  {word:<7}  {visible(state.failed_at)}: {visible(failure_of(state))}")
-    return shown + [f"  {text}" for text in advice(rest_of(state, run.status)) if advises]
+    rest = rest_of(state, run.status, is_mirror_only=run.is_mirror_only)
+    return shown + [f"  {text}" for text in advice(rest) if advises]
 
 
 def _watched(run: "Listed") -> list[str]:

@@ -11,6 +11,7 @@ import shlex
 import stat
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -48,7 +49,7 @@ from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.requeuing import Requeuing, requeued
 from prodigy.runtime.sweep import why_blind
 from prodigy.runtime.waiting import acquire
-from prodigy.store.catalog import last_number
+from prodigy.store.catalog import folder_gone, last_number
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.files import existing_folder
 from prodigy.store.history import History, NewJournal, new_log, open_journal, read_history
@@ -57,6 +58,7 @@ from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder, new_id, prepare_mirror, prepare_run
 from prodigy.store.lock import RunLock, next_number
 from prodigy.store.log import Log
+from prodigy.store.rescue import MIRROR, last_version, origin_of, usable_copy
 from prodigy.store.standing import Header, read_header
 from prodigy.store.values import Values
 
@@ -160,12 +162,10 @@ def resume(project: Project, order: ResumeOrder, display: Display) -> State:
 
 def _folder_of(project: Project, order: ResumeOrder) -> RunFolder:
     folder = project.run(order.workflow_id)
-    if order.from_checkpoint == "mirror" or existing_folder(folder.path):  # without a log it is damaged, not gone
+    takes_copy = order.force or order.from_checkpoint == MIRROR
+    if takes_copy or existing_folder(folder.path):  # without a log it is damaged, not gone
         return prepare_run(project, order.workflow_id)
-    raise RunNotFound(
-        f"the folder of {order.workflow_id} is gone; its mirror is left",
-        hint=f"Go on from that: `prodigy resume {order.workflow_id} --from-checkpoint mirror`.",
-    )
+    raise folder_gone(order.workflow_id)
 
 
 def read_workflow(path: Path) -> bytes:
@@ -229,7 +229,7 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
     if found.checkpoint is None:
         notes = (f"the checkpoint was rebuilt from the log: {found.problem or 'there was none'}",)
     if order.force:
-        return _start_over(ground, order, found.checkpoint)
+        return _start_over(ground, order)
     if order.from_checkpoint is not None:
         from prodigy.runtime.travel import go_back
 
@@ -241,10 +241,7 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
     from_checkpoint = found.checkpoint is not None and not history.notes
     diary().info("log_opened", run=order.workflow_id, seq=state.seq, from_checkpoint=from_checkpoint, took_ms=took_ms)
     if state.origin is None:
-        raise DamagedState(
-            f"{order.workflow_id} was never started: its log is empty",
-            hint="Cook its workflow again: `prodigy cook FILE`.",
-        )
+        raise DamagedState(f"{order.workflow_id} was never started: its log is empty", workflow_id=order.workflow_id)
     requeue = None if order.requeue is None else requeued(state, order.requeue)
     if state.status == "completed" and requeue is None:
         display.note(_nothing_to_do(order.workflow_id, state))
@@ -294,16 +291,18 @@ def _nothing_to_do(workflow_id: str, state: State) -> str:
     return f"nothing to do: {workflow_id} is completed (--force starts it over)"
 
 
-def _start_over(ground: Ground, order: ResumeOrder, found: Checkpoint | None) -> State:
+def _start_over(ground: Ground, order: ResumeOrder) -> State:
     """Begin a new generation with today's file and the original parameters."""
     project, folder, display = ground.project, ground.folder, ground.display
-    origin, plan, version = _beginning(order, folder, found)
+    found = read_own_checkpoint(project.checkpoint(order.workflow_id), order.workflow_id).checkpoint
+    origin = _origin(ground, order)
     path = project.root / origin.workflow_path
     text = b""
     if path.exists():
         text = read_workflow(path)
         plan = compiled(text, path, origin.parameters)
     else:
+        plan = _stored_plan(ground, order, found)
         display.note(f"{path} is gone: the stored workflow is used")
     for line in (*require(plan, project.root / origin.directory), *swept(folder)):
         display.note(line)
@@ -323,29 +322,30 @@ def _start_over(ground: Ground, order: ResumeOrder, found: Checkpoint | None) ->
         max_retries=order.max_retries,
         synced=origin.synced,
         generation=generation,
-        version=version,
+        version=last_version(project, ground.mirror, order.workflow_id),
         from_chain=log.position.chain,
         reason="resume --force",
     )
     return play(ground, State(), NewJournal(folder, generation, log), first)
 
 
-def _beginning(order: ResumeOrder, folder: RunFolder, found: Checkpoint | None) -> tuple[Origin, Plan, int]:
-    """Return what a run was started with, its plan and its last version: from the log, else from a checkpoint."""
-    try:
-        state = read_history(folder, found).state
-        if state.origin is not None:
-            return state.run, state.plan, state.version
-    except DamagedState:
-        if found is None:
-            raise
-    if found is None:
-        raise DamagedState(
-            f"nothing is left of how {order.workflow_id} was started",
-            hint="Cook its workflow again: `prodigy cook FILE`.",
-        )
-    plan = msgspec.json.decode(Values(folder.values).get(found.plan_digest), type=Plan)
-    return found.snapshot.origin, plan, found.version
+def _origin(ground: Ground, order: ResumeOrder) -> Origin:
+    origin = origin_of(ground.project, ground.mirror, order.workflow_id)
+    if origin is None:
+        raise DamagedState(f"nothing is left of how {order.workflow_id} was started", workflow_id=order.workflow_id)
+    return origin
+
+
+def _stored_plan(ground: Ground, order: ResumeOrder, found: Checkpoint | None) -> Plan:
+    """Return the plan that a run had last: from its log, else from a copy of its checkpoint."""
+    project, mirror, workflow_id = ground.project, ground.mirror, order.workflow_id
+    with suppress(DamagedState):
+        return read_history(ground.folder, found).state.plan
+    with suppress(DamagedState):
+        return usable_copy(project.checkpoint(workflow_id), workflow_id, ground.folder.values).state.plan
+    if mirror is not None:
+        return usable_copy(mirror.checkpoint(workflow_id), workflow_id, mirror.values).state.plan
+    raise DamagedState(f"nothing is left of what {workflow_id} runs", workflow_id=workflow_id)
 
 
 def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, approved: str | None = None) -> State:
@@ -468,12 +468,23 @@ def _conflict(workflow_id: str, path: Path, alignment: Alignment) -> WorkflowPro
 
 def _trusted(project: Project, order: ResumeOrder, display: Display) -> Mirror | None:
     """Return the mirror of a run that this machine knows, or that the operator trusts."""
-    check_trust(project, order.workflow_id, trusted=order.trusted)
+    check_trust(project, order.workflow_id, trusted=order.trusted, command=_command(order))
     return mirror_for(project, order.workflow_id, display)
 
 
-def check_trust(project: Project, workflow_id: str, *, trusted: bool) -> None:
+def _command(order: ResumeOrder) -> str:
+    """Return the command of an order, as far as it decides from where the run goes on."""
+    words = ["resume", order.workflow_id]
+    words += ["--force"] if order.force else []
+    words += ["--from-checkpoint", order.from_checkpoint] if order.from_checkpoint is not None else []
+    return shlex.join(words)
+
+
+def check_trust(project: Project, workflow_id: str, *, trusted: bool, command: str) -> None:
     """Refuse a run that this machine does not know and the operator does not trust.
+
+    Args:
+        command: what was typed, with what it takes to trust the run left out.
 
     Raises:
         RunNotFound: so it is; the hint says how to trust it.
@@ -482,7 +493,7 @@ def check_trust(project: Project, workflow_id: str, *, trusted: bool) -> None:
         raise RunNotFound(
             f"{workflow_id} was not started on this machine by this user; it lies in {project.run(workflow_id).path}",
             hint="A log can hold commands of whoever wrote it. If you trust it, give `--trust`: "
-            f"`prodigy resume {workflow_id} --trust`.",
+            f"`prodigy {command} --trust`.",
         )
 
 

@@ -6,11 +6,10 @@ history. A fork copies its history into a run of its own and stands alone.
 
 import os
 import secrets
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import msgspec
 
 from prodigy.errors import DamagedState, RunNotFound, UsageProblem
 from prodigy.kernel import signals as sig
@@ -33,16 +32,13 @@ from prodigy.runtime.clock import now
 from prodigy.runtime.host import Display
 from prodigy.runtime.reaper import Reaper
 from prodigy.store.catalog import last_number
-from prodigy.store.checkpoints import read_own_checkpoint, restored
 from prodigy.store.files import write_all
-from prodigy.store.history import NewJournal, lineage, new_log, start_of
+from prodigy.store.history import NewJournal, damage_of, lineage, new_log, start_of
 from prodigy.store.layout import Project, RunFolder, new_id, prepare_run
 from prodigy.store.lock import RunLock, next_number
 from prodigy.store.log import Log, Position, read_chunks, scan
 from prodigy.store.moments import Found, find_moment, find_node, find_seq, find_version, version_number
-from prodigy.store.values import Values
-
-MIRROR = "mirror"
+from prodigy.store.rescue import MIRROR, is_file, last_version, usable_copy
 
 
 class ForkOrder(NamedTuple):
@@ -67,6 +63,8 @@ def go_back(ground: Ground, order: ResumeOrder) -> State:
     assert order.from_checkpoint is not None, "the caller has looked"
     if order.from_checkpoint == MIRROR:
         return _from_mirror(ground, order)
+    if is_file(order.from_checkpoint):
+        return _from_file(ground, order, Path(order.from_checkpoint))
     found = find_moment(ground.folder, order.from_checkpoint)
     return _go_on(ground, order, found, snapshot=False)
 
@@ -78,7 +76,8 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
         RunNotFound: this machine does not know the run and it is not trusted.
         UsageProblem: there is no such moment, or a variable that the workflow does not have, or has as a list.
     """
-    check_trust(project, order.workflow_id, trusted=order.trusted)
+    command = shlex.join(["fork", order.workflow_id, "--at", order.at, *_settings(order.variables)])
+    check_trust(project, order.workflow_id, trusted=order.trusted, command=command)
     source = project.run(order.workflow_id)
     found = _moment_of(source, order.at)
     variables = _checked(found.state, order.variables)
@@ -128,7 +127,7 @@ def _go_on(ground: Ground, order: ResumeOrder, found: Found, *, snapshot: bool) 
             parent=found.generation,
             from_seq=found.seq,
             from_chain=found.chain,
-            version=_last_version(project, order, folder, found.state),
+            version=max(found.state.version, last_version(project, ground.mirror, order.workflow_id)),
             reason=f"resume --from-checkpoint {order.from_checkpoint}",
             by=display.operator,
             target=found.target,
@@ -143,48 +142,30 @@ def _from_mirror(ground: Ground, order: ResumeOrder) -> State:
     """Take the run up from the copy of its checkpoint in the global folder, whatever is left of its log."""
     if ground.mirror is None:
         raise RunNotFound("there is no mirror of this project", hint="List what there is: `prodigy checkpoints list`.")
-    found = read_own_checkpoint(ground.mirror.checkpoint(order.workflow_id), order.workflow_id)
-    if found.checkpoint is None:
-        raise DamagedState(
-            f"the mirror of {order.workflow_id} cannot be used: {found.problem or 'there is none'}",
-            hint="List what there is: `prodigy checkpoints list`.",
-        )
+    path = ground.mirror.checkpoint(order.workflow_id)
+    return _from_copy(ground, order, path, ground.mirror.values, name="the mirror")
+
+
+def _from_file(ground: Ground, order: ResumeOrder, path: Path) -> State:
+    """Take the run up from a file of its checkpoint, whatever is left of its log."""
+    values = [ground.folder.values, *([ground.mirror.values] if ground.mirror else [])]
+    return _from_copy(ground, order, path, *values, name=str(path))
+
+
+def _from_copy(ground: Ground, order: ResumeOrder, path: Path, *values: Path, name: str) -> State:
     try:
-        state = restored(found.checkpoint, Values(ground.mirror.values))
-    except msgspec.DecodeError as error:
-        raise DamagedState(f"the mirror of {order.workflow_id} cannot be read: {error}") from error
+        checkpoint, state = usable_copy(path, order.workflow_id, *values)
+    except DamagedState as problem:
+        raise DamagedState(
+            f"{name} cannot be used for {order.workflow_id}: {problem.message}", workflow_id=order.workflow_id
+        ) from problem
     in_flight = ", ".join(state.in_flight) or "nothing"
     ground.display.note(
-        f"going on from the mirror, version v{state.version} of {state.time}; what came after it may run again "
+        f"going on from {name}, version v{state.version} of {state.time}; what came after it may run again "
         f"(then in flight: {in_flight})"
     )
-    moment = Found(state, found.checkpoint.generation, state.seq, found.checkpoint.chain)
+    moment = Found(state, checkpoint.generation, state.seq, checkpoint.chain)
     return _go_on(ground, order, moment, snapshot=True)
-
-
-def _last_version(project: Project, order: ResumeOrder, folder: RunFolder, state: State) -> int:
-    """Return the last version that any generation has used: numbers are never used twice."""
-    checkpoint = read_own_checkpoint(project.checkpoint(order.workflow_id), order.workflow_id).checkpoint
-    versions = [state.version, checkpoint.version if checkpoint else 0]
-    for generation in folder.generations():
-        versions += _versions_in(folder, generation)
-    return max(versions)
-
-
-def _versions_in(folder: RunFolder, generation: int) -> Iterator[int]:
-    """Yield the versions that a log marks, as far as it can be read."""
-    marks = msgspec.json.Decoder(_Mark)
-    try:
-        for chunk in read_chunks(folder.events(generation)):
-            for line in chunk.split(b"\n"):
-                if b'"checkpoint_marked"' in line and line.endswith(b"}"):
-                    yield marks.decode(line).version
-    except (DamagedState, msgspec.DecodeError):
-        return
-
-
-class _Mark(msgspec.Struct):
-    version: int = 0
 
 
 def _moment_of(folder: RunFolder, at: str) -> Found:
@@ -193,6 +174,11 @@ def _moment_of(folder: RunFolder, at: str) -> Found:
     if number is None:
         return find_node(folder, at)
     return find_version(folder, number) if at.startswith("v") else find_seq(folder, number)
+
+
+def _settings(variables: dict[str, Any]) -> Iterator[str]:
+    for name, value in variables.items():
+        yield from ("--set", f"{name}={value}")
 
 
 def _checked(state: State, variables: dict[str, Any]) -> dict[str, Any]:
@@ -226,12 +212,13 @@ def _copied(source: RunFolder, folder: RunFolder, found: Found) -> Log:
 def _lines(source: RunFolder, found: Found) -> Iterator[bytes]:
     parts = lineage(source, found.generation)
     parts[-1] = (found.generation, found.seq)
-    for generation, last_seq in parts:
-        path = source.events(generation)
-        for record in scan(read_chunks(path), start_of(source, generation), name=str(path)):
-            if record.seq > last_seq:
-                break
-            yield record.line
+    with damage_of(source):
+        for generation, last_seq in parts:
+            path = source.events(generation)
+            for record in scan(read_chunks(path), start_of(source, generation), name=str(path)):
+                if record.seq > last_seq:
+                    break
+                yield record.line
 
 
 def _link_all(source: Path, target: Path) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from prodigy.errors import ProdigyError, RunNotFound
+from prodigy.errors import DamagedState, ProdigyError, RunNotFound
 from prodigy.kernel.state import State
 from prodigy.store.checkpoints import read_own_checkpoint, restored
 from prodigy.store.files import existing_folder
 from prodigy.store.history import read_history
-from prodigy.store.layout import Mirror, Project, check_id
+from prodigy.store.layout import Mirror, Project, check_id, find_mirror
 from prodigy.store.lock import Holder, holder
 from prodigy.store.standing import Standing, cleaned_at, header_of, quick_standing, read_header, status_of
 from prodigy.store.values import Values
@@ -39,6 +39,16 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
         if self.state is None:
             return "damaged"
         return status_of(self.state.status, self.state.stopping, self.owner)
+
+    def sound(self) -> State:
+        """Return its state.
+
+        Raises:
+            DamagedState: it cannot be read.
+        """
+        if self.state is None:
+            raise DamagedState(f"{self.workflow_id} cannot be read: {self.problem}", workflow_id=self.workflow_id)
+        return self.state
 
     @property
     def number(self) -> int:
@@ -152,10 +162,33 @@ def find_run(project: Project, reference: str, mirror: Mirror | None = None, *, 
     matching = [run for run in runs if run.workflow_id.startswith(reference)]
     if len(matching) == 1:
         return matching[0].workflow_id
+    if mirror is None and not matching:
+        _refuse_mirror_only(project, reference)
     cleaned = [workflow_id for workflow_id in cleaned_ids(project) if workflow_id.startswith(reference)]
     if not matching and len(cleaned) == 1:
         return _unless_cleaned(project, cleaned[0], with_cleaned=with_cleaned)
     raise _not_found(reference, matching, runs, cleaned)
+
+
+def _refuse_mirror_only(project: Project, reference: str) -> None:
+    """Say so where a run is meant of which only the mirror is left: its log cannot be looked at."""
+    try:
+        mirror = find_mirror(project)
+    except (ProdigyError, OSError):
+        return
+    known = {*run_ids(project), *cleaned_ids(project)}
+    for workflow_id in mirrored_ids(mirror):
+        run = _mirrored_standing(mirror, workflow_id)
+        if workflow_id not in known and (run.name == reference or workflow_id.startswith(reference)):
+            raise folder_gone(workflow_id)
+
+
+def folder_gone(workflow_id: str) -> RunNotFound:
+    """Return what there is to say of a run that only its mirror knows."""
+    return RunNotFound(
+        f"the folder of {workflow_id} is gone; its mirror is left",
+        hint=f"Go on from that: `prodigy resume {workflow_id} --from-checkpoint mirror`.",
+    )
 
 
 def last_number(project: Project, mirror: Mirror | None) -> int:
@@ -244,13 +277,15 @@ def _mirrored_standing(mirror: Mirror | None, workflow_id: str) -> Standing:
     return Standing(workflow_id=workflow_id, header=header, problem=problem, is_mirror_only=True)
 
 
-def last_unfinished(project: Project) -> str:
+def last_unfinished(project: Project, mirror: Mirror | None = None) -> str:
     """Return the run that a bare `resume` means: of those that are not completed, the last.
+
+    Runs that only `mirror` knows count where it is given.
 
     Raises:
         RunNotFound: there is none.
     """
-    runs = list_standings(project)
+    runs = list_standings(project, mirror)
     for run in runs:
         if run.header is None or run.status != "completed":
             return run.workflow_id
@@ -262,13 +297,13 @@ def last_unfinished(project: Project) -> str:
     raise RunNotFound("nothing to resume here", hint="Nothing was cooked here yet: `prodigy cook FILE`.")
 
 
-def last_run(project: Project) -> str:
-    """Return the run that was cooked or resumed last.
+def last_run(project: Project, mirror: Mirror | None = None) -> str:
+    """Return the run that was cooked or resumed last; one that only `mirror` knows counts where it is given.
 
     Raises:
         RunNotFound: there is none.
     """
-    runs = list_standings(project)
+    runs = list_standings(project, mirror)
     if not runs and (cleaned := cleaned_ids(project)):
         raise RunNotFound(f"there is no run here; {_were_cleaned(cleaned)}", hint=AUDIT_HINT)
     if not runs:

@@ -6,6 +6,7 @@ shorter than a checkpoint has seen has lost something.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -55,25 +56,65 @@ def read_history(folder: RunFolder, checkpoint: Checkpoint | None, mirrored: Wit
     Raises:
         DamagedState: the log is missing or altered, lost its end, or a newer prodigy wrote it.
     """
+    with damage_of(folder):
+        generations = folder.generations()
+        if not generations:
+            raise DamagedState(f"{folder.path} has no log")
+        witnesses = [witness for witness in (checkpoint, mirrored) if witness is not None]
+        for witness in witnesses:
+            if witness.generation > generations[-1]:
+                raise _lost(folder, witness)
+        history = _read_generation(folder, generations.pop(), checkpoint, witnesses)
+        while generations and not history.checked.end_offset:  # whoever began it died before its first turn
+            history = _read_generation(folder, generations.pop(), checkpoint, witnesses)
+        return history
+
+
+@contextmanager
+def damage_of(folder: RunFolder) -> Iterator[None]:
+    """Give damage that is met here the id of its run, where it does not say what to do: there are ways out of it."""
+    try:
+        yield
+    except DamagedState as problem:
+        if problem.hint is None:
+            problem.workflow_id = folder.path.name
+        raise
+
+
+def present_generation(folder: RunFolder) -> int:
+    """Return the generation that goes on: the newest, unless whoever began it died before its first turn.
+
+    Raises:
+        DamagedState: there is no log.
+    """
     generations = folder.generations()
     if not generations:
-        raise DamagedState(f"{folder.path} has no log", hint="List what there is: `prodigy checkpoints list`.")
-    witnesses = [witness for witness in (checkpoint, mirrored) if witness is not None]
-    for witness in witnesses:
-        if witness.generation > generations[-1]:
-            raise _lost(folder, witness)
-    history = _read_generation(folder, generations.pop(), checkpoint, witnesses)
-    while generations and not history.checked.end_offset:  # whoever began it died before its first turn
-        history = _read_generation(folder, generations.pop(), checkpoint, witnesses)
-    return history
+        raise DamagedState(f"{folder.path} has no log", workflow_id=folder.path.name)
+    while len(generations) > 1 and is_empty(folder, generations[-1]):
+        generations.pop()
+    return generations[-1]
+
+
+def is_empty(folder: RunFolder, generation: int) -> bool:
+    """Whether a generation's log has no turn, and no damage that it could be hidden by."""
+    path = folder.events(generation)
+    try:
+        turns = scan(read_chunks(path), start_of(folder, generation), name=str(path)).turns()
+        return next(turns, None) is None
+    except DamagedState:
+        return False
+
+
+def nothing_in(folder: RunFolder, generation: int) -> DamagedState:
+    """Return what there is to say of a log without a turn."""
+    path = folder.events(generation)
+    return DamagedState(f"{path} is empty: nothing was started yet, or it lost all", workflow_id=folder.path.name)
 
 
 def _lost(folder: RunFolder, witness: Witness) -> DamagedState:
     return DamagedState(
         f"{folder.events(witness.generation)} is gone, and a checkpoint has seen event {witness.last_seq} of it; "
-        "nothing was run",
-        hint="Go on from the mirror with `prodigy resume <id> --from-checkpoint mirror`, or from an earlier version: "
-        "`prodigy checkpoints list --workflow-id <id>`.".replace("<id>", folder.path.name),
+        "nothing was run"
     )
 
 
@@ -111,8 +152,9 @@ def events_of(folder: RunFolder, generation: int) -> Iterator[tuple[int, str, Ev
     """Yield (seq, time, event) of one generation's log, checked; an unfinished last turn is passed over."""
     path = folder.events(generation)
     values = Values(folder.values)
-    for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
-        yield record.seq, record.time, decode(record, values, name=str(path))
+    with damage_of(folder):
+        for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
+            yield record.seq, record.time, decode(record, values, name=str(path))
 
 
 class NewJournal(Journal):
@@ -159,13 +201,6 @@ def new_log(folder: RunFolder, generation: int, start: Position = START) -> Log:
     return Log.create(unnamed, start)
 
 
-def count_lines(folder: RunFolder, generation: int) -> int:
-    """Return how many events a generation's log has, its order and chain checked, what they say not read."""
-    path = folder.events(generation)
-    checked = scan(read_chunks(path), start_of(folder, generation), name=str(path))
-    return sum(len(lines) for _, lines in checked.turns())
-
-
 class Moment(NamedTuple):
     """One event of a history: its place and chain, in which generation's file it stands, when it happened.
 
@@ -187,13 +222,14 @@ def moments(folder: RunFolder, parts: list[tuple[int, int]]) -> Iterator[Moment]
         DamagedState: when the damage is reached, not before.
     """
     values = Values(folder.values)
-    for generation, last_seq in parts:
-        path = folder.events(generation)
-        for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
-            if record.seq > last_seq:
-                break
-            event = decode(record, values, name=str(path))
-            yield Moment(generation, record.seq, chain_of(record.line), record.time, event, ends_turn(record.line))
+    with damage_of(folder):
+        for generation, last_seq in parts:
+            path = folder.events(generation)
+            for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
+                if record.seq > last_seq:
+                    break
+                event = decode(record, values, name=str(path))
+                yield Moment(generation, record.seq, chain_of(record.line), record.time, event, ends_turn(record.line))
 
 
 def beginning(folder: RunFolder, generation: int) -> State:
@@ -216,7 +252,9 @@ def lineage(folder: RunFolder, generation: int) -> list[tuple[int, int]]:
     parts = [(generation, SEQ_MAX)]
     while (first := _first(folder, parts[0][0])) and first.from_seq > 0 and not first.is_parent_lost:
         if not 0 < first.parent < parts[0][0]:
-            raise DamagedState(f"{folder.events(parts[0][0])} does not say which log it continues")
+            raise DamagedState(
+                f"{folder.events(parts[0][0])} does not say which log it continues", workflow_id=folder.path.name
+            )
         parts.insert(0, (first.parent, first.from_seq))
     return parts
 

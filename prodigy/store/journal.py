@@ -175,6 +175,6 @@ def _unreadable(record: Record, name: str, error: msgspec.DecodeError) -> Damage
             hint="A newer prodigy wrote this run. Upgrade, then resume.",
         )
     return DamagedState(
-        f"{name}: event {record.seq} ({kind}) cannot be read: {error}; nothing was run",
-        hint="If a newer prodigy wrote this run, upgrade and resume. To start over: `prodigy resume <id> --force`.",
+        f"{name}: event {record.seq} ({kind}) cannot be read: {error}; if a newer prodigy wrote it, upgrade; "
+        "nothing was run"
     )

@@ -178,10 +178,7 @@ class Scan:
         return self._damaged(f"line {seq - self._start.seq} (offset {offset}) is not what was written")
 
     def _damaged(self, what: str) -> DamagedState:
-        return DamagedState(
-            f"{self._name}: {what}; nothing was run",
-            hint="Start it over with `prodigy resume <id> --force`.",
-        )
+        return DamagedState(f"{self._name}: {what}; nothing was run")
 
 
 def chain_of(line: bytes) -> str:
@@ -443,10 +440,7 @@ def _open_log(path: Path, flags: int) -> int:
 
 
 def _unreadable(path: Path, error: OSError) -> DamagedState:
-    return DamagedState(
-        f"cannot read the log {path}: {error.strerror}",
-        hint="If the run's folder is gone: `prodigy resume <id> --from-checkpoint mirror`.",
-    )
+    return DamagedState(f"cannot read the log {path}: {error.strerror}")
 
 
 def _mend(path: Path, *, end: int, torn: TornTail | None) -> Path | None:

@@ -6,14 +6,14 @@ at a moment is folded from the log up to it, so a log that is damaged later on c
 
 from typing import NamedTuple
 
-from prodigy.errors import RunNotFound, UsageProblem
+from prodigy.errors import DamagedState, RunNotFound, UsageProblem
 from prodigy.kernel import events as ev
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import is_below
 from prodigy.plan.reference import suggestion
-from prodigy.store.history import Moment, beginning, lineage, moments
+from prodigy.store.history import Moment, beginning, is_empty, lineage, moments, nothing_in, present_generation
 from prodigy.store.layout import RunFolder
 
 _ENTERS = (ev.NodeStarted, ev.CommandStarted, ev.ConfirmationRequested, ev.NodeSkipped, ev.NodeBypassed)
@@ -45,16 +45,24 @@ def find_version(folder: RunFolder, version: int) -> Found:
 
     Raises:
         UsageProblem: there is no such version; those that there are are listed.
+        DamagedState: it is none of those before the damage.
     """
+    _check_begun(folder)
     known: set[int] = set()
+    damage: DamagedState | None = None
     for generation in reversed(folder.generations()):
-        state = beginning(folder, generation)
-        for moment in moments(folder, lineage(folder, generation)):
-            state = evolve(state, moment.event, moment.time)
-            if isinstance(moment.event, ev.CheckpointMarked | ev.RunRestored):
-                known.add(state.version)
-                if state.version == version:
-                    return Found(state, moment.generation, moment.seq, moment.chain)
+        try:
+            state = beginning(folder, generation)
+            for moment in moments(folder, lineage(folder, generation)):
+                state = evolve(state, moment.event, moment.time)
+                if isinstance(moment.event, ev.CheckpointMarked | ev.RunRestored):
+                    known.add(state.version)
+                    if state.version == version:
+                        return Found(state, moment.generation, moment.seq, moment.chain)
+        except DamagedState as problem:  # an older generation may have it
+            damage = damage or problem
+    if damage is not None:
+        raise damage
     raise UsageProblem(
         f"{folder.path.name} has no version v{version}",
         hint=f"It has {_versions(known)}. All: `prodigy checkpoints list --workflow-id {folder.path.name}`.",
@@ -70,7 +78,8 @@ def find_seq(folder: RunFolder, seq: int) -> Found:
     Raises:
         UsageProblem: there is no such event.
     """
-    generation = folder.generations()[-1]
+    _check_begun(folder)
+    generation = present_generation(folder)
     state, last = beginning(folder, generation), None
     for moment in moments(folder, lineage(folder, generation)):
         if last is not None and (last.ends_turn or isinstance(moment.event, _ENTERS)):
@@ -92,7 +101,8 @@ def find_node(folder: RunFolder, name: str) -> Found:
         UsageProblem: the run has no such step, or it is one of handlers that never began.
         RunNotFound: where it began is not in the history any more.
     """
-    generation = folder.generations()[-1]
+    _check_begun(folder)
+    generation = present_generation(folder)
     state, before = beginning(folder, generation), None
     last: Moment | None = None
     for moment in moments(folder, lineage(folder, generation)):
@@ -120,6 +130,12 @@ def find_node(folder: RunFolder, name: str) -> Found:
             hint=f"Go back to a version: {_versions({state.version})} is the last.",
         )
     return Found(state, last.generation, last.seq, last.chain, target=address, at=address)
+
+
+def _check_begun(folder: RunFolder) -> None:
+    """Refuse a run without a log, or with an empty one: what it had is lost, rather than not there yet."""
+    if is_empty(folder, generation := present_generation(folder)):
+        raise nothing_in(folder, generation)
 
 
 def find_moment(folder: RunFolder, reference: str) -> Found:

@@ -4,6 +4,7 @@ Nothing is changed and nothing is believed: every line of every log is checked a
 compared with its name, and each copy of the checkpoint with what the log folds to at its place.
 """
 
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +16,21 @@ from prodigy.kernel.evolve import evolve
 from prodigy.kernel.state import State
 from prodigy.plan.spelling import as_spelled
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
+from prodigy.store.catalog import cleaning_of
 from prodigy.store.checkpoints import encode_checkpoint, read_own_checkpoint, restored
-from prodigy.store.history import beginning, lineage, moments, start_of
-from prodigy.store.journal import decode
+from prodigy.store.history import (
+    beginning,
+    damage_of,
+    lineage,
+    moments,
+    nothing_in,
+    present_generation,
+    start_of,
+)
+from prodigy.store.journal import decode, decode_lines
 from prodigy.store.layout import Mirror, Project, RunFolder
 from prodigy.store.lock import holder
-from prodigy.store.log import read_chunks, scan
+from prodigy.store.log import TornTail, read_chunks, scan
 from prodigy.store.values import Values
 
 NAMED_MAX = 5  # so many differences are named, and the rest is counted
@@ -58,6 +68,8 @@ def examine(project: Project, mirror: Mirror | None, workflow_id: str) -> list[F
         copies.append(("mirror", mirror.checkpoint(workflow_id), mirror.values))
     found = [(thing, path, values, read_own_checkpoint(path, workflow_id)) for thing, path, values in copies]
     log, named = _of_log(folder)
+    if not log.is_wrong and (short := lost_end(project, mirror, workflow_id)):
+        log = Finding("log", True, short.message)
     findings = [log, _of_values(folder, named)]
     for thing, path, values, (checkpoint, problem) in found:
         if checkpoint is None:
@@ -68,6 +80,82 @@ def examine(project: Project, mirror: Mirror | None, workflow_id: str) -> list[F
     if len(copies) == 1:
         findings.append(Finding("mirror", False, "none: this machine does not know the run"))
     return findings
+
+
+class Verified(NamedTuple):
+    """What was found of one generation's log: how many events, and what a crash has left behind them.
+
+    `damage` says what is wrong with one that was left behind: the run has gone on from elsewhere.
+    """
+
+    name: str
+    events: int = 0
+    torn: TornTail | None = None
+    damage: str = ""
+
+
+def verified(project: Project, mirror: Mirror | None, workflow_id: str) -> Iterator[Verified]:
+    """Check every line of every log of a run, and yield what was found of each, oldest first.
+
+    What the lines say is read too, with the values that they name; of a cleaned run these are gone.
+
+    Raises:
+        DamagedState: when it is reached: a log is altered, gone, empty, or shorter than a checkpoint has seen.
+    """
+    folder = project.run(workflow_id)
+    is_cleaned = cleaning_of(project, workflow_id) != ""
+    seen = _seen(project, mirror, workflow_id)  # before the log, so that a live run's has all that they have
+    with damage_of(folder):
+        newest = present_generation(folder)
+        needed = {generation for generation, _ in lineage(folder, newest)}
+        needed |= {generation for generation in seen if generation > newest}
+        for generation in sorted(needed.union(folder.generations())):
+            try:
+                found = _verified(folder, generation, seen.get(generation, 0), decodes=not is_cleaned)
+            except DamagedState as problem:
+                if generation in needed:
+                    raise
+                found = Verified(folder.events(generation).name, damage=problem.message)
+            if generation == newest and not found.events:
+                raise nothing_in(folder, generation)
+            yield found
+
+
+def lost_end(project: Project, mirror: Mirror | None, workflow_id: str) -> DamagedState | None:
+    """Return what to say where a copy of the checkpoint has seen more of a log than there is; no event is decoded."""
+    folder = project.run(workflow_id)
+    seen = _seen(project, mirror, workflow_id)  # before the log, so that a live run's has all that they have
+    newest = present_generation(folder)
+    path = folder.events(newest)
+    with damage_of(folder):
+        end = scan(read_chunks(path), start_of(folder, newest), name=str(path)).verify().end.seq
+    for generation, seq in seen.items():
+        if generation > newest or (generation == newest and seq > end):
+            return DamagedState(
+                f"{folder.events(generation)} lost its end: a checkpoint has seen event {seq} of it",
+                workflow_id=workflow_id,
+            )
+    return None
+
+
+def _verified(folder: RunFolder, generation: int, witness_seq: int, *, decodes: bool) -> Verified:
+    path, values, count = folder.events(generation), Values(folder.values), 0
+    log = scan(read_chunks(path), start_of(folder, generation), witness_seq=witness_seq, name=str(path))
+    for first, lines in log.turns():
+        count += len(lines)
+        if decodes:
+            for _ in decode_lines(first, lines, values, name=str(path)):
+                pass
+    return Verified(path.name, count, log.torn)
+
+
+def _seen(project: Project, mirror: Mirror | None, workflow_id: str) -> dict[int, int]:
+    """Return the last event that a copy of the checkpoint has seen, by its generation."""
+    seen = dict[int, int]()
+    for path in [project.checkpoint(workflow_id), *([mirror.checkpoint(workflow_id)] if mirror else [])]:
+        if checkpoint := read_own_checkpoint(path, workflow_id).checkpoint:
+            seen[checkpoint.generation] = max(checkpoint.last_seq, seen.get(checkpoint.generation, 0))
+    return seen
 
 
 def _of_log(folder: RunFolder) -> tuple[Finding, set[str]]:

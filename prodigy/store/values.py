@@ -81,18 +81,15 @@ class Values:
             DamagedState: the digest is none, or its file is missing, altered or no file of ours.
         """
         if not _DIGEST.fullmatch(digest):
-            raise DamagedState(f"{digest[:100]!a} does not name a stored value", hint=_WAY_OUT)
+            raise DamagedState(f"{digest[:100]!a} does not name a stored value")
         path = self.folder / digest
         try:
             data = read_private(path)
         except OSError as error:
-            raise DamagedState(f"the stored value {path} cannot be read: {error.strerror}", hint=_WAY_OUT) from error
+            raise DamagedState(f"the stored value {path} cannot be read: {error.strerror}") from error
         if sha256(data).hexdigest() != digest:
-            raise DamagedState(f"the stored value {path} is not what was written", hint=_WAY_OUT)
+            raise DamagedState(f"the stored value {path} is not what was written")
         return data
-
-
-_WAY_OUT = "Go on from the mirror with `prodigy resume <id> --from-checkpoint mirror`, or start over with `--force`."
 
 
 def _is_stored(path: Path, data: bytes) -> bool:

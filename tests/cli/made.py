@@ -201,13 +201,13 @@ def at(second: int) -> str:
 
 def said(app: typer.Typer, *words: str) -> Said:
     """Run a command of `app` in this process, as the command line would."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             code = typer.main.get_command(app).main(list(words), prog_name="prodigy", standalone_mode=False)
         except ProdigyError as problem:
             code = complain(problem)
-    return Said(int(code or 0), out.getvalue(), err.getvalue())
+    return Said(int(code or 0), *(stream.buffer.getvalue().decode() for stream in (out, err)))
 
 
 def changed(path: Path, old: str, new: str) -> None:

@@ -137,15 +137,24 @@ def test_a_checkpoint_that_is_not_the_logs_is_to_be_made_again(house: House, how
 
 
 def test_a_damaged_log_has_a_way_out(house: House) -> None:
-    """Its mirror, or else its beginning."""
+    """Its mirror, else its checkpoint file, else a version before the damage, or at last its beginning."""
     changed(house.run(RUN).events(1), '"name":"greeting"', '"name":"greedily"')
     ways = [found(house)]
     house.mirror.checkpoint(RUN).unlink()
     ways.append(found(house))
-    assert ways == [
-        [("log", f"prodigy resume {RUN} --from-checkpoint mirror")],
-        [("log", f"prodigy resume {RUN} --force")],
+    house.project.checkpoint(RUN).unlink()
+    ways.append(found(house))
+    assert [way for ((check, way),) in ways if check == "log"] == [
+        f"prodigy resume {RUN} --from-checkpoint mirror",
+        f"prodigy resume {RUN} --from-checkpoint .prodigy/checkpoints/{RUN}.json",
+        f"prodigy resume {RUN} --force",
     ]
+
+
+def test_a_run_whose_log_alone_is_gone_goes_on_from_a_copy(house: House) -> None:
+    """Its folder is not to be removed."""
+    house.run(RUN).events(1).unlink()
+    assert found(house) == [("log", f"prodigy resume {RUN} --from-checkpoint mirror")]
 
 
 def test_what_is_left_of_a_run_without_a_log_is_removed(house: House) -> None:

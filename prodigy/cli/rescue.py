@@ -1,0 +1,42 @@
+"""What to type when a run is damaged: the ways out of it, the one that loses least first."""
+
+import shlex
+
+from prodigy.cli.program import program
+from prodigy.errors import DamagedState
+from prodigy.store.layout import Mirror, Project
+from prodigy.store.rescue import Way, ways_out
+
+
+def hint_of(problem: DamagedState) -> str | None:
+    """Return the hint of an error: what it says itself, and of a run that is damaged the ways out of it."""
+    from prodigy.cli.place import mirror_of, project_here
+
+    if not problem.workflow_id:
+        return problem.hint
+    project = project_here()
+    return "\n  ".join(lines(project, mirror_of(project), problem.workflow_id))
+
+
+def lines(project: Project, mirror: Mirror | None, workflow_id: str) -> list[str]:
+    """Return a line for each way out, with the command to type."""
+    remove = f"`{program()} checkpoints clean --workflow-id {workflow_id} --purge`"
+    ways = [f"{way.says}: `{command(workflow_id, way)}`" for way in ways_out(project, mirror, workflow_id)]
+    if not ways:
+        return [
+            f"Nothing is left to go on from: cook its workflow again with `{program()} cook FILE`.",
+            f"Remove what is left of it: {remove}",
+        ]
+    ways.append(f"give it up and remove it: {remove}")
+    return [f"{ways[0][0].upper()}{ways[0][1:]}", *(f"or {way}" for way in ways[1:])]
+
+
+def least_costly(project: Project, mirror: Mirror | None, workflow_id: str) -> str | None:
+    """Return the command of the way that loses least, or None where there is none but to remove the run."""
+    ways = ways_out(project, mirror, workflow_id)
+    return command(workflow_id, ways[0]) if ways else None
+
+
+def command(workflow_id: str, way: Way) -> str:
+    """Return what to type to go a way."""
+    return f"{program()} resume {workflow_id} {shlex.join(way.options)}"
