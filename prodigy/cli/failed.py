@@ -10,7 +10,6 @@ from prodigy.cli.output import print_json
 from prodigy.cli.program import program
 from prodigy.cli.said import near
 from prodigy.cli.words import counted
-from prodigy.errors import DamagedState
 from prodigy.plan.address import is_at
 from prodigy.projections.failure import Failure, failures_of
 from prodigy.runtime.outputs import end_of
@@ -32,10 +31,8 @@ def print_failed(project: Project, workflow_id: str, address: str | None, *, jso
     Raises:
         DamagedState: the run cannot be read.
     """
-    run = listed(project, workflow_id)
-    if run.state is None:
-        raise DamagedState(f"{workflow_id} cannot be read: {run.problem}", hint="Look: `prodigy checkpoints list`.")
-    found = [failure for failure in failures_of(run.state) if is_at(failure.at, address)]
+    state = listed(project, workflow_id).sound()
+    found = [failure for failure in failures_of(state) if is_at(failure.at, address)]
     folder = project.run(workflow_id)
     shown = found[-SHOWN_MAX:]
     if json:

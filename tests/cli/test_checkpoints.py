@@ -365,11 +365,17 @@ MISHAPS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a link": (linked, f"{CHECKPOINT} is not a plain file but a symlink"),
     "altered": (told_otherwise, f"{CHECKPOINT} is not what the log folds to: variables"),
     "another history": (of_another_history, f"{CHECKPOINT} is of another history than event 22 of the log"),
-    "ahead": (
-        from_the_future,
-        f"{CHECKPOINT} has seen event 23, and the log ends at event 22: it lost something",
-    ),
 }
+
+
+def test_a_checkpoint_that_has_seen_more_than_the_log_is_its_witness(several: House) -> None:
+    """So it is the log that is wrong, as resume says too: nothing is rewritten from it."""
+    path = several.project.checkpoint(STANDING)
+    from_the_future(path)
+    before = path.read_bytes()
+    said = several.checkpoints("validate", STANDING, "--repair")
+    assert (said.code, path.read_bytes()) == (7, before)
+    assert "lost its end: a checkpoint has seen event 23 of it" in said.out
 
 
 @pytest.mark.parametrize("mishap", MISHAPS)

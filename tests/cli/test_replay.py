@@ -319,7 +319,6 @@ def _first_again(event: ev.CommandStarted) -> ev.CommandStarted:
             '"status":"failed","current_step_index":4',
             "`execution_state`",
         ),
-        ('"last_seq":33', '"last_seq":34', "which the log does not have"),
         ('"last_seq":33', '"last_seq":30', "is of another history than the log"),
         ('"workflow_id":"story-000001","workflow_path":"workflow.yaml","timestamp"', '"', "is not a checkpoint"),
     ],
@@ -333,6 +332,15 @@ def test_a_checkpoint_that_is_not_of_the_log_is_said(house: House, old: str, new
     code, _, err = check()
     assert (code, difference in err, f"`prodigy checkpoints validate {RUN} --repair`" in err) == (7, True, True)
     assert json.loads(check("--json")[1])["differences"] != []
+
+
+def test_a_log_that_lost_its_end_has_a_way_out(house: House) -> None:
+    """The checkpoint is not to be made again from it."""
+    path = house.project.checkpoint(RUN)
+    path.write_text(path.read_text().replace('"last_seq":33', '"last_seq":34'))
+    code, _, err = check()
+    assert (code, "lost its end" in err, f"`prodigy resume {RUN} --from-checkpoint " in err) == (7, True, True)
+    assert "which the log does not have" in json.loads(check("--json")[1])["differences"][0]
 
 
 def test_a_run_without_a_checkpoint_is_proved_by_its_digests(house: House) -> None:
