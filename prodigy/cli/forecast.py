@@ -44,13 +44,15 @@ def _items(listed: Listed) -> str:
         return f"no items now: {visible(listed.error)}"
     first = ", ".join(visible(key) for key in listed.keys[:ITEMS_SHOWN_MAX])
     more = ", …" if len(listed.keys) > ITEMS_SHOWN_MAX else ""
-    return counted(len(listed.keys), "item") + (f" now: {first}{more}" if first else " now")
+    told = f"{first}{more}" or visible(listed.note)
+    return f"{counted(len(listed.keys), 'item')} now" + (f": {told}" if told else "")
 
 
 def _document(listed: Listed | None) -> dict[str, Any]:
     if listed is None:
         return {}
-    return {"items": {"count": len(listed.keys), "first": listed.keys[:ITEMS_SHOWN_MAX], "error": listed.error}}
+    first, note = listed.keys[:ITEMS_SHOWN_MAX], listed.note or None
+    return {"items": {"count": len(listed.keys), "first": first, "error": listed.error, "note": note}}
 
 
 def _counted(rows: list[Forecast]) -> str:

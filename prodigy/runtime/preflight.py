@@ -63,6 +63,8 @@ def items_now(plan: Plan, directory: Path) -> sig.Listed | None:
         return None
     state = _begun(plan)
     effect = next(iter(fx.effects(state, ev.ListingStarted(at=maps[0][0]), state.seq + 1)), None)
+    if isinstance(effect, fx.RejectList):
+        return sig.Listed(time=state.time, at=effect.at, error=effect.reason)
     if not isinstance(effect, fx.List):
         return None
     from prodigy.runtime.items import ItemsRefused, read_items
@@ -80,7 +82,8 @@ def items_now(plan: Plan, directory: Path) -> sig.Listed | None:
 def _references(body: Map) -> Iterator[Reference]:
     """Yield what decides which items there are."""
     source = body.source
-    for template in (source.text, body.item_key, source.working_dir, source.offset, source.max_items):
+    counts = (source.offset, source.max_items)
+    for template in (source.text, *source.filled.values(), body.item_key, source.working_dir, *counts):
         yield from references(template) if isinstance(template, tuple) else ()
     yield from expression.references(source.filter) if source.filter else ()
 

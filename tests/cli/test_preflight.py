@@ -108,7 +108,7 @@ def test_a_dry_run_says_what_is_missing_and_is_no_failure(house: House) -> None:
     ("source", "line", "document"),
     [
         ("*.py", "  6 items now: a.py, b.py, c.py, d.py, e.py, …", (6, ["a.py", "b.py", "c.py", "d.py", "e.py"], None)),
-        ("*.rb", "  0 items now", (0, [], None)),
+        ("*.rb", "  0 items now: nothing matched *.rb", (0, [], None)),
         ("items.json", "  1 item now: one", (1, ["one"], None)),
         ("nosuch/items.json", None, (0, [], True)),
         ({"command": "touch ran; echo a"}, None, None),

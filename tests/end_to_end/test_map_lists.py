@@ -136,6 +136,23 @@ def test_what_is_neither_a_list_nor_a_name_fails_with_a_sentence(
     assert (code, sentence in out) == (1, True), out
 
 
+@pytest.mark.parametrize(
+    ("written", "parts", "shown"),
+    [
+        ("${parts}", ["a", "b"], "2 items now: a, b"),
+        (["${parts}", "c*"], "a", "2 items now: a, c*"),
+        ("g/${parts}.*", "*", "0 items now: nothing matched g/*.*"),
+        ("${parts}", [], "0 items now: ${parts} is empty"),
+        ("${parts}", 5, "no items now: map.input ${parts} is 5, and neither a list nor a text"),
+    ],
+)
+def test_a_dry_run_says_which_items_there_would_be(house: House, written: Any, parts: Any, shown: str) -> None:
+    """Or why there are none."""
+    mapreduce(house, ECHO, input=written, variables={"parts": parts})
+    result = house.prodigy("cook", "demo.yaml", "--dry-run")
+    assert shown in result.out, result.out + result.err
+
+
 def test_a_dry_run_shows_the_list(house: House) -> None:
     """With the values that are known."""
     mapreduce(
@@ -148,6 +165,7 @@ def test_a_dry_run_shows_the_list(house: House) -> None:
     shown = house.prodigy("cook", "demo.yaml", "--dry-run").out
     assert 'map: ["a","x","${later}"]' in shown
     assert "known only when it runs: ${later}" in shown
+    assert "items now" not in shown
 
 
 def test_a_list_is_wanted_where_the_workflow_has_one(house: House) -> None:
