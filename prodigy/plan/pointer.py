@@ -40,11 +40,17 @@ def _changed(value: Any, tree: Any, change: Callable[[Any, Any], Any]) -> Any:
     if isinstance(tree, _Leaf):
         return change(value, tree.told)
     if isinstance(value, dict):
-        named = ((key, inner, tree.get(_escaped(key))) for key, inner in value.items())
-        return {key: inner if at is None else _changed(inner, at, change) for key, inner, at in named}
+        fields = dict(value)
+        for segment, inner in tree.items():
+            if (key := segment.replace("~1", "/").replace("~0", "~")) in fields:
+                fields[key] = _changed(fields[key], inner, change)
+        return fields
     if isinstance(value, list | tuple):
-        placed = ((inner, tree.get(str(place))) for place, inner in enumerate(value))
-        return type(value)([inner if at is None else _changed(inner, at, change) for inner, at in placed])
+        entries = list(value)
+        for segment, inner in tree.items():
+            if segment.isascii() and segment.isdigit() and int(segment) < len(entries):
+                entries[int(segment)] = _changed(entries[int(segment)], inner, change)
+        return type(value)(entries)
     return value
 
 

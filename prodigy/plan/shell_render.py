@@ -108,7 +108,8 @@ class _Values:
                 f"{slot.reference.text} stands where the shell evaluates it, so it must be a decimal integer "
                 f"without leading zeros, and it is {_shown(text)}"
             )
-        referred = _refer(self._keep(variable, text, slot.reference), slot.quoting)
+        own = variable if text == as_text(value) else f"{variable}_NUMBER"  # as text it is spelled otherwise
+        referred = _refer(self._keep(own, text, slot.reference), slot.quoting)
         # `x-${n}` with -3 must not become `x--3`, which decrements.
         return f"({referred})" if slot.quoting == "arithmetic" and text.startswith("-") else referred
 

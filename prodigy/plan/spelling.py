@@ -8,7 +8,6 @@ Pointer (RFC 6901): `{"variables": {"python": 3.1}, "spellings": {"/variables/py
 import json
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -132,8 +131,7 @@ def _respelled(value: Any, text: str) -> Any:
 
 def _reads_as(text: str, number: Number) -> bool:
     """Whether a text is a spelling of the number; it is not where the value was changed since."""
-    for read in (float, lambda text: int(text, 0)):
-        with suppress(ValueError, OverflowError):
-            if read(text) == number:
-                return True
-    return False
+    try:
+        return (int(text, 0) if isinstance(number, int) else float(text)) == number
+    except (ValueError, OverflowError):
+        return False

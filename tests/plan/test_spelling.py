@@ -107,7 +107,15 @@ def test_where_the_shell_counts_it_is_the_number(written: str, text: str) -> Non
     """`$((0xFF))` is the shell's own; ours is a decimal integer there, as it must be."""
     (value,) = read_data(f"- {written}".encode(), file="i.yaml")
     rendered = render_script(parse_script("echo $((${n} + 1))", frozenset({"n"})), lambda name: (True, value))
-    assert rendered.variables == {"PRODIGY_VALUE_1": text}
+    assert rendered.variables == {"PRODIGY_VALUE_1_NUMBER": text}
+
+
+@pytest.mark.parametrize("script", ["echo $((${n} + 1)) ${n}", "echo ${n} $((${n} + 1))"])
+def test_in_one_script_it_is_both(script: str) -> None:
+    """The number where the shell counts, the text beside it, whichever comes first."""
+    (value,) = read_data(b"- 0x10", file="i.yaml")
+    rendered = render_script(parse_script(script, frozenset({"n"})), lambda name: (True, value))
+    assert rendered.variables == {"PRODIGY_VALUE_1": "0x10", "PRODIGY_VALUE_1_NUMBER": "16"}
 
 
 @given(values)
