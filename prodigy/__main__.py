@@ -1,5 +1,6 @@
 """The command `prodigy`, and `python -m prodigy`."""
 
+import os
 import sys
 
 from prodigy import __version__
@@ -8,7 +9,10 @@ from prodigy import __version__
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     if sys.argv[1:] == ["--version"]:  # asked often, by scripts: no import is worth it
-        print(f"prodigy {__version__}")
+        try:
+            print(f"prodigy {__version__}", flush=True)
+        except OSError:  # nobody reads it
+            os._exit(0)
         return
     try:
         from prodigy.cli.app import run

@@ -33,6 +33,7 @@ from prodigy.cli import (
     validate,
 )
 from prodigy.cli.program import Commands, in_our_words, usage_problem, with_names_in_capitals
+from prodigy.cli.streams import ReaderGone, open_streams
 from prodigy.errors import DamagedState, ExitCode, ProdigyError, WorkflowProblem
 
 app = typer.Typer(
@@ -66,7 +67,7 @@ def run() -> NoReturn:
     if sys.platform == "win32":
         print("prodigy needs Linux or macOS; on Windows, run it inside WSL.", file=sys.stderr)
         sys.exit(ExitCode.USAGE)
-    _fill_gaps()
+    open_streams()
     outlet.guard()
     _keep_only(sys.argv[1:2])
     try:
@@ -80,7 +81,7 @@ def run() -> NoReturn:
         code = complain(error)
     except (KeyboardInterrupt, typer.Abort):
         code = ExitCode.INTERRUPT
-    except BrokenPipeError:
+    except ReaderGone:
         code = ExitCode.COMPLETED
     except OSError as error:  # of stdout, or of something that was only to be read: the store has named its own
         code = complain(ProdigyError(str(error)))
@@ -90,10 +91,17 @@ def run() -> NoReturn:
     except SystemExit as end:
         code = end.code
     except Exception as failure:
-        from prodigy.runtime.defects import defect
-
-        code = complain(defect(failure))
+        code = _unforeseen(failure)
     _leave(code)
+
+
+def _unforeseen(failure: Exception) -> ExitCode:
+    """Tell of a mistake of ours; a reader that went away while several tasks printed is none."""
+    if isinstance(failure, ExceptionGroup) and failure.subgroup(ReaderGone):
+        return ExitCode.COMPLETED
+    from prodigy.runtime.defects import defect
+
+    return complain(defect(failure))
 
 
 def _keep_only(called: list[str]) -> None:
@@ -129,21 +137,8 @@ def _hint(error: ProdigyError) -> str | None:
     return hint_of(error)
 
 
-def _fill_gaps() -> None:
-    """Give a closed stdin, stdout or stderr to /dev/null.
-
-    The next file that is opened, the log even, would take its number, and get what is printed.
-    """
-    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        if getattr(sys, name) is None:  # as Python says that it was closed
-            null = os.open(os.devnull, os.O_RDWR)
-            assert null == descriptor, "the lowest free number is taken first"
-            os.set_inheritable(null, True)
-            setattr(sys, name, os.fdopen(null, mode))
-
-
 def _leave(code: int | str | None) -> NoReturn:
-    """End the process at once. A reader that went away, of stdout or stderr, changes nothing of the exit code.
+    """End the process at once. That the disk behind stdout or stderr is full changes nothing of the exit code.
 
     All that Python would still do is to free memory piece by piece, which takes a short command a tenth of its time.
     """

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
+from prodigy.cli.streams import check_reader
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -202,6 +204,7 @@ def follow(
             else:
                 print(*(visible(cell) for cell in row_of(record)), sep="  ")
             sys.stdout.flush()
+            check_reader()
 
     anyio.run(print_all)
 

@@ -9,6 +9,7 @@ import msgspec
 
 from prodigy.cli.display import has_colour
 from prodigy.cli.outlet import copy_lines
+from prodigy.cli.streams import check_reader
 from prodigy.plan.address import is_at
 from prodigy.runtime.following import follow, follow_lines
 from prodigy.runtime.terminal import Lines, visible
@@ -78,6 +79,7 @@ async def _print_file(path: Path, prefix: str, descriptor: Literal[1, 2], is_ove
     lines = Lines(prefix, colour=has_colour(descriptor))
     async for chunk in follow(path, is_over):
         copy_lines(lines.feed(chunk), descriptor)
+        check_reader()
     copy_lines(lines.finish(), descriptor)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
+from prodigy.cli.streams import check_reader
 from prodigy.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ def _copy(path: "Path", descriptor: Literal[1, 2]) -> bool:
     lines = Lines("", colour=has_colour(descriptor)) if os.isatty(descriptor) else None
     with os.fdopen(source, "rb") as file:
         while chunk := file.read(CHUNK_BYTES):
+            check_reader()
             if lines:
                 copy_lines(lines.feed(chunk), descriptor)
             else:

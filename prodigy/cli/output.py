@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.cli.streams import check_reader
 from prodigy.cli.width import cells
 from prodigy.errors import Problem
 from prodigy.plan.spelling import as_number
@@ -22,7 +23,8 @@ def print_json(document: Any) -> None:
 
 
 def print_json_line(record: Any) -> None:
-    """Print one JSON value as one line."""
+    """Print one JSON value as one line, of many maybe: `ReaderGone` where nobody reads them any more."""
+    check_reader()
     print(harmless_json(msgspec.json.encode(record, enc_hook=as_number).decode()))
 
 

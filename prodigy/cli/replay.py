@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from prodigy.cli.streams import check_reader
+
 if TYPE_CHECKING:
     from prodigy.kernel.events import Event
     from prodigy.kernel.state import State
@@ -261,6 +263,7 @@ def _print(frames: Iterable[Frame]) -> None:
 
     if not sys.stdout.isatty():
         for frame in frames:
+            check_reader()
             told = in_words(frame.event, frame.changes)
             shown = told if told.isprintable() else visible(told)  # which is slower, and seldom needed
             print(f"{frame.seq:>6}  {frame.time[:19]}Z  {shown}")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from prodigy.cli import outlet
+from prodigy.cli.streams import check_reader
 from prodigy.plan.reference import as_text
 
 # What makes a cell a formula in a spreadsheet, the wide forms in some languages; what steps print must never be one.
@@ -15,6 +16,7 @@ class _Lines:
     """A file as the writer of CSV wants one."""
 
     def write(self, line: str) -> None:
+        check_reader()
         outlet.export(line)
 
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from prodigy.cli.streams import check_reader
+
 if TYPE_CHECKING:
     from prodigy.store.catalog import Listed
 
@@ -126,6 +128,7 @@ def _watch(look: "Any") -> None:
         elif run.state is not None and run.state.seq != seen:
             seen = run.state.seq
             print("\n".join(_watched(run)), flush=True)
+            check_reader()
         if run.owner is None:
             return
         time.sleep(WATCH_INTERVAL_S)
