@@ -1,12 +1,13 @@
 """`cook` (alias `run`) and `resume`: the commands that make a run move."""
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prodigy.errors import UsageProblem
+from prodigy.errors import UsageProblem, WorkflowProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from prodigy.cli.display import Display
     from prodigy.kernel.state import State
     from prodigy.runtime.requeuing import Requeuing
-    from prodigy.store.layout import Project
+    from prodigy.store.layout import Mirror, Project
 
 WORKFLOWS_SHOWN_MAX = 30
 _MaxRetries = Annotated[
@@ -66,12 +67,17 @@ def cook(
         print_forecast(file, given, json=json)
         return
     from prodigy.cli.place import project_here
-    from prodigy.runtime.bootstrap import CookOrder
+    from prodigy.runtime.bootstrap import CookOrder, remembered
     from prodigy.runtime.bootstrap import cook as start
+    from prodigy.store.refusal import remember_refusal
 
     project = project_here()
     order = CookOrder(path=file, parameters=given, max_retries=max_retries, synced=durability == "disk")
-    _play(project, lambda display: start(project, order, display), json=json, yes=yes)
+    try:
+        _play(project, lambda display: start(project, order, display), json=json, yes=yes)
+    except (WorkflowProblem, UsageProblem):
+        remember_refusal(project, remembered(project, file))
+        raise
 
 
 def _no_file() -> UsageProblem:
@@ -235,11 +241,11 @@ def go_on(
     from prodigy.cli.place import mirror_of, project_here
     from prodigy.runtime.bootstrap import ResumeOrder
     from prodigy.runtime.bootstrap import resume as take_up
-    from prodigy.store.catalog import find_run, last_unfinished
+    from prodigy.store.catalog import find_run
 
     project = project_here()
     mirror = mirror_of(project)
-    workflow_id = last_unfinished(project, mirror) if ref is None else find_run(project, ref, mirror)
+    workflow_id = _last(project, mirror, yes=yes) if ref is None else find_run(project, ref, mirror)
     _confirm(project, workflow_id, force=force, from_checkpoint=from_checkpoint, yes=yes)
     order = ResumeOrder(
         workflow_id=workflow_id,
@@ -253,6 +259,26 @@ def go_on(
         trusted=trust,
     )
     _play(project, lambda display: take_up(project, order, display), json=json, yes=yes)
+
+
+def _last(project: "Project", mirror: "Mirror | None", *, yes: bool) -> str:
+    """Return the run that nobody named, and say which it is; on a terminal ask where another may be meant."""
+    from prodigy.cli.display import confirmed, visible_lines
+    from prodigy.runtime.beside import DAY_S, age_s, stood
+    from prodigy.runtime.clock import now
+    from prodigy.store.catalog import last_unfinished
+    from prodigy.store.refusal import last_refusal
+
+    run, refused, time = last_unfinished(project, mirror), last_refusal(project), now()
+    if run.header is None or run.owner is not None:
+        return run.workflow_id
+    path = run.header.workflow_path
+    is_other = refused not in ("", path)
+    after = f"; {refused} was refused and has no run" if is_other else ""
+    print(f"    note  {visible_lines(f'the last run is {stood(run, time)} of {path}{after}')}", file=sys.stderr)
+    if (is_other or age_s(run, time) > DAY_S) and not confirmed("go on with it?", yes=yes):
+        raise typer.Exit(1)
+    return run.workflow_id
 
 
 def _confirm(project: "Project", workflow_id: str, *, force: bool, from_checkpoint: str | None, yes: bool) -> None:

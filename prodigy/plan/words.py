@@ -6,3 +6,11 @@ def counted(count: int, noun: str) -> str:
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something was, in one unit: `just now`, `5 minutes ago`, `3 hours ago`, `2 days ago`."""
+    for unit_s, noun in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= unit_s:
+            return f"{counted(int(seconds // unit_s), noun)} ago"
+    return "just now"

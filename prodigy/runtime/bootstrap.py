@@ -37,6 +37,7 @@ from prodigy.kernel.recover import questions
 from prodigy.kernel.state import Origin, State
 from prodigy.plan.nodes import Plan
 from prodigy.projections.checkpoint import Checkpoint
+from prodigy.runtime.beside import beside
 from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.clock import now
 from prodigy.runtime.diary import diary
@@ -49,7 +50,7 @@ from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.requeuing import Requeuing, requeued
 from prodigy.runtime.sweep import why_blind
 from prodigy.runtime.waiting import acquire
-from prodigy.store.catalog import folder_gone, last_number
+from prodigy.store.catalog import folder_gone, last_number, unfinished_of
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.files import existing_folder
 from prodigy.store.history import History, NewJournal, new_log, open_journal, read_history
@@ -58,6 +59,7 @@ from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder, new_id, prepare_mirror, prepare_run
 from prodigy.store.lock import RunLock, next_number
 from prodigy.store.log import Log
+from prodigy.store.refusal import forget_refusal
 from prodigy.store.rescue import MIRROR, last_version, origin_of, usable_copy
 from prodigy.store.standing import Header, read_header
 from prodigy.store.values import Values
@@ -116,6 +118,8 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
     plan, notices = compiled_anew(text, order.path, order.parameters)
     for note in (*filter(None, [notices]), *require(plan, Path.cwd())):
         display.note(note)
+    if sentence := beside(unfinished_of(project, plan.name), now()):
+        display.note(sentence)
     workflow_id = new_id(plan.name, "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6)))
     folder = prepare_run(project, workflow_id)
     mirror = mirror_for(project, workflow_id, display)
@@ -125,9 +129,9 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
             first = sig.CookRequested(
                 time=now(),
                 workflow_id=workflow_id,
-                workflow_path=_remembered(project, order.path),
+                workflow_path=remembered(project, order.path),
                 workflow_text=text.decode(),
-                directory=_remembered(project, Path.cwd()),
+                directory=remembered(project, Path.cwd()),
                 number=next_number(project, lambda: last_number(project, mirror)),
                 plan=plan,
                 prodigy_version=prodigy.__version__,
@@ -353,6 +357,7 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
 
     `approved` is a node that a person has already said yes to.
     """
+    forget_refusal(ground.project)
     origin = _origin_of(state, first)
     project, folder, display = ground.project, ground.folder, ground.display
     state = msgspec.structs.replace(state, folder=os.path.realpath(folder.path))
@@ -535,7 +540,7 @@ def swept(folder: RunFolder) -> list[str]:
     return [f"left running and ended: {process}" for process in end_marked(folder.path, grace_s=SWEEP_GRACE_S)]
 
 
-def _remembered(project: Project, path: Path) -> str:
+def remembered(project: Project, path: Path) -> str:
     """Return a path as runs remember it: relative to the project where it is inside, for projects move."""
     path = Path(os.path.realpath(path))
     return str(path.relative_to(project.root)) if path.is_relative_to(project.root) else str(path)

@@ -7,6 +7,7 @@ only its log left: it is found for the audit, and else no more.
 
 import os
 from collections.abc import Iterable
+from itertools import takewhile
 
 import msgspec
 
@@ -15,7 +16,7 @@ from prodigy.kernel.state import State
 from prodigy.store.checkpoints import read_own_checkpoint, restored
 from prodigy.store.files import existing_folder
 from prodigy.store.history import read_history
-from prodigy.store.layout import Mirror, Project, check_id, find_mirror
+from prodigy.store.layout import Mirror, Project, check_id, find_mirror, new_id
 from prodigy.store.lock import Holder, holder
 from prodigy.store.standing import Standing, cleaned_at, header_of, quick_standing, read_header, status_of
 from prodigy.store.values import Values
@@ -277,7 +278,15 @@ def _mirrored_standing(mirror: Mirror | None, workflow_id: str) -> Standing:
     return Standing(workflow_id=workflow_id, header=header, problem=problem, is_mirror_only=True)
 
 
-def last_unfinished(project: Project, mirror: Mirror | None = None) -> str:
+def unfinished_of(project: Project, name: str) -> list[Standing]:
+    """Return the runs of a workflow that are not completed, the last first; those before one that is are past."""
+    beginning = new_id(name, "")
+    runs = [standing(project, workflow_id) for workflow_id in run_ids(project) if workflow_id.startswith(beginning)]
+    found = sorted((run for run in runs if run.header and run.name == name), key=lambda run: -run.number)
+    return list(takewhile(lambda run: run.status != "completed", found))
+
+
+def last_unfinished(project: Project, mirror: Mirror | None = None) -> Standing:
     """Return the run that a bare `resume` means: of those that are not completed, the last.
 
     Runs that only `mirror` knows count where it is given.
@@ -288,7 +297,7 @@ def last_unfinished(project: Project, mirror: Mirror | None = None) -> str:
     runs = list_standings(project, mirror)
     for run in runs:
         if run.header is None or run.status != "completed":
-            return run.workflow_id
+            return run
     if runs:
         raise RunNotFound(
             f"nothing to resume: the last run, {runs[0].workflow_id}, is {runs[0].status}",

@@ -1,0 +1,44 @@
+"""Which workflow file was refused last, until something is cooked or resumed.
+
+Who types `resume` after `cook` was refused may mean a run that never began. So the refusal is remembered, in a file of
+the project's state that may be lost at any time.
+"""
+
+import os
+from contextlib import suppress
+
+from prodigy.errors import ProdigyError
+from prodigy.store.files import existing_folder, open_private, write_all
+from prodigy.store.layout import Project
+
+PATH_BYTES_MAX = 4096
+
+
+def remember_refusal(project: Project, workflow_path: str) -> None:
+    """Remember that a file was refused, where the project has any state; what cannot be written is forgotten."""
+    with suppress(ProdigyError, OSError):
+        if not existing_folder(project.state):
+            return
+        descriptor = open_private(project.state / "refused", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        try:
+            write_all(descriptor, os.fsencode(workflow_path))
+        finally:
+            os.close(descriptor)
+
+
+def last_refusal(project: Project) -> str:
+    """Return the workflow file that was refused since anything was cooked or resumed; empty where none was."""
+    try:
+        descriptor = open_private(project.state / "refused", os.O_RDONLY)
+    except (ProdigyError, OSError):
+        return ""
+    try:
+        return os.fsdecode(os.read(descriptor, PATH_BYTES_MAX))
+    finally:
+        os.close(descriptor)
+
+
+def forget_refusal(project: Project) -> None:
+    """Forget the refusal: something was cooked or resumed."""
+    with suppress(OSError):
+        os.unlink(project.state / "refused")
