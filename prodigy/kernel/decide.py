@@ -27,6 +27,7 @@ from prodigy.plan import expression
 from prodigy.plan.nodes import ROOT, Map, Node, Run, Sequence, is_below
 
 COMMAND_CHARS_MAX = 200
+_AT_WORK = (Status.RUNNING, Status.WAITING, Status.HANDLING, Status.AWAITING)
 
 
 class Decision(NamedTuple):
@@ -208,7 +209,11 @@ def fail(turn: Turn, node: Node, outcome: Outcome, *, may_retry: bool = True) ->
     handlers = node.policy.on_failure
     if handlers is None or (handlers.repairs and here.repairs >= handlers.repairs):
         return give_up(turn, node, outcome.error)
-    turn.emit(ev.HandlingStarted(at=node.address, error="" if isinstance(node.body, Run) else outcome.error))
+    if isinstance(node.body, Run):
+        turn.emit(ev.HandlingStarted(at=node.address))
+    else:
+        step = _at_fault(turn.state, node.address)
+        turn.emit(ev.HandlingStarted(at=node.address, error=outcome.error, step=step))
     return lambda: enter(turn, handlers.address)
 
 
@@ -272,13 +277,25 @@ def _finish_run(turn: Turn) -> None:
         turn.emit(ev.RunCompleted())
 
 
-def culprit_of(state: State) -> str:
-    """Return the address of the step whose failure failed the run: the deepest, one that nothing tolerated first."""
-    at = ROOT
+def culprit_of(state: State, at: str = ROOT) -> str:
+    """Return the address of the step whose failure failed a node: the deepest, one that nothing tolerated first."""
     while failed := list(failures(state, state.plan.node(at))):
         owner = state.plan.node(at)
         at = next((child for child in failed if not is_tolerated(owner, state.plan.node(child))), failed[0])
     return at
+
+
+def _at_fault(state: State, address: str) -> str:
+    """Return the address of the step that failed a sequence, or was at work when its time was over, or nothing."""
+    at = culprit_of(state, address)
+    while at == address or not state.node(at).is_settled:
+        body = state.plan.node(at).body
+        children = body.children if isinstance(body, Sequence) else ()
+        below = next((child for child in children if state.node(child).status in _AT_WORK), None)
+        if below is None:
+            break
+        at = below
+    return at if at != address else ""
 
 
 def failures(state: State, node: Node) -> Iterator[str]:

@@ -161,10 +161,15 @@ class RetryScheduled(_Event, frozen=True):
 
 
 class HandlingStarted(_Event, frozen=True):
-    """The last attempt failed and the handlers of the node begin. `error` says why what is no command failed."""
+    """The last attempt failed and the handlers of the node begin.
+
+    Of what is no command `error` says why it failed, and `step` is the address of the step that failed it, or that was
+    at work when its time was over.
+    """
 
     at: str
     error: str = ""
+    step: str = ""
 
 
 class ConfirmationRequested(_Event, frozen=True):

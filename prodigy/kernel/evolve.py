@@ -215,7 +215,7 @@ def _retry_scheduled(state: State, event: ev.RetryScheduled, time: str) -> State
 def _handling_started(state: State, event: ev.HandlingStarted, time: str) -> State:
     """The handlers are entered anew, whatever they did for an earlier failure."""
     error = event.error or state.node(event.at).error
-    return _turned(_unhandled(state, event.at), event, time, error=error)
+    return _turned(_unhandled(state, event.at), event, time, error=error, failed_step=event.step)
 
 
 def _awaiting(state: State, event: ev.ConfirmationRequested | ev.ConfirmationAnswered, time: str) -> State:

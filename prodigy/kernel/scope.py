@@ -9,13 +9,14 @@ from typing import Any
 
 from prodigy.kernel.items import Items, of
 from prodigy.kernel.lifecycle import Status
-from prodigy.kernel.state import State
+from prodigy.kernel.state import NodeState, State
 from prodigy.plan.address import item_of, key_of
 from prodigy.plan.nodes import Map
 from prodigy.plan.reference import Captured, KeepFile, Lookup, Result, render
 
 _NAMESPACES = frozenset({"shell", "claude", "workflow"})
 _ITEM = ("item", "item_key", "item_index")
+_OWN_STAGE = "stage"
 _MISSING = (False, None)
 
 
@@ -42,7 +43,9 @@ def lookup_in(state: State, at: str, keep_file: KeepFile | None = None) -> Looku
             return True, result(state, address)
         if name in state.plan.variables:
             return True, state.plan.variables[name]
-        return _environment(state, name, keep_file)
+        if name in state.plan.env:
+            return _environment(state, name, keep_file)
+        return _stage(state, at, name)
 
     return lookup
 
@@ -65,7 +68,14 @@ def _map(state: State) -> dict[str, Any]:
     """The map of the workflow, of which there is one: its counts, results and dead letters."""
     address, items = next(iter(state.maps.items()), ("", None))
     if items is None:
-        return {"total": None, "successful": None, "failed": None, "results": None, "dead_letters": None}
+        return {
+            "total": None,
+            "successful": None,
+            "failed": None,
+            "results": None,
+            "dead_letters": None,
+            "error": state.node("map").error,
+        }
     body = state.plan.nodes[address].body
     keeps = isinstance(body, Map) and body.keeps_results
     return {
@@ -74,6 +84,7 @@ def _map(state: State) -> dict[str, Any]:
         "failed": items.dead + items.failed,
         "results": results(items) if keeps else None,
         "dead_letters": dead_letters(items) if keeps else None,
+        "error": state.node(address).error,
     }
 
 
@@ -122,6 +133,20 @@ def result(state: State, address: str) -> Result:
     )
 
 
+def _stage(state: State, at: str, name: str) -> tuple[bool, Any]:
+    """What failed a stage, for its handlers: by its name, or as `stage`."""
+    address = at.partition(".")[0] if name == _OWN_STAGE else name
+    if address not in state.plan.nodes:
+        return _MISSING
+    node = state.node(address)
+    return True, {"error": _located(node), "step": node.failed_step or None, "attempts": node.attempt}
+
+
+def _located(node: NodeState) -> str | None:
+    """Return why a stage failed, and which step of it."""
+    return f"{node.failed_step}: {node.error}" if node.error and node.failed_step else node.error
+
+
 def _absolute(state: State, path: str) -> str:
     """Return where a file of the run is now; the log names it relative to the run's folder, which may move."""
     return f"{state.folder}/{path}" if state.folder and path else path
@@ -136,8 +161,6 @@ def _namespace(state: State, name: str, scoped: dict[str, Any]) -> Any:
 
 def _environment(state: State, name: str, keep_file: KeepFile | None) -> tuple[bool, Any]:
     """A name of the workflow's `env`; its own text sees variables and parameters."""
-    template = state.plan.env.get(name)
-    if template is None:
-        return _MISSING
+    template = state.plan.env[name]
     variables = state.plan.variables
     return True, render(template, lambda key: (key in variables, variables.get(key)), keep_file)

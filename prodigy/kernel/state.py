@@ -23,7 +23,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     `first` is the attempt with which the present budget began, `repairs` the tries after handlers in it. The rest is
     the result of the last attempt, `delay_s` and `due` a wait that is on, `left_s` what a sequence's timeout had left
     and `spent_s` what of it was used at `limit_since`, `version` the checkpoint that its settling made, `reason` why it
-    was skipped, `tried` of an item how often each of its steps was in earlier attempts.
+    was skipped, `tried` of an item how often each of its steps was in earlier attempts, `failed_step` the
+    address of the step for which a sequence is being handled.
     """
 
     status: Status = Status.PENDING
@@ -47,6 +48,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     version: int = 0
     reason: str = ""
     tried: dict[str, int] = {}
+    failed_step: str = ""
 
     @property
     def is_settled(self) -> bool:

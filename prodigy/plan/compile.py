@@ -21,7 +21,7 @@ from prodigy.errors import Problem
 from prodigy.plan import address, expression, schema, shell
 from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body, map_definition
 from prodigy.plan.compile_policy import goes_on, handlers_of, retry_of, timeout_of
-from prodigy.plan.declared import NAMESPACES, OF_ITEMS, OF_MAP, Declared, declare, every_step
+from prodigy.plan.declared import NAMESPACES, OF_ITEMS, OF_MAP, RESULTS, Declared, declare, every_step, names_of_failure
 from prodigy.plan.definition import definition_of
 from prodigy.plan.document import examine
 from prodigy.plan.elsewhere import elsewhere
@@ -70,17 +70,6 @@ from prodigy.plan.written import (
 GRACE_S = 5.0
 STEPS_MAX = 10_000
 LATER_NAMES_MAX = 20
-RESULTS = (
-    "output",
-    "output_file",
-    "stderr",
-    "exit_code",
-    "success",
-    "partial_success",
-    "error",
-    "duration",
-    "attempts",
-)
 
 _PLAIN = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_-]{0,99})\}")
 
@@ -263,7 +252,7 @@ class _Compilation:
         self.env = {**outer, **self._environment(stage.env)}
         self._sequence(stage.commands, at=at, parent=ROOT)
         self.nodes[at] = msgspec.structs.replace(self.nodes[at], index=index, name=at, line=stage.line, policy=policy)
-        self._handler_steps(stage.on_failure, at)
+        self._handlers_of_stage(stage.on_failure, at)
         self.env, self.is_sure = outer, True
 
     def _mapreduce(self, written: MapAsWritten) -> None:
@@ -306,7 +295,7 @@ class _Compilation:
         self._check_counts(written)
         self._template_of(written)
         self.known |= {"map"}
-        self._handler_steps(written.on_failure, MAP)
+        self._handlers_of_stage(written.on_failure, MAP)
 
     def _check_counts(self, written: MapAsWritten) -> None:
         """Refuse a count that a variable gives, where the variable is no such number already."""
@@ -357,6 +346,13 @@ class _Compilation:
             self.owners.append(at)
             self._sequence(written.commands, at=address.of_handlers(at), parent=at)
             self.owners.pop()
+
+    def _handlers_of_stage(self, written: HandlersAsWritten | None, at: str) -> None:
+        """Make the steps that handle a stage or a map; only they know why it failed."""
+        names = names_of_failure(at, self.declared)
+        self.known |= names
+        self._handler_steps(written, at)
+        self.known -= names
 
     def _step(self, step: Step, *, at: str, parent: str, index: int) -> expression.Expression | None:
         """Make the nodes of a step and its handlers; return its condition."""
@@ -498,7 +494,7 @@ class _Compilation:
     def _report_elsewhere(self, scalar: Scalar, offset: int, name: str) -> bool:
         """Note a reference to a name that is known, but not at this place; return whether it is one."""
         message, hint = ("", "")
-        if name not in self.known:
+        if name not in self.known and f"{name}.error" not in self.known:
             message, hint = elsewhere(name, self.document, self.declared, is_in_template=self.is_in_template)
         if message:
             self.source.report_inside(scalar, offset, message, hint=hint)

@@ -23,7 +23,20 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
     "workflow": ("id", "name", "path"),
 }
 OF_ITEMS = ("item", "item_key", "item_index")
-OF_MAP = ("total", "successful", "failed", "results", "dead_letters")
+OF_MAP = ("total", "successful", "failed", "results", "dead_letters", "error")
+OF_STAGE = ("error", "step", "attempts")
+STAGE = "stage"  # to the handlers of a stage that stage, unless something else has that name
+RESULTS = (
+    "output",
+    "output_file",
+    "stderr",
+    "exit_code",
+    "success",
+    "partial_success",
+    "error",
+    "duration",
+    "attempts",
+)
 PARTS_OF_MAPREDUCE = ("setup", "map", "reduce")
 ENVIRONMENT_OF_ATTEMPTS = frozenset(
     f"PRODIGY_{name}" for name in ("RUN_ID", "RUN_DIR", "OWNER", "STEP", "ATTEMPT", "EPOCH", "ITEM_KEY")
@@ -75,7 +88,7 @@ def declare(
     _check_stages(source, document, names | ids.keys() | captures.keys())
     if document.mode is not None:
         _check_parts(source, [*(document.variables.entries if document.variables else ())], ids, captures)
-    of_stages = (group.env for group in _groups(document))
+    of_stages = (group.env for group in groups(document))
     for fields in (document.env, *of_stages, *(step.env for step in every_step(document))):
         _check_environment(source, fields)
     return Declared(
@@ -94,6 +107,12 @@ def declare(
     )
 
 
+def names_of_failure(stage: str, declared: Declared) -> Names:
+    """Return the names by which the handlers of a stage know why it failed; `${stage}` alone stays the shell's."""
+    taken = declared.variables.keys() | declared.environment | declared.ids.keys() | declared.captures.keys()
+    return frozenset(f"{name}.{field}" for name in {stage, STAGE} - taken for field in OF_STAGE)
+
+
 def every_step(document: Document) -> Iterator[Step]:
     """Yield all steps of a workflow, handlers among them, in document order."""
     yield from _with_handlers(document.commands)
@@ -105,7 +124,8 @@ def every_step(document: Document) -> Iterator[Step]:
     yield from _of_group(document.reduce)
 
 
-def _groups(document: Document) -> Iterator[StageAsWritten]:
+def groups(document: Document) -> Iterator[StageAsWritten]:
+    """Yield the stages of a workflow, those of a mapreduce among them."""
     yield from (group for group in (*document.stages, document.setup, document.reduce) if group is not None)
 
 

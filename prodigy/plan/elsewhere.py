@@ -1,7 +1,7 @@
 """Names that a workflow has, but not at the place where one is used."""
 
 from prodigy.plan.compile_map import MAP
-from prodigy.plan.declared import OF_ITEMS, Declared
+from prodigy.plan.declared import OF_ITEMS, STAGE, Declared, groups
 from prodigy.plan.variables import ENV
 from prodigy.plan.written import Document
 
@@ -20,6 +20,8 @@ def elsewhere(name: str, document: Document, declared: Declared, *, is_in_templa
         return f"{name!r} is known for each item only: in {inside}", "use ${map.results} in reduce"
     if document.map is not None and name == MAP:
         return "'map' is known when the map is done: in reduce, and in on_failure of the map", _BACKWARD
+    if name in {STAGE, *(group.name.text for group in groups(document))}:
+        return f"why {name!r} failed is known in the on_failure of that stage only", "a step there may write it down"
     if name == ENV:
         return "'env' is known under variables only", "make a variable of it, or read $NAME in the script"
     return "", ""

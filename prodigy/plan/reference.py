@@ -193,7 +193,7 @@ def _read(text: str, start: int, names: Names, *, strict: bool, depth: int) -> t
     if depth > DEPTH_MAX:
         raise Syntax(start, f"defaults nest deeper than {DEPTH_MAX}")
     match = NAME.match(text, start + 2)
-    if match is None or match.group() not in names:
+    if match is None or not _is_ours(text, match, names):
         _refuse_foreign(text, start, names, strict=strict)
         return None, start + 2
     path, position = read_path(text, match)
@@ -211,12 +211,20 @@ def _read(text: str, start: int, names: Names, *, strict: bool, depth: int) -> t
     return Reference(path=path, default=default, filters=filters, text=whole), position + 1
 
 
+def _is_ours(text: str, name: re.Match[str], names: Names) -> bool:
+    """Whether a name is ours here: it alone is, or with the key that follows it, as `build.error` in `names`."""
+    if name.group() in names:
+        return True
+    key = _SEGMENT.match(text, name.end())
+    return key is not None and f"{name.group()}.{key['key']}" in names
+
+
 def _refuse_foreign(text: str, start: int, names: Names, *, strict: bool) -> None:
     """Raise unless the `${` at `start`, whose first name is not ours, is plainly the shell's own."""
     match = NAME.match(text, start + 2)
     is_dashed = match is not None and "-" in match.group()  # `${x-a.b}` is the shell's `x` with a default
     if match and not is_dashed and _ONLY_OURS.match(text, match.end()):
-        raise _unknown(match.group(), start, names)
+        raise _unknown(_with_key(text, match, names), start, names)
     prefix = _SHELL_PREFIX.match(text, start + 2)
     inner = NAME.match(text, prefix.end()) if prefix else match
     stem = inner.group() if prefix and inner else inner.group().partition("-")[0] if inner else ""
@@ -227,6 +235,13 @@ def _refuse_foreign(text: str, start: int, names: Names, *, strict: bool) -> Non
     if match:
         raise _unknown(match.group(), start, names)
     raise Syntax(start, f"{_excerpt(text, start)} names nothing", "write ${name}; $${ writes a literal ${")
+
+
+def _with_key(text: str, name: re.Match[str], names: Names) -> str:
+    """Return a name that is not ours, with its key where it is ours with another."""
+    key = _SEGMENT.match(text, name.end())
+    is_half = key is not None and any(known.startswith(f"{name.group()}.") for known in names)
+    return f"{name.group()}.{key['key']}" if key and is_half else name.group()
 
 
 def _unknown(name: str, start: int, names: Names) -> Syntax:

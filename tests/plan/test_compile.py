@@ -9,7 +9,8 @@ import pytest
 
 from prodigy.errors import UsageProblem, WorkflowProblem
 from prodigy.plan import expression, schema
-from prodigy.plan.compile import RESULTS, STEPS_MAX, compile_workflow
+from prodigy.plan.compile import STEPS_MAX, compile_workflow
+from prodigy.plan.declared import RESULTS
 from prodigy.plan.nodes import (
     ROOT,
     Backoff,

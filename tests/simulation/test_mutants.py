@@ -65,7 +65,9 @@ MUTANTS = {
         recover, "stack.append(handlers.address)", "yield partial(start, turn, node, here.attempt)"
     ),
     "handlers do not begin anew": Mutant(
-        evolve, "_turned(_unhandled(state, event.at), event, time, error=error)", "_turned(state, event, time)"
+        evolve,
+        "_turned(_unhandled(state, event.at), event, time, error=error",
+        "_turned(state, event, time, error=error",
     ),
     "repairs without end": Mutant(decide, "here.repairs >= handlers.repairs", "here.repairs >= 9"),
     "fail_workflow is ignored": Mutant(decide, "if policy.fail_workflow:", "if False:"),
@@ -204,7 +206,13 @@ MUTANTS = {
         mapping, "or (done > 0 and not items.pending and not items.active)", "or False"
     ),
     "a map that failed says nothing to its handlers": Mutant(
-        decide, 'error="" if isinstance(node.body, Run) else outcome.error', 'error=""'
+        decide, "error=outcome.error, step=step", 'error="", step=step'
+    ),
+    "handlers of a stage are not told which step failed": Mutant(
+        decide, "error=outcome.error, step=step", "error=outcome.error"
+    ),
+    "a stage that timed out names no step": Mutant(
+        decide, "        at = below\n    return at if", "        break\n    return at if"
     ),
     "a fork is what it was": Mutant(evolve, "replace(state.run, workflow_id=event.workflow_id,", "replace(state.run,"),
 }
