@@ -302,7 +302,7 @@ def sentence(event: ev.Event) -> str:
         case ev.RunForked():
             return f"forked at event {event.from_seq} with {event.variables}"
         case ev.ItemsListed():
-            return f"  {event.at} has {len(event.keys)} items: {' '.join(event.keys)}"
+            return f"  {event.at} has {len(event.keys)} items: {' '.join(event.keys) or event.note}"
         case ev.ItemSettled():
             return f"  {event.at}[{event.key}] {event.disposition}" + (
                 f" at {event.step or 'the item'}: {_line(event.error)}" if event.error else ""

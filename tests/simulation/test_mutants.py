@@ -44,6 +44,7 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = {
+    "a map of nothing does not say why": Mutant(mapping, "note=signal.note", 'note=""'),
     "a crash costs an attempt": Mutant(
         recover, "return start(turn, node, here.attempt)", "return start(turn, node, here.attempt + 1)"
     ),

@@ -245,7 +245,9 @@ class World:
                     self.orders.append(self._stopped(spawn))
             case fx.List():
                 keys = tuple(map(str, self.items))
-                self.orders.append(sig.Listed(time=self.time(), at=effect.at, keys=keys, items=tuple(self.items)))
+                note = "" if keys else "nothing matched"
+                listed = sig.Listed(time=self.time(), at=effect.at, keys=keys, items=tuple(self.items), note=note)
+                self.orders.append(listed)
             case fx.RejectList():
                 self.orders.append(sig.Listed(time=self.time(), at=effect.at, error=effect.reason))
             case fx.Ask():
