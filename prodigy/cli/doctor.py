@@ -9,7 +9,6 @@ import re
 import shlex
 import stat
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from prodigy.store.layout import Mirror, Project, RunFolder
 
 VERSION_WAIT_S = 5.0
-TEMPORARY_AGE_S = 60.0  # a younger one may be somebody's who is just writing it
 NAMED_MAX = 20
 # Where a lock or a sync may mean less than it says.
 REMOTE = frozenset(
@@ -33,7 +31,6 @@ PUBLIC = frozenset([".gitignore", "config.yml", "templates", "workflow.schema.js
 
 _DIGEST = re.compile(rb"[0-9a-f]{64}")
 _DIGEST_BYTES = 64
-_TEMPORARY = re.compile(r"\..*\.tmp")
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -307,6 +304,8 @@ def _of_home() -> Iterator[Finding]:
 
 def _of_folder(top: Path) -> Iterator[Finding]:
     """Links, open modes, other people's files and half-written ones, anywhere below `top`."""
+    from prodigy.store.files import is_unfinished
+
     strange, open_, foreign, temporary = list[Path](), list[Path](), list[Path](), list[Path]()
     for path, status in _below(top):
         mode = status.st_mode
@@ -316,7 +315,7 @@ def _of_folder(top: Path) -> Iterator[Finding]:
             foreign.append(path)
         elif stat.S_IMODE(mode) & 0o077:
             open_.append(path)
-        if _TEMPORARY.fullmatch(path.name) and time.time() - status.st_mtime > TEMPORARY_AGE_S:
+        if is_unfinished(path):
             temporary.append(path)
     for path in strange:
         what = f"{path} is {'a symlink' if path.is_symlink() else 'no file'}; prodigy never makes such a thing"

@@ -6,6 +6,7 @@ planted in `.prodigy` leads nowhere and a reader sees the old file or the new on
 
 import fcntl
 import os
+import re
 import secrets
 import stat
 import sys
@@ -20,6 +21,7 @@ FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 CHUNK_BYTES = 1 << 20
 LOCK_WAIT_S = 10.0
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _LOCK_STEP_S = 0.005
 
 
@@ -67,18 +69,68 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp")
     try:
-        descriptor = open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        descriptor = _begun(temporary)
         try:
             write_all(descriptor, data)
             sync(descriptor)
+            os.replace(temporary, path)
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
         raise refused(path, error) from error
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Put away what writers who were killed have left in a folder of ours; it does not matter if that fails."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if _TEMPORARY.fullmatch(name):
+                with _left_by_the_dead(folder / name) as is_left:
+                    if is_left:
+                        (folder / name).unlink(missing_ok=True)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Say whether a file is what a writer left who was killed, and not one that is being written."""
+    if not _TEMPORARY.fullmatch(path.name):
+        return False
+    with _left_by_the_dead(path) as is_left:
+        return is_left
+
+
+def _begun(temporary: Path) -> int:
+    """Return the descriptor of a new file, whose lock says as long as we live that it is being written.
+
+    Who puts unfinished files away may take it in the instant before it is locked; then there is another.
+    """
+    while True:
+        descriptor = open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with suppress(OSError):  # a disk without locks: nothing is put away there
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)
+
+
+@contextmanager
+def _left_by_the_dead(path: Path) -> Iterator[bool]:
+    """Tell whether nobody writes a file, and keep it so meanwhile."""
+    try:
+        descriptor = open_private(path, os.O_RDONLY)
+    except (OSError, DamagedState):
+        yield False
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -30,6 +30,7 @@ from prodigy.store.files import (
     private_folder,
     read_private,
     refused,
+    remove_unfinished,
     write_atomically,
 )
 from prodigy.store.ignoring import ignore
@@ -264,12 +265,16 @@ def prepare_run(project: Project, run_id: str) -> RunFolder:
     """
     folder = project.run(run_id)
     _prepare(project, folder.path, folder.values, folder.outputs, folder.inbox)
+    for path in (folder.path, folder.values, folder.inbox):
+        remove_unfinished(path)
     return folder
 
 
 def _prepare(project: Project, *more: Path) -> None:
     own_folders(project.state, project.checkpoints, project.runs, *more)
     ignore(project.state)
+    for path in (project.state, project.checkpoints):
+        remove_unfinished(path)
 
 
 def find_mirror(project: Project) -> Mirror | None:
@@ -300,6 +305,8 @@ def prepare_mirror(project: Project) -> Mirror:
         except OSError as error:
             raise refused(state, error) from error
     own_folders(mirror.path, mirror.checkpoints, mirror.values, mirror.known)
+    for path in (mirror.path, mirror.checkpoints, mirror.values):
+        remove_unfinished(path)
     return mirror
 
 

@@ -1,5 +1,6 @@
 """`doctor`: what is not as the logs say, and what mends it. Each sickness is made by hand, found, mended and gone."""
 
+import fcntl
 import json
 import os
 import shlex
@@ -298,13 +299,16 @@ def test_a_project_that_is_a_link_is_said(house: House) -> None:
 
 
 def test_files_that_were_never_finished_are_removed(house: House) -> None:
-    """Not one that somebody may just be writing."""
-    old, young = (house.project.checkpoints / f".{name}.json.0123.tmp" for name in ("old", "young"))
-    for path in (old, young):
+    """Not one that somebody is just writing, who has it locked."""
+    left, written = (house.project.checkpoints / f".{name}.json.0123456789abcdef.tmp" for name in ("left", "written"))
+    for path in (left, written):
         path.touch(mode=0o600)
-    os.utime(old, (LONG_AGO, LONG_AGO))
-    assert found(house) == [("leftover", "rm project/.prodigy/checkpoints/.old.json.0123.tmp")]
-    assert (mended(house), young.exists()) == ([], True)
+    with written.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        seen = found(house)
+    assert seen == [("leftover", "rm project/.prodigy/checkpoints/.left.json.0123456789abcdef.tmp")]
+    written.unlink()
+    assert mended(house) == []
 
 
 def test_a_global_folder_that_is_a_file_is_said(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,6 +206,50 @@ def test_killed_anywhere_a_reader_sees_old_or_new(
     assert seen == [b"old"] * (len(seen) - after_replace) + [b"new"] * after_replace
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from prodigy.store import files
+files.sync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+files.write_atomically(Path(sys.argv[1]), b"half")
+"""
+
+
+def test_what_a_killed_writer_left_is_put_away_and_nothing_else(tmp_path: Path) -> None:
+    """A file that is being written, one with a name of its own and a link are left alone."""
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "checkpoint.json")], check=False)
+    (left,) = tmp_path.iterdir()
+    (tmp_path / ".notes.tmp").touch()
+    (tmp_path / ".link.0123456789abcdef.tmp").symlink_to(left)
+    before = sorted(tmp_path.iterdir())
+
+    def look(descriptor: int) -> None:
+        files.remove_unfinished(tmp_path)
+
+    assert files.is_unfinished(left)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "sync", look)
+        files.write_atomically(tmp_path / "state.json", b"whole")
+    after = sorted(tmp_path.iterdir())
+    assert ([path for path in before if path != left], b"whole") == (after[:-1], after[-1].read_bytes())
+
+
+def test_a_writer_whose_new_file_is_put_away_makes_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the instant before its lock it looks like a dead one's."""
+    really, seen = files.open_private, list[Path]()
+
+    def open_private(path: Path, flags: int) -> int:
+        descriptor = really(path, flags)
+        if flags & os.O_CREAT and not seen:
+            seen.append(path)
+            path.unlink()
+        return descriptor
+
+    monkeypatch.setattr(files, "open_private", open_private)
+    files.write_atomically(tmp_path / "state.json", b"whole")
+    assert (1, b"whole") == (len(seen), (tmp_path / "state.json").read_bytes())
+
+
 @pytest.mark.parametrize("nth", range(4))
 def test_a_replacement_that_fails_leaves_the_old_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int

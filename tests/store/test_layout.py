@@ -278,6 +278,19 @@ def test_the_folders_of_a_run_are_private(project: Project) -> None:
     )
 
 
+def test_the_next_owner_puts_away_what_killed_writers_left(project: Project) -> None:
+    """In every folder that files are replaced in, the mirror's too."""
+    folder, mirror = prepare_run(project, "demo-1"), prepare_mirror(project)
+    places = (project.state, project.checkpoints, folder.path, folder.values, folder.inbox)
+    mirrored = (mirror.path, mirror.checkpoints, mirror.values)
+    left = [place / ".x.0123456789abcdef.tmp" for place in places + mirrored]
+    for path in left:
+        path.touch()
+    prepare_run(project, "demo-1")
+    prepare_mirror(project)
+    assert [] == [path for path in left if path.exists()]
+
+
 @pytest.mark.parametrize("name", ["runs", "checkpoints", "runs/demo-k3x9f2", "runs/demo-k3x9f2/inbox"])
 def test_a_link_at_any_level_is_refused(project: Project, user: Path, name: str) -> None:
     """Wherever in the state a link is planted, nothing is made behind it."""
