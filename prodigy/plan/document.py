@@ -19,6 +19,7 @@ import msgspec
 import yaml
 
 from prodigy.plan.reading import EXAMPLE, as_document
+from prodigy.plan.schema import keys_of
 from prodigy.plan.source import LINE_BREAK, UNPRINTABLE, Fields, Listing, Scalar, Source, Value, excerpt, plain
 from prodigy.plan.written import Document
 
@@ -37,6 +38,8 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?=[eE])))(?
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _SPECIAL = frozenset("~nNtTfF.-+0123456789") | {""}
 _BEGINNING = re.compile(r"(?P<indent> *)(?P<dash>- +)?(?P<key>[A-Za-z_][\w-]*)(?P<colon>:)(?: |$)")
+_BARE_KEY = re.compile(r" *(?:- +)?(?P<key>[A-Za-z_]\w*) *")
+_BLOCK = re.compile(r" *(?:- +)?(?P<key>[A-Za-z_]\w*): +[|>][-+0-9]* *")
 _GLUED_DASH = re.compile(r" *-(?P<word>[A-Za-z_][\w-]*:)(?: |$)")
 _GLUED_BEFORE = {
     "?": "a text that begins with ? needs quotes inside {…} and […]",
@@ -392,6 +395,8 @@ def _report_broken(source: Source, error: yaml.YAMLError) -> None:
         source.report_at(line, column, "a tab cannot indent", hint="use spaces")
     elif misplaced := _misplaced(source, line, column):
         source.report_at(line, *misplaced)
+    elif _report_colon(source, line) or _report_block(source, line):
+        return
     else:
         hint = next((mend for words, mend in _BROKEN_MENDS.items() if words in message), None)
         source.report_at(line, column, f"this is not YAML: {message}", hint=hint)
@@ -417,13 +422,42 @@ def _misplaced(source: Source, line: int, column: int) -> tuple[int, str] | None
     return here.start(part) + 1, f"{what} begin in different columns, {columns}: indent them alike"
 
 
+def _report_colon(source: Source, line: int) -> bool:
+    """Note a key that stands alone on the line above, without its colon; return whether it is so."""
+    above = line - 1
+    while above > 0 and not source.line(above).strip():
+        above -= 1
+    bare = _BARE_KEY.fullmatch(source.line(above))
+    if bare is None or not keys_of(bare["key"]):
+        return False
+    column = bare.start("key") + 1
+    source.report_at(above, column, f"{bare['key']!r} lacks its colon", hint=f"write  {bare['key']}:")
+    return True
+
+
+def _report_block(source: Source, line: int) -> bool:
+    """Note the text of a block (`shell: |`) that is not indented below its key; return whether it is so."""
+    for above in range(line - 1, max(0, line - LINES_ABOVE_MAX), -1):
+        if block := _BLOCK.fullmatch(source.line(above)):
+            text = source.line(above + 1)
+            indent = len(text) - len(text.lstrip(" "))
+            if indent > block.start("key") or not text.strip():
+                return False
+            key = block["key"]
+            hint = f"begin each of its lines further right than {key!r}"
+            source.report_at(above + 1, indent + 1, f"the text of {key!r} is not indented below it", hint=hint)
+            return True
+    return False
+
+
+_ANCHOR_OR_MORE = "a text that begins with & or * needs quotes; nothing may follow a closing quote (write  shell: |)"
 _BROKEN_MENDS = {
-    "mapping values are not allowed": 'a text that contains ": " needs quotes',
+    "mapping values are not allowed": 'a text that contains ": " needs quotes, or stands on lines below  shell: |',
     "expected ':'": "a key ends with a colon and a blank; text goes on with the same indentation",
     "expected key": "indent keys of one mapping alike; a text that goes on after a quote needs `shell: |`",
     "expected '-' indicator": "indent the entries of one list alike",
     "expected ',' or": "inside {…} and […], a text that contains ${…} needs quotes",
-    "expected alphabetic": "a text that begins with & or * needs quotes; nothing may follow a closing quote",
+    "expected alphabetic": _ANCHOR_OR_MORE,
     "expected whitespace": "a text that begins with ! needs quotes",
     "cannot start any token": "a text that begins with %, @ or ` needs quotes",
     "unexpected end of stream": "a quote is never closed",

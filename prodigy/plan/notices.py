@@ -10,13 +10,15 @@ from typing import Any
 
 from prodigy.errors import Problem
 from prodigy.plan import shell
-from prodigy.plan.declared import Declared, every_step
+from prodigy.plan.declared import OF_ITEMS, Declared, every_step
 from prodigy.plan.nodes import Map, Node, Plan, Run, Sequence, Shell
 from prodigy.plan.nodes import Source as Items
 from prodigy.plan.source import Fields, Listing, Scalar, Source, Value
 from prodigy.plan.written import Document, Step
 
 _EXPANDED = re.compile(r"\$(?P<name>[A-Z][A-Z0-9_]{1,99})(?![A-Za-z0-9_])|~/")
+_CURLY_QUOTES = re.compile("[\u201c\u201d\u201e]")
+_BRACES = re.compile(r"(?P<dollar>\$)?\{\{-? *(?P<path>(?P<name>[A-Za-z_][\w-]*)(?:\.[\w-]+)*)[^{}\n]{0,100}\}\}")
 MISLEADING = frozenset({"env", "last", "step", "error", "validation"})
 
 
@@ -29,7 +31,7 @@ def notices(source: Source, document: Document, declared: Declared, plan: Plan) 
         if isinstance(node.body, Sequence):
             found += _tolerated(source, plan, node, nodes)
         elif isinstance(node.body, Run) and (step := nodes.get((node.line, node.body.command.text))):
-            found += _in_script(source, declared, node, step)
+            found += [*_in_script(source, declared, node, step), *_braces(source, declared, step)]
         elif isinstance(node.body, Map) and document.map is not None:
             found += _in_listing(source, document.map.input.text, node.body.source)
     return sorted(found, key=lambda problem: (problem.line, problem.column))
@@ -64,6 +66,22 @@ def _in_script(source: Source, declared: Declared, node: Node, step: Step) -> It
             yield source.notice(step.command, notice.offset, notice.message, hint=notice.hint)
         for notice in shell.notices(command.script, variables):
             yield source.notice(step.command, notice.offset, notice.message, hint=notice.hint)
+        quote = _CURLY_QUOTES.search(step.command.text)
+        if quote and not set("\"'") & set(step.command.text):
+            message = f"{quote.group()} is no quote to a shell, but a letter"
+            yield source.notice(step.command, quote.start(), message, hint="write \" or '")
+
+
+def _braces(source: Source, declared: Declared, step: Step) -> Iterator[Problem]:
+    """`{{ name }}` and `${{ name }}` are values in other tools; here they are text, or worse, the shell's."""
+    for match in _BRACES.finditer(step.command.text):
+        name = match["name"]
+        if match["dollar"] or name in declared.variables or declared.where(name) or name in OF_ITEMS:
+            is_environment = name == "env" and match["path"] != name
+            hint = f"a value is  ${{{match['path']}}}"
+            hint = f"in a script it is  ${match['path'][4:]}" if is_environment else hint
+            yield source.notice(step.command, match.start(), f"{match.group()} is no value here", hint=hint)
+            return
 
 
 def _in_listing(source: Source, written: Scalar, listing: Items) -> Iterator[Problem]:

@@ -41,7 +41,14 @@ INPUT_KINDS: tuple[InputKind, ...] = ("file", "glob", "command")
 MAPREDUCE_WORDS = ("setup", "map", "reduce")
 _BOOLEAN_WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _TOLERATING = frozenset({"skip", "next", "pass", "ignore", "continue", "none"})
-_EXAMPLES: dict[Shape, str] = {"count": "3", "integer": "3", "duration": "5m", "seconds": "30s"}
+_SIGNS = ("&", "!")
+_TEXTS: tuple[Shape, ...] = ("command", "condition", "template", "text", "prose", "path")
+_LISTED: dict[Shape, str] = {
+    "command": "one command is one step; several lines of a script stand below  shell: |",
+    "environment": "for example  env: {NAME: value}",
+    "variables": "for example  variables: {name: value}",
+}
+_EXAMPLES: dict[Shape, str] = {"retry": "3", "count": "3", "integer": "3", "duration": "5m", "seconds": "30s"}
 _AMOUNT = re.compile(r"(?P<amount>\d{1,9}(?:\.\d{1,9})?) *(?P<unit>[hms])[a-z]{0,8}")
 _WRONG: Any = object()
 
@@ -111,7 +118,9 @@ def _known(source: Source, name: Scalar, where: Where) -> Key | None:
 def _word(source: Source, key: Key, name: Scalar, value: Value) -> Any:
     """Return the value if it has the shape of the key, else note that and return None."""
     if isinstance(value, Scalar) and value.value is None:
-        source.report(name, f"{key.name!r} has no value", hint=f"it takes {SHAPES[key.shape]}")
+        sign = source.character(value.line, value.column)
+        hint = f"a text that begins with {sign} needs quotes" if sign in _SIGNS else f"it takes {SHAPES[key.shape]}"
+        source.report(name, f"{key.name!r} has no value", hint=hint)
         return None
     word = _READERS[key.shape](source, key, value)
     if word is _WRONG:
@@ -128,23 +137,41 @@ def _expected(key: Key) -> str:
 
 
 def _mend(key: Key, value: Value) -> str | None:
-    if isinstance(value, Fields) and key.shape == "steps":
-        return "each step begins with a dash:  - shell: make"
-    if isinstance(value, Fields) and key.shape == "stages":
-        return f"each stage begins with a dash, {STAGE_EXAMPLE}"
-    if not isinstance(value, Scalar):
-        return None
+    if isinstance(value, Fields):
+        return _mend_fields(key, value)
+    if isinstance(value, Listing):
+        return _LISTED.get(key.shape, "a text that begins with [ needs quotes" if key.shape in _TEXTS else None)
     if key.name == "mode":
         return "steps and stages run in their order without a mode: remove the line"
     if key.shape == "boolean" and (word := _BOOLEAN_WORDS.get(value.text.lower())):
         return f"write {word}"
     if key.shape == "handlers" and value.text.strip().lower() in _TOLERATING:
         return "to go on after a failure, write  allow_failure: true  instead"
-    if key.shape in ("steps", "handlers", "phase", "agent_template"):
+    if key.shape == "handlers" and value.text.strip():
+        return f"write  {key.name}: {{{_step_written(value.text).partition('- ')[2]}}}"
+    if key.shape in ("steps", "phase", "agent_template"):
         return _step_written(value.text)
+    if key.shape == "word":
+        return f"for example  {key.name}: result"
     if example := _EXAMPLES.get(key.shape):
         return _example(key, value, example)
     return suggestion(value.text, key.choices, form="{}") if key.choices and len(value.text) < 30 else None
+
+
+def _mend_fields(key: Key, value: Fields) -> str | None:
+    """Return what to write where a mapping stands and should not."""
+    glued = next((name.text for name, _ in value.entries if name.text.startswith("-")), None)
+    match key.shape:
+        case "steps" | "stages" if glued:
+            return f"a blank follows the dash of a list:  - {glued[1:]}: …"
+        case "steps":
+            return "each step begins with a dash:  - shell: make"
+        case "stages":
+            return f"each stage begins with a dash, {STAGE_EXAMPLE}"
+        case shape if shape in _TEXTS:
+            return "a text that begins with { needs quotes; a value is ${name}"
+        case _:
+            return None
 
 
 def _example(key: Key, value: Scalar, example: str) -> str | None:

@@ -102,7 +102,7 @@ class Source:
 
     def character(self, line: int, column: int) -> str:
         """Return the character at a 1-based place, or nothing behind the end."""
-        return self._line(line)[column - 1 : column]
+        return self.line(line)[column - 1 : column]
 
     def raise_problems(self) -> None:
         """Raise `WorkflowProblem` if there are mistakes: in the file's order, the first of each place."""
@@ -114,21 +114,22 @@ class Source:
             ordered[PROBLEMS_MAX:] = [Problem(message="there may be more mistakes", file=self.file)]
         raise WorkflowProblem(ordered)
 
-    def _line(self, number: int) -> str:
+    def line(self, number: int) -> str:
+        """Return a line by its 1-based number, or nothing outside the text."""
         if self._lines is None:
             self._lines = LINE_BREAK.split(self.text)
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
 
     def _shown(self, line: int, column: int) -> str:
         """Return the line as it is printed above the caret: no control characters, not without bound."""
-        text = UNPRINTABLE.sub("�", self._line(line)).replace("\t", " ").rstrip()
+        text = UNPRINTABLE.sub("�", self.line(line)).replace("\t", " ").rstrip()
         if len(text) > SOURCE_CHARS_MAX:
             return text[:SOURCE_CHARS_MAX] + "…" if column <= SOURCE_CHARS_MAX else ""
         return text
 
     def _place(self, scalar: Scalar, offset: int) -> tuple[int, int]:
         """Return where a character of the scalar stands; where folding or length hides that, its beginning."""
-        written = self._line(scalar.line)[scalar.column - 1 :][:EXACT_CHARS_MAX]
+        written = self.line(scalar.line)[scalar.column - 1 :][:EXACT_CHARS_MAX]
         column: int | None = None
         match scalar.style:
             case "" if written.startswith(scalar.text):
@@ -148,7 +149,7 @@ class Source:
         end = scalar.text.find("\n", start)
         length = (end if end >= 0 else len(scalar.text)) - start
         line = scalar.line + 1 + above
-        return line, len(self._line(line)) - length + (offset - start) + 1
+        return line, len(self.line(line)) - length + (offset - start) + 1
 
 
 def plain(value: Value) -> Any:

@@ -97,7 +97,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         [
             "w.yaml:3:21: this is not YAML: mapping values are not allowed in this context\n"
             "    - shell: echo ${x}: y\n                      ^\n"
-            '  a text that contains ": " needs quotes'
+            '  a text that contains ": " needs quotes, or stands on lines below  shell: |'
         ],
     ),
     "an open quote": (
@@ -111,7 +111,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         "- shell: make\n  retry: many\n",
         [
             "w.yaml:2:10: 'retry' takes a number of further attempts, a ${…}, or a mapping (0 to 1000), "
-            "not the text 'many'\n    retry: many\n           ^"
+            "not the text 'many'\n    retry: many\n           ^\n  for example  retry: 3"
         ],
     ),
     "minutes": (

@@ -167,7 +167,7 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
         "- shell: *.py\n",
         [
             "1:11 this is not YAML: did not find expected alphabetic or numeric character "
-            "(a text that begins with & or * needs quotes; nothing may follow a closing quote)"
+            "(a text that begins with & or * needs quotes; nothing may follow a closing quote (write  shell: |))"
         ],
     ),
     "missing anchor": (
@@ -207,7 +207,7 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
         "- shell: echo a: b\n",
         [
             "1:16 this is not YAML: mapping values are not allowed in this context "
-            '(a text that contains ": " needs quotes)'
+            '(a text that contains ": " needs quotes, or stands on lines below  shell: |)'
         ],
     ),
     "a word": (
@@ -231,7 +231,7 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
         "- shell: make\n  on_failure: make clean\n",
         [
             "2:15 'on_failure' takes a step, a list of steps, or a mapping with commands, "
-            "not the text 'make clean' (write  - shell: make clean)"
+            "not the text 'make clean' (write  on_failure: {shell: make clean})"
         ],
     ),
     "two kinds": ("- shell: a\n  claude: b\n", ["2:3 a step is shell or claude, not both (make it two steps)"]),
@@ -325,7 +325,7 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file() -> None:
     """A file with three mistakes is corrected in one go."""
     text = "name: [x]\ncommands:\n- shell: 5\n- make\n"
     assert refusals(text) == [
-        "1:7 'name' takes one line of text, not a list",
+        "1:7 'name' takes one line of text, not a list (a text that begins with [ needs quotes)",
         "3:10 'shell' takes text, not 5",
         "4:3 a step is a mapping, not the text 'make' (write  - shell: make)",
     ]
@@ -346,7 +346,8 @@ def test_a_mistake_shows_its_line_and_a_caret() -> None:
         "w.yaml:2:10: 'retry' takes a number of further attempts, a ${…}, or a mapping (0 to 1000), "
         "not the text 'many'\n"
         "    retry: many\n"
-        "           ^"
+        "           ^\n"
+        "  for example  retry: 3"
     )
 
 

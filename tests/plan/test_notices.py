@@ -95,3 +95,18 @@ def test_notices_stand_in_the_order_of_the_file() -> None:
 def test_a_plain_workflow_has_none() -> None:
     """Silence is an answer."""
     assert notices("- shell: make\n  id: build\n- shell: echo ${build.duration}\n") == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "docker ps --format '{{.Names}}'",
+        "gh api x --template '{{range .}}{{.name}}{{end}}'",
+        "echo '{{ other }}'",
+        'echo "it’s “done”"',
+    ],
+)
+def test_braces_and_letters_of_other_programs_are_left_alone(script: str) -> None:
+    """Templates of other programs, and curly quotes inside a quoted text."""
+    text = f"{TEXTS}commands:\n- shell: |\n    {script}\n"
+    assert [notice for notice in notices(text) if "value here" in notice or "quote to" in notice] == []
