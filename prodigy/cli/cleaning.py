@@ -1,6 +1,7 @@
 """`checkpoints clean`: free the disk of runs that nobody will go on with."""
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -19,18 +20,20 @@ class Choice(NamedTuple):
     older_than: str | None
     earliest: str
     purge: bool
+    dead_letters: bool
 
     @property
     def command(self) -> str:
         """The command that this is, without the answer to its question."""
         words = ["prodigy checkpoints clean"]
-        words.append("--all" if self.workflow_id is None else f"--workflow-id {self.workflow_id}")
+        words.append("--all" if self.workflow_id is None else f"--workflow-id {shlex.quote(self.workflow_id)}")
+        words += ["--dead-letters"] if self.dead_letters else []
         words += [f"--older-than {self.older_than}"] if self.older_than else []
         return " ".join([*words, "--purge"] if self.purge else words)
 
 
 class Chosen(NamedTuple):
-    """A run to be cleaned, and how many bytes that frees. `updated` is when it last moved."""
+    """A run to be cleaned, and how many bytes that frees. `updated` is when it last moved, `dead` its dead letters."""
 
     project: "Project"
     mirror: "Mirror | None"
@@ -38,6 +41,7 @@ class Chosen(NamedTuple):
     status: str
     updated: str
     size_bytes: int
+    dead: int = 0
 
 
 def clean(
@@ -51,8 +55,14 @@ def clean(
     force: Annotated[bool, typer.Option("--force", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; remove nothing.")] = False,
     purge: Annotated[bool, typer.Option("--purge", help="Remove the log too: nothing of the run is left.")] = False,
+    dead_letters: Annotated[
+        bool, typer.Option("--dead-letters", help="Runs with open dead letters too: they cannot be retried then.")
+    ] = False,
 ) -> None:
-    """Remove checkpoints, stored values and outputs of runs that are over; their logs stay for the audit."""
+    """Remove checkpoints, stored values and outputs of runs that are over; their logs stay for the audit.
+
+    Runs with open dead letters are kept, unless --dead-letters takes them too.
+    """
     from prodigy.cli.display import has_terminal
     from prodigy.errors import UsageProblem
 
@@ -62,15 +72,20 @@ def clean(
             hint="Every run that is completed or cancelled: `prodigy checkpoints clean --all`.\n"
             "  One run, whatever its status: `prodigy checkpoints clean --workflow-id REF`.",
         )
-    choice = Choice(workflow_id, older_than, _earliest(older_than), purge)
+    choice = Choice(workflow_id, older_than, _earliest(older_than), purge, dead_letters)
     places, is_everywhere = _places(choice)
     runs, code = _gathered(places, choice)
+    if code and workflow_id is not None:
+        raise typer.Exit(code)  # there is no such run, and that was said
+    runs = _without_dead_letters(runs, choice, asks=has_terminal() and not force)
     if not runs:
         print(_nothing(choice, [project for project, _ in places] if is_everywhere else []))
         raise typer.Exit(code)
     if is_everywhere or dry_run or (not force and has_terminal()):
         print("\n".join(_table(runs, with_projects=is_everywhere)))
     if dry_run:
+        if shared := _shared(runs, places):
+            print(f"values in the mirror that no other run needs  {in_bytes(shared)}")
         print(f"would free {_total(runs, places)} of {_count(len(runs))}; nothing was removed")
         raise typer.Exit(code)
     if not force:
@@ -135,6 +150,7 @@ def _chosen(project: "Project", mirror: "Mirror | None", choice: Choice) -> list
             run.status,
             run.header.timestamp if run.header else "",
             weigh(project, mirror, run.workflow_id, purge=choice.purge),
+            run.rest.dead,
         )
         for run in runs
     ]
@@ -145,6 +161,38 @@ def _chosen(project: "Project", mirror: "Mirror | None", choice: Choice) -> list
     return [run for run in found if not choice.earliest or run.updated < choice.earliest]
 
 
+def _without_dead_letters(runs: list[Chosen], choice: Choice, *, asks: bool) -> list[Chosen]:
+    """Return the runs that may go, and say which are kept for their dead letters.
+
+    Raises:
+        UsageProblem: it is the one that was named, and nobody is asked.
+    """
+    from prodigy.cli.words import counted
+    from prodigy.errors import UsageProblem
+
+    kept = [] if choice.dead_letters else [run for run in runs if run.dead]
+    if not kept:
+        return runs
+    letters = counted(sum(run.dead for run in kept), "open dead letter")
+    if choice.workflow_id is None:
+        several = f"{counted(len(kept), 'run')} with {letters}"
+        print(f"kept     {several}; --dead-letters takes them too, and look first: {_look(kept[0])}")
+        return [run for run in runs if not run.dead]
+    if asks:
+        return runs
+    raise UsageProblem(
+        f"{kept[0].workflow_id} has {letters}, which cannot be retried when it is cleaned",
+        hint=f"Retry them: `prodigy dlq retry {kept[0].workflow_id}`.\n"
+        f"  Take them too: `{choice._replace(dead_letters=True).command} --force`.",
+    )
+
+
+def _look(run: Chosen) -> str:
+    from prodigy.cli.program import program
+
+    return f"{program()} dlq list {run.workflow_id}"
+
+
 def _confirm(runs: list[Chosen], choice: Choice, size: str) -> None:
     """Ask on a terminal, default no. Elsewhere nobody can be asked.
 
@@ -152,6 +200,7 @@ def _confirm(runs: list[Chosen], choice: Choice, size: str) -> None:
         UsageProblem: there is no terminal.
     """
     from prodigy.cli.display import confirmed, has_terminal
+    from prodigy.cli.words import counted
     from prodigy.errors import UsageProblem
 
     logs = "log included" if choice.purge else "the log stays"
@@ -162,6 +211,11 @@ def _confirm(runs: list[Chosen], choice: Choice, size: str) -> None:
             hint=f"To do it: `{choice.command} --force`. To see what goes: `{choice.command} --dry-run`.",
         )
     lost = [f"  {run.workflow_id} is {run.status} and cannot be resumed then" for run in runs if _is_unfinished(run)]
+    lost += [
+        f"  {run.workflow_id} has {counted(run.dead, 'dead letter')}, which cannot be retried then"
+        for run in runs
+        if run.dead
+    ]
     if not confirmed("\n".join([f"Remove {what}?", *lost]), yes=False):
         print("nothing was removed")
         raise typer.Exit(1)
@@ -199,19 +253,24 @@ def _clean(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]", ch
             continue
         print(f"{'purged' if choice.purge else 'cleaned'}  {run.workflow_id}  {in_bytes(size)}")
         freed, count = freed + size, count + 1
-    for project, mirror in places:
-        freed += clean_values(project, mirror)
+    shared = sum(clean_values(project, mirror) for project, mirror in places)
+    if shared:
+        print(f"cleaned  values in the mirror that no other run needs  {in_bytes(shared)}")
+    freed += shared
     logs = "" if choice.purge or not count else "; what happened stays in the log, until --purge"
     print(f"freed {in_bytes(freed)} of {_count(count)}{logs}")
     return code
 
 
 def _total(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]") -> str:
+    return in_bytes(sum(run.size_bytes for run in runs) + _shared(runs, places))
+
+
+def _shared(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]") -> int:
     from prodigy.store.cleaning import weigh_values
 
     gone = [run.workflow_id for run in runs]
-    shared = sum(weigh_values(project, mirror, gone) for project, mirror in places)
-    return in_bytes(sum(run.size_bytes for run in runs) + shared)
+    return sum(weigh_values(project, mirror, gone) for project, mirror in places)
 
 
 def _table(runs: list[Chosen], *, with_projects: bool) -> list[str]:

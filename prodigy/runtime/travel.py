@@ -34,6 +34,7 @@ from prodigy.runtime.reaper import Reaper
 from prodigy.store.catalog import last_number
 from prodigy.store.files import write_all
 from prodigy.store.history import NewJournal, damage_of, lineage, new_log, start_of
+from prodigy.store.journal import stored_in
 from prodigy.store.layout import Project, RunFolder, new_id, prepare_run
 from prodigy.store.lock import RunLock, next_number
 from prodigy.store.log import Log, Position, read_chunks, scan
@@ -196,13 +197,14 @@ def _checked(state: State, variables: dict[str, Any]) -> dict[str, Any]:
 
 def _copied(source: RunFolder, folder: RunFolder, found: Found) -> Log:
     """Copy the history until a moment, with the values and outputs that it names, into a log of its own."""
-    for name in ("values", "outputs"):
-        _link_all(source.path / name, folder.path / name)
+    _link_all(source.outputs, folder.outputs)
     log = new_log(folder, 1)
     log.close()
     descriptor = os.open(log.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         for line in _lines(source, found):
+            for digest in stored_in(line):
+                _link(source.values / digest, folder.values / digest)
             write_all(descriptor, line + b"\n")
     finally:
         os.close(descriptor)
@@ -226,5 +228,10 @@ def _link_all(source: Path, target: Path) -> None:
     if not source.is_dir():
         return
     for entry in os.scandir(source):
-        if entry.is_file(follow_symlinks=False) and not (target / entry.name).exists():
-            os.link(entry.path, target / entry.name, follow_symlinks=False)
+        if entry.is_file(follow_symlinks=False):
+            _link(Path(entry.path), target / entry.name)
+
+
+def _link(source: Path, target: Path) -> None:
+    if not target.exists():
+        os.link(source, target, follow_symlinks=False)

@@ -16,12 +16,21 @@ from prodigy.kernel.state import State
 from prodigy.store.checkpoints import read_own_checkpoint, restored
 from prodigy.store.files import existing_folder
 from prodigy.store.history import read_history
-from prodigy.store.layout import Mirror, Project, check_id, find_mirror, new_id
+from prodigy.store.layout import Mirror, Project, check_id, find_mirror, is_id, new_id, stem_of
 from prodigy.store.lock import Holder, holder
-from prodigy.store.standing import Standing, cleaned_at, header_of, quick_standing, read_header, status_of
+from prodigy.store.standing import (
+    Standing,
+    cleaned_at,
+    header_of,
+    quick_standing,
+    read_header,
+    status_of,
+    was_cleaned,
+)
 from prodigy.store.values import Values
 
 CANDIDATES_SHOWN = 10
+REFERENCE_CHARS_SHOWN = 100
 AUDIT_HINT = "Read one: `prodigy events ls --job-id ID`."
 
 
@@ -146,29 +155,43 @@ def mirrored_ids(mirror: Mirror | None) -> list[str]:
 
 
 def find_run(project: Project, reference: str, mirror: Mirror | None = None, *, with_cleaned: bool = False) -> str:
-    """Return the id of the run that `reference` means: an id, a workflow's name (its most recent run), a unique prefix.
+    """Return the id of the run that `reference` means: a workflow's name (its most recent run), an id, a unique prefix.
+
+    A name is as written in the file, whatever it consists of, and comes first: a workflow may be named like the
+    beginning of an id. All runs are only looked at for one where some run's id may have been made of it.
 
     Runs that only `mirror` knows count where it is given, and those of which only the log is left `with_cleaned`.
 
     Raises:
         RunNotFound: it is no reference, or means no run, several, or one that was cleaned; candidates are listed.
     """
-    check_id(reference)
-    if _exists(project) and existing_folder(project.run(reference).path):
+    stem = stem_of(reference)
+    has_like = any(workflow_id.startswith(f"{stem}-") for workflow_id in _folders(project))
+    if not has_like and is_id(reference) and _exists(project) and existing_folder(project.run(reference).path):
         return _unless_cleaned(project, reference, with_cleaned=with_cleaned)
     runs = list_standings(project, mirror)
-    named = [run for run in runs if run.name == reference]
-    if named:
+    if named := [run for run in runs if run.is_named(reference)]:
         return named[0].workflow_id
-    matching = [run for run in runs if run.workflow_id.startswith(reference)]
+    if is_id(reference) and _exists(project) and existing_folder(project.run(reference).path):
+        return _unless_cleaned(project, reference, with_cleaned=with_cleaned)
+    matching = [run for run in runs if run.workflow_id.startswith(reference)] if reference else []
     if len(matching) == 1:
         return matching[0].workflow_id
     if mirror is None and not matching:
         _refuse_mirror_only(project, reference)
-    cleaned = [workflow_id for workflow_id in cleaned_ids(project) if workflow_id.startswith(reference)]
+    begins = (reference, f"{stem}-") if reference else (f"{stem}-",)
+    cleaned = [workflow_id for workflow_id in cleaned_ids(project) if workflow_id.startswith(begins)]
     if not matching and len(cleaned) == 1:
         return _unless_cleaned(project, cleaned[0], with_cleaned=with_cleaned)
-    raise _not_found(reference, matching, runs, cleaned)
+    raise _not_found(_shown(reference), matching, runs, cleaned)
+
+
+def _shown(reference: str) -> str:
+    """Return a reference as messages show it."""
+    if is_id(reference):
+        return reference
+    short = reference if len(reference) <= REFERENCE_CHARS_SHOWN else f"{reference[:REFERENCE_CHARS_SHOWN]}…"
+    return f"'{short}'" if short.isprintable() else ascii(short)
 
 
 def _refuse_mirror_only(project: Project, reference: str) -> None:
@@ -180,7 +203,7 @@ def _refuse_mirror_only(project: Project, reference: str) -> None:
     known = {*run_ids(project), *cleaned_ids(project)}
     for workflow_id in mirrored_ids(mirror):
         run = _mirrored_standing(mirror, workflow_id)
-        if workflow_id not in known and (run.name == reference or workflow_id.startswith(reference)):
+        if workflow_id not in known and (run.is_named(reference) or (reference and workflow_id.startswith(reference))):
             raise folder_gone(workflow_id)
 
 
@@ -201,11 +224,7 @@ def _unless_cleaned(project: Project, workflow_id: str, *, with_cleaned: bool) -
     time = cleaning_of(project, workflow_id)
     if not time or with_cleaned:
         return workflow_id
-    raise RunNotFound(
-        f"{workflow_id} was cleaned at {time[:19]}Z: only its log is left",
-        hint=f"Read that: `prodigy events ls --job-id {workflow_id}`.\n"
-        f"  Remove it too: `prodigy checkpoints clean --workflow-id {workflow_id} --purge`.",
-    )
+    raise was_cleaned(workflow_id, time)
 
 
 def _were_cleaned(cleaned: list[str]) -> str:

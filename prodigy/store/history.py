@@ -21,7 +21,8 @@ from prodigy.store.files import refused, sync_folder
 from prodigy.store.journal import Journal, decode, decode_lines
 from prodigy.store.layout import RunFolder
 from prodigy.store.log import START, Log, Position, Scan, chain_of, ends_turn, read_chunks, scan
-from prodigy.store.values import Values
+from prodigy.store.standing import cleaned_at, was_cleaned
+from prodigy.store.values import LostValue, Values
 
 FIRST_LINE_BYTES_MAX = 128 * 1024
 LINES_TOGETHER = 256
@@ -72,10 +73,16 @@ def read_history(folder: RunFolder, checkpoint: Checkpoint | None, mirrored: Wit
 
 @contextmanager
 def damage_of(folder: RunFolder) -> Iterator[None]:
-    """Give damage that is met here the id of its run, where it does not say what to do: there are ways out of it."""
+    """Give damage that is met here the id of its run, where it does not say what to do: there are ways out of it.
+
+    Raises:
+        RunNotFound: a value is gone because the run was cleaned.
+    """
     try:
         yield
     except DamagedState as problem:
+        if isinstance(problem, LostValue) and (time := cleaned_at(folder, max(folder.generations(), default=1))):
+            raise was_cleaned(folder.path.name, time) from problem
         if problem.hint is None:
             problem.workflow_id = folder.path.name
         raise

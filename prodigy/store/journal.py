@@ -153,6 +153,14 @@ def _stow(body: bytes, values: Values) -> bytes:
     return _ENCODER.encode({**fields, "stored": stored})
 
 
+def stored_in(line: bytes) -> list[str]:
+    """Return the digests of the stored values that a checked line names."""
+    if _NAMES_STORED not in line:
+        return []
+    stored = _FIELDS.decode(line).get("stored")
+    return [] if stored is None else list(_STORED.decode(stored).values())
+
+
 def _restore(line: bytes, values: Values) -> Event:
     fields: dict[str, Any] = dict(_FIELDS.decode(line))
     stored = _STORED.decode(fields.pop("stored", b"{}"))

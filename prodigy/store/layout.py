@@ -58,15 +58,32 @@ def check_id(text: str) -> str:
     return text
 
 
+def is_id(text: str) -> bool:
+    """Whether `text` can be a workflow id or the beginning of one."""
+    return _ID.fullmatch(text) is not None
+
+
 def new_id(name: str, suffix: str) -> str:
-    """Return the workflow id `<name>-<suffix>`; what an id cannot hold becomes `-`.
+    """Return the workflow id `<name>-<suffix>`; of a name that an id cannot hold, `stem_of` it and the suffix.
 
     Args:
-        name: the workflow's name, or its file's stem; at most `NAME_CHARS_MAX` characters of it are used.
+        name: the workflow's name, or its file's stem.
         suffix: a few random letters and digits, which make the id unique.
     """
+    return check_id(f"{stem_of(name)}-{suffix}")
+
+
+def stem_of(name: str) -> str:
+    """Return what the ids of a workflow of this name begin with: the name itself where an id can hold it.
+
+    Else what an id cannot hold becomes `-`, at most `NAME_CHARS_MAX` characters are used, and a short digest of the
+    name tells it from other names that look the same so.
+    """
     plain = re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-")[:NAME_CHARS_MAX]
-    return check_id(f"{plain or 'workflow'}-{suffix}")
+    if plain and plain == name:
+        return plain
+    digest = blake2b(name.encode(errors="surrogatepass"), digest_size=3).hexdigest()
+    return f"{plain.strip('-') or 'workflow'}-{digest}"
 
 
 class RunFolder(msgspec.Struct, frozen=True):

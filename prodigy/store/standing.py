@@ -11,14 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from prodigy.errors import DamagedState
+from prodigy.errors import DamagedState, RunNotFound
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import RunStatus, State
 from prodigy.projections.checkpoint import SCHEMA_VERSION, MapProgress, document
 from prodigy.projections.next_steps import Rest
 from prodigy.store.checkpoints import encode_checkpoint
 from prodigy.store.files import open_private, read_private
-from prodigy.store.layout import Project, RunFolder
+from prodigy.store.layout import Project, RunFolder, stem_of
 from prodigy.store.lock import Holder, holder
 
 LAST_BYTES = 4096  # a commit and the event that says a run was cleaned are shorter
@@ -99,6 +99,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         """The workflow's name; of a damaged run, what its id makes of it."""
         return self.header.name if self.header else self.workflow_id.rpartition("-")[0]
 
+    def is_named(self, name: str) -> bool:
+        """Whether this is a run of the workflow of this name, as written; of a damaged run its id decides."""
+        if self.header is not None:
+            return self.header.name == name
+        return self.workflow_id.rpartition("-")[0] == stem_of(name)
+
     @property
     def rest(self) -> Rest:
         """What decides the next step; of a damaged run nothing but that."""
@@ -171,6 +177,15 @@ def cleaned_at(folder: RunFolder, generation: int) -> str:
     """Return when a run was cleaned, by the last line of its present log; empty where it was not."""
     found = _CLEANED.match(last_line(folder.events(generation)))
     return found[1].decode() if found else ""
+
+
+def was_cleaned(workflow_id: str, time: str) -> RunNotFound:
+    """Return what there is to say of a run of which only the log is left, to whoever needs more than that."""
+    return RunNotFound(
+        f"{workflow_id} was cleaned at {time[:19]}Z: only its log is left",
+        hint=f"Read that: `prodigy events ls --job-id {workflow_id}`.\n"
+        f"  Remove it too: `prodigy checkpoints clean --workflow-id {workflow_id} --purge`.",
+    )
 
 
 def last_line(path: Path) -> bytes:

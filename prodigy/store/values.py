@@ -24,6 +24,10 @@ from prodigy.store.files import (
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
+class LostValue(DamagedState):
+    """A stored value that is missing or altered; of a run that was cleaned it was removed on purpose."""
+
+
 class Values:
     """The folder of a run's large values. Several processes may put values at once."""
 
@@ -86,7 +90,7 @@ class Values:
         try:
             data = read_private(path)
         except OSError as error:
-            raise DamagedState(f"the stored value {path} cannot be read: {error.strerror}") from error
+            raise LostValue(f"the stored value {path} cannot be read: {error.strerror}") from error
         if sha256(data).hexdigest() != digest:
             raise DamagedState(f"the stored value {path} is not what was written")
         return data

@@ -72,7 +72,9 @@ def test_all_means_what_is_over(house: House) -> None:
 def test_what_is_freed_is_said(house: House) -> None:
     """For each run and for all."""
     assert sizeless(house.checkpoints("clean", "--all", "--force").out) == (
-        "cleaned  done-aaaaaa  SIZE\nfreed SIZE of 1 run; what happened stays in the log, until --purge\n"
+        "cleaned  done-aaaaaa  SIZE\n"
+        "cleaned  values in the mirror that no other run needs  SIZE\n"
+        "freed SIZE of 1 run; what happened stays in the log, until --purge\n"
     )
 
 
@@ -175,6 +177,7 @@ def test_a_dry_run_shows_and_changes_nothing(house: House) -> None:
     assert sizeless(shown.out) == (
         "RUN          STATUS     UPDATED               FREES\n"
         "done-aaaaaa  completed  2026-01-31T09:00:03Z  SIZE\n"
+        "values in the mirror that no other run needs  SIZE\n"
         "would free SIZE of 1 run; nothing was removed\n"
     )
     assert (shown.code, house.disk() == before) == (0, True)
@@ -266,7 +269,8 @@ def test_a_reference_that_means_no_run(reference: str, house: House) -> None:
     """Exit 6, echoed escaped, and nothing changed."""
     before = house.disk()
     refused = house.checkpoints("clean", "--workflow-id", reference, "--purge", "--force")
-    assert (refused.code, "\x1b" in refused.err, house.disk() == before) == (6, False, True)
+    assert (refused.code, refused.out, "\x1b" in refused.err, house.disk() == before) == (6, "", False, True)
+    assert refused.err.count("error: ") == 1
 
 
 # From a crontab -------------------------------------------------------------------------------------------

@@ -71,7 +71,42 @@ def test_no_command_takes_a_path_for_a_run(crashed: House, command: tuple[str, .
     """Exit 6 everywhere, and the disk is as it was."""
     before = crashed.snapshot()
     code, _, err = crashed.prodigy(*command, "../../../home/project")
-    assert (6, True, before) == (code, "is no workflow id" in err, crashed.snapshot())
+    assert (6, True, before) == (code, "there is no run '../../../home/project'" in err, crashed.snapshot())
+
+
+NAMES = ["Nightly build", "nightly/build", "夜間", "昼間", "a" * 300, "a" * 301, "it's $HOME", "v1.2", "-x", "é"]
+
+
+def test_a_run_is_found_by_its_workflows_name_as_written(house: House) -> None:
+    """Blanks, slashes, any script, any length: each name finds its own run, and no two fall together."""
+    for number, name in enumerate(NAMES):
+        house.write(f"{number}.yaml", json.dumps({"name": name, "commands": [{"shell": "true"}]}))
+        assert house.cook(str(number)).code == 0
+    found = {name: house.prodigy("status", "--json", "--", name) for name in NAMES}
+    named = {name: json.loads(result.out)["name"] for name, result in found.items()}
+    ids = {json.loads(result.out)["workflow_id"] for result in found.values()}
+    assert (named, len(ids)) == ({name: name for name in NAMES}, len(NAMES))
+    stems = {workflow_id.rpartition("-")[0] for workflow_id in ids}
+    assert len(stems) == len(NAMES)
+
+
+@pytest.mark.parametrize("command", TAKING_A_REFERENCE, ids=" ".join)
+def test_every_command_takes_a_name_with_blanks(house: House, command: tuple[str, ...]) -> None:
+    """None says that there is no such run."""
+    house.write("demo.yaml", json.dumps({"name": "Nightly build: all", "commands": [{"shell": "true"}]}))
+    house.cook()
+    result = house.prodigy(*command, "Nightly build: all")
+    assert ("Traceback" in result.err, "there is no run" in result.err) == (False, False)
+
+
+def test_a_workflow_may_be_named_like_the_id_of_a_run(house: House) -> None:
+    """The name as written comes first."""
+    house.workflow({"shell": "true"})
+    house.cook()
+    first = house.run_id
+    house.write("like.yaml", json.dumps({"name": first, "commands": [{"shell": "true"}]}))
+    house.cook("like")
+    assert json.loads(house.prodigy("status", first, "--json").out)["name"] == first
 
 
 def test_an_unknown_option_is_a_matter_of_usage(crashed: House) -> None:
