@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from prodigy.cli.floor import Floor
 from prodigy.cli.job import job_lines
 from prodigy.cli.paper import Paper
 from prodigy.cli.program import in_our_words, program
@@ -35,6 +36,7 @@ class Display:
 
     def __init__(self, *, assume_yes: bool = False) -> None:
         self._paper = Paper(2)
+        self._floor = Floor()
         self._colour = has_colour(2)
         self._assume_yes = assume_yes
         self.user = user()
@@ -58,12 +60,12 @@ class Display:
             self._say("map", job_lines(state)[0], "36")
 
     def show(self, at: str, chunk: bytes) -> None:
-        """Show what a step printed."""
+        """Show what a step printed, the beginning of a line too: it is given only when the rest of it did not come."""
         lines = self._outputs.get(at)
         if lines is None:
             lines = self._outputs[at] = Lines(self._prefix(at), colour=self._colour)
-        if text := lines.feed(chunk):
-            self._paper.write(text)
+        text = lines.feed(chunk)
+        self._floor.say(text + lines.partial(), self._paper.write, lines)
 
     def ask(self, question: str) -> bool | None:
         """Ask on a terminal, default no. Without one, or without an answer that is clear, there is nobody to ask.
@@ -77,10 +79,11 @@ class Display:
         import termios
 
         termios.tcflush(0, termios.TCIFLUSH)
-        return _answer(self._paper.write, f"{visible_lines(question)} [y/N] ")
+        return _answer(self._write, f"{visible_lines(question)} [y/N] ")
 
     def close(self) -> None:
         """Show what is still queued."""
+        self._floor.close()
         self._paper.close()
 
     def _show_event(self, state: State, event: ev.Event) -> None:
@@ -162,14 +165,17 @@ class Display:
 
     def _finish_output(self, at: str) -> None:
         lines = self._outputs.pop(at, None)
-        if lines and (text := lines.finish()):
-            self._paper.write(text)
+        if lines:
+            self._floor.say(lines.finish(), self._paper.write, lines)
 
     def _prefix(self, at: str) -> str:
         return self._paint(f"{visible(at)} │ ", "2")
 
     def _say(self, word: str, text: str, colour: str) -> None:
-        self._paper.write(f"{self._paint(f'{word:>8}', colour)}  {harmless(text)}\n")
+        self._write(f"{self._paint(f'{word:>8}', colour)}  {harmless(text)}\n")
+
+    def _write(self, text: str) -> None:
+        self._floor.say(text, self._paper.write)
 
     def _paint(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour else text

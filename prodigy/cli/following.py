@@ -1,6 +1,8 @@
 """Follow a live run from another process: its events, and what its steps print."""
 
+import os
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,9 +10,12 @@ import anyio
 import msgspec
 
 from prodigy.cli.display import has_colour
-from prodigy.cli.outlet import copy_lines
+from prodigy.cli.floor import Floor
+from prodigy.cli.logs import TRANSCRIPT, newest_output
+from prodigy.cli.outlet import copy, copy_lines
 from prodigy.cli.streams import check_reader
 from prodigy.plan.address import is_at
+from prodigy.runtime.claude import narrate
 from prodigy.runtime.following import follow, follow_lines
 from prodigy.runtime.terminal import Lines, visible
 from prodigy.store.history import damage_of, is_empty, nothing_in, present_generation, start_of
@@ -18,6 +23,7 @@ from prodigy.store.layout import Project, RunFolder
 from prodigy.store.lock import holder
 from prodigy.store.log import read_chunks, scan
 
+RESTS_BEFORE_PARTIAL_LINE = 3
 ENDINGS = ("command_finished", "command_interrupted")
 
 
@@ -47,52 +53,70 @@ async def follow_outputs(project: Project, workflow_id: str, address: str | None
         seen: epochs of attempts that were printed already.
     """
     folder = project.run(workflow_id)
-    ended: set[int] = set()
+    ended, printed = set[int](), dict[int, anyio.Event]()
+    floor, has_prefix = Floor(), address is None or "[]" in address
     async with anyio.create_task_group() as tasks:
         async for record in follow_records(project, workflow_id):
             if record["type"] == "command_started" and is_at(record["at"], address):
                 epoch = record["seq"]
                 if epoch not in seen:
-                    tasks.start_soon(
-                        _print_attempt, folder, record["at"], epoch, ended, address is None or "[]" in address
-                    )
+                    prefix = f"{visible(record['at'])} │ " if has_prefix else ""
+                    before = [printed[earlier] for earlier in ended & set(printed)]
+                    printed[epoch] = anyio.Event()
+                    tasks.start_soon(_print_attempt, folder, prefix, epoch, ended, floor, before, printed[epoch])
             elif record["type"] in ENDINGS:
                 ended.add(record["epoch"])
 
 
-async def _print_attempt(folder: RunFolder, at: str, epoch: int, ended: set[int], has_prefix: bool) -> None:
-    """Print an attempt as it goes on: its stdout to stdout and its stderr to stderr."""
+async def _print_attempt(
+    folder: RunFolder,
+    prefix: str,
+    epoch: int,
+    ended: set[int],
+    floor: Floor,
+    before: list[anyio.Event],
+    printed: anyio.Event,
+) -> None:
+    """Print an attempt as it goes on, after all of those `before`: its stdout to stdout and its stderr to stderr."""
+    for earlier in before:
+        await earlier.wait()
+    await _print_files(folder, prefix, epoch, ended, floor)
+    printed.set()
+
+
+async def _print_files(folder: RunFolder, prefix: str, epoch: int, ended: set[int], floor: Floor) -> None:
 
     def is_over() -> bool:
         return epoch in ended or holder(folder.lock) is None
 
-    path = await _newest(folder.outputs, epoch, is_over)
-    if path is None:
-        return
-    prefix = f"{visible(at)} │ " if has_prefix else ""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_print_file, path, prefix, 1, is_over)
-        tasks.start_soon(_print_file, path.with_suffix(".err"), prefix, 2, is_over)
-
-
-async def _print_file(path: Path, prefix: str, descriptor: Literal[1, 2], is_over: Callable[[], bool]) -> None:
-    lines = Lines(prefix, colour=has_colour(descriptor))
-    async for chunk in follow(path, is_over):
-        copy_lines(lines.feed(chunk), descriptor)
-        check_reader()
-    copy_lines(lines.finish(), descriptor)
-
-
-async def _newest(outputs: Path, epoch: int, is_over: Callable[[], bool]) -> Path | None:
-    """Return the stdout file of an epoch: an earlier generation may have left one of the same number."""
-    while True:
-        names = [path for path in outputs.glob(f"{epoch}*") if path.suffix != ".err" and _is_of(path, epoch)]
-        if names:
-            return max(names, key=lambda path: (len(path.name), path.name))
+    while (path := newest_output(folder.outputs, epoch)) is None:
         if is_over():
-            return None
+            return
         await anyio.sleep(0.05)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_print_file, path, prefix, 1, is_over, floor)
+        tasks.start_soon(_print_file, path.with_suffix(".err"), prefix, 2, is_over, floor)
 
 
-def _is_of(path: Path, epoch: int) -> bool:
-    return path.stem.partition("-")[0] == str(epoch)
+async def _print_file(
+    path: Path, prefix: str, descriptor: Literal[1, 2], is_over: Callable[[], bool], floor: Floor
+) -> None:
+    """Print a file as it grows: as it is where no person looks, else as lines, and one that waits as far as it is."""
+    is_transcript = path.suffix == TRANSCRIPT
+    if not (prefix or is_transcript or os.isatty(descriptor)):
+        async for chunk in follow(path, is_over):
+            copy(chunk, descriptor)
+            check_reader()
+        return
+    lines, rests, rest = Lines(prefix, colour=has_colour(descriptor)), 0, b""
+    write = partial(copy_lines, descriptor=descriptor)
+    async for chunk in follow(path, is_over, tells_rests=True):
+        rests = 0 if chunk else rests + 1
+        if is_transcript:
+            whole, newline, rest = (rest + chunk).rpartition(b"\n")
+            chunk = narrate(whole + newline)
+        check_reader()
+        floor.say(lines.feed(chunk), write, lines)
+        if rests == RESTS_BEFORE_PARTIAL_LINE:
+            floor.say(lines.partial(), write, lines)
+    floor.say(lines.finish(), write, lines)

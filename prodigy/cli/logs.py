@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from prodigy.store.layout import Project, RunFolder
 
 CHUNK_BYTES = 256 * 1024
+TRANSCRIPT = ".jsonl"  # what claude prints while it is at work
 
 
 class Attempt(NamedTuple):
-    """One attempt of a step whose output is kept; `output` is the path of its stdout.
+    """One attempt of a step whose output is kept; `output` is the path of its stdout. It `has_ended`, or is at work.
 
     Its number is 0 where the log does not say it any more.
     """
@@ -30,11 +31,12 @@ class Attempt(NamedTuple):
     number: int
     epoch: int
     output: "Path"
+    has_ended: bool = True
 
     @property
-    def errors(self) -> "Path":
-        """The path of what it printed to stderr; there is no file where that was nothing."""
-        return self.output.with_suffix(".err")
+    def files(self) -> "tuple[tuple[Path, Literal[1, 2]], ...]":
+        """The paths of what it printed to stdout and stderr; there is no file where that was nothing."""
+        return (self.output, 1), (self.output.with_suffix(".err"), 2)
 
 
 def logs(
@@ -67,6 +69,8 @@ def logs(
             raise damage
         _print_json(workflow_id, attempts)
         return
+    if follow:  # what is at work is followed from its beginning
+        attempts = [attempt for attempt in attempts if attempt.has_ended]
     is_one = address is not None and "[]" not in address
     shown = [_print(attempt, has_heading=not is_one) for attempt in (attempts[-1:] if is_one else attempts)]
     if damage is not None:
@@ -136,16 +140,35 @@ def _kept(project: "Project", folder: "RunFolder", address: str | None) -> Itera
 
 
 def _attempts(folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
-    """Yield the attempts that have ended, in their order."""
+    """Yield the attempts that have ended, in their order, and then those that are at work or were when all died."""
     from prodigy.kernel.events import CommandFinished, CommandInterrupted, CommandStarted
+    from prodigy.plan.address import is_at
     from prodigy.store.history import events_of, present_generation
 
-    numbers: dict[int, int] = {}
+    begun: dict[str, tuple[int, int]] = {}
     for seq, _, event in events_of(folder, present_generation(folder)):
         if isinstance(event, CommandStarted):
-            numbers[seq] = event.attempt
-        elif isinstance(event, CommandFinished | CommandInterrupted) and _is_wanted(event, address):
-            yield Attempt(event.at, numbers.pop(event.epoch, 1), event.epoch, folder.path / event.output_file)
+            begun[event.at] = (seq, event.attempt)
+        elif isinstance(event, CommandFinished | CommandInterrupted):
+            epoch, number = begun.get(event.at, (0, 1))
+            if epoch == event.epoch:
+                del begun[event.at]
+            if _is_wanted(event, address):
+                number = number if epoch == event.epoch else 1
+                yield Attempt(event.at, number, event.epoch, folder.path / event.output_file)
+    for at, (epoch, number) in begun.items():
+        if is_at(at, address) and (path := newest_output(folder.outputs, epoch)):
+            yield Attempt(at, number, epoch, path, has_ended=False)
+
+
+def newest_output(outputs: "Path", epoch: int) -> "Path | None":
+    """Return the stdout file of an epoch, if it is there: an earlier generation may have left one of that number."""
+    names = [
+        path
+        for path in outputs.glob(f"{epoch}*")
+        if path.suffix != ".err" and path.stem.partition("-")[0] == str(epoch)
+    ]
+    return max(names, key=lambda path: (len(path.name), path.name), default=None)
 
 
 def _is_wanted(event: "CommandFinished | CommandInterrupted", address: str | None) -> bool:
@@ -172,13 +195,17 @@ def _print(attempt: Attempt, *, has_heading: bool) -> bool:
 
         number = f"  attempt {attempt.number}" if attempt.number else ""
         print(f"── {visible(attempt.at)}{number} ──", flush=True)
-    return any([has_heading, _copy(attempt.output, 1), _copy(attempt.errors, 2)])
+    return any([has_heading, *(_copy(path, to, ends_line=has_heading) for path, to in attempt.files)])
 
 
-def _copy(path: "Path", descriptor: Literal[1, 2]) -> bool:
-    """Copy a file as it is into a pipe or file, and made safe onto a terminal; return whether there was anything."""
+def _copy(path: "Path", descriptor: Literal[1, 2], *, ends_line: bool) -> bool:
+    """Copy a file as it is into a pipe or file, and made safe onto a terminal; return whether there was anything.
+
+    With `ends_line` what comes next begins a line.
+    """
     from prodigy.cli.display import has_colour
     from prodigy.cli.outlet import copy, copy_lines
+    from prodigy.runtime.claude import narrate
     from prodigy.runtime.terminal import Lines
     from prodigy.store.files import open_private
 
@@ -190,11 +217,16 @@ def _copy(path: "Path", descriptor: Literal[1, 2]) -> bool:
     with os.fdopen(source, "rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             check_reader()
+            if path.suffix == TRANSCRIPT:
+                chunk = narrate(chunk + file.readline())
             if lines:
                 copy_lines(lines.feed(chunk), descriptor)
             else:
                 copy(chunk, descriptor)
-        has_content = file.tell() > 0
+        size = file.tell()
+        is_mid_line = size > 0 and os.pread(source, 1, size - 1) != b"\n"
     if lines:
         copy_lines(lines.finish(), descriptor)
-    return has_content
+    elif ends_line and is_mid_line:
+        copy(b"\n", descriptor)
+    return size > 0

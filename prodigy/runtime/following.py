@@ -11,8 +11,10 @@ INTERVAL_S = 0.1
 CHUNK_BYTES = 64 * 1024
 
 
-async def follow(path: Path, is_over: Callable[[], bool]) -> AsyncIterator[bytes]:
+async def follow(path: Path, is_over: Callable[[], bool], *, tells_rests: bool = False) -> AsyncIterator[bytes]:
     """Yield what is in the file and what comes, in chunks, until `is_over` and the end is read.
+
+    With `tells_rests` nothing, b"", is yielded each time that nothing has come for a moment.
 
     A file that is missing is waited for as long as it may still come. One that stayed empty may have become another
     command's: what is in it when `path` names it no longer is not of this file.
@@ -30,6 +32,8 @@ async def follow(path: Path, is_over: Callable[[], bool]) -> AsyncIterator[bytes
                 yield chunk
             if ends:
                 return
+            if tells_rests:
+                yield b""
             await anyio.sleep(INTERVAL_S)
 
 

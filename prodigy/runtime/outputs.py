@@ -21,6 +21,7 @@ from prodigy.store.files import CHUNK_BYTES, FILE_MODE, private_folder, write_al
 
 OUTPUTS_FOLDER = "outputs"
 SHOWN_BYTES_MAX = 64 * 1024
+LOOKS_AT_PARTIAL_LINE = 4  # so often it is looked at, and nothing comes, before it is shown
 # Appending, so that a script which opens /dev/stderr anew does not write over what is there.
 _OLD = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = _OLD | os.O_CREAT | os.O_EXCL
@@ -45,6 +46,9 @@ class OutputFile:
         self.descriptor = descriptor
         self._folder = folder
         self._seen = 0
+        self._looks = (0, 0)  # how long the file was, and how often it was looked at since it is
+        self._is_cut = False
+        self.is_mid_line = False
 
     @property
     def is_empty(self) -> bool:
@@ -67,20 +71,38 @@ class OutputFile:
     def unseen(self, *, is_over: bool) -> tuple[int, bytes]:
         """Return (bytes left out, new whole lines), of what is new at most the last 64 KiB.
 
-        A line that has not ended is held back, unless it is that long or the command is over; then it is
+        A line that has not ended is held back until it was looked at some times and nothing came: a prompt, a row of
+        dots. Then the file `is_mid_line`. One that is as long as 64 KiB, or that is new when the command is over, is
         ended here, so that the lines of two files never run into each other.
         """
         size = os.fstat(self.descriptor).st_size
         if size == self._seen == 0:
             return 0, b""
+        self._looks = (size, self._looks[1] + 1 if size == self._looks[0] else 1)
         start = self._seen if size >= self._seen else 0  # a script may have emptied its own output
         skipped = max(0, size - start - SHOWN_BYTES_MAX)
         data = self._read(start + skipped, size)
+        is_waiting = not is_over and self._looks[1] >= LOOKS_AT_PARTIAL_LINE
         whole = data.rfind(b"\n") + 1
-        if not is_over and (whole or len(data) < SHOWN_BYTES_MAX):
+        if not is_over and not is_waiting and (whole or len(data) < SHOWN_BYTES_MAX):
             data = data[:whole]
         self._seen = start + skipped + len(data)
-        return skipped, data if data[-1:] in (b"", b"\n") else data + b"\n"
+        return skipped, self._ended(data, is_waiting=is_waiting)
+
+    def cut(self) -> bytes:
+        """Return what ends a line that was shown in part, for another file has something to say."""
+        ending, self.is_mid_line = b"\n" if self.is_mid_line else b"", False
+        self._is_cut = self._is_cut or ending != b""
+        return ending
+
+    def _ended(self, data: bytes, *, is_waiting: bool) -> bytes:
+        """Return data whose last line is ended, or else noted as begun."""
+        if not data:
+            return data
+        if self._is_cut:  # the line that goes on here was ended already
+            self._is_cut, data = False, data.removeprefix(b"\n")
+        self.is_mid_line = is_waiting and data[-1:] not in (b"", b"\n")
+        return data if self.is_mid_line or data[-1:] in (b"", b"\n") else data + b"\n"
 
     def chunks(self) -> Iterator[bytes]:
         """Yield all of it, in pieces of 1 MiB."""

@@ -509,7 +509,7 @@ class Processes:
             if skipped:
                 data = f"… {skipped} bytes not shown; all of it is in {file.path}\n".encode() + data
             if data:
-                show(attempt.effect.at, data)
+                show(attempt.effect.at, attempt.files[1 - index].cut() + data)
 
 
 def _clear(values: Path) -> None:

@@ -36,7 +36,9 @@ class Lines:
         self._prefix = prefix
         self._colour = colour
         self._line = b""
+        self._shown_bytes = 0  # of the line that has not ended
         self._dropped = 0
+        self.is_open = False
 
     def feed(self, data: bytes) -> str:
         """Return the lines that `data` completes, each with its newline."""
@@ -52,21 +54,39 @@ class Lines:
         """Return the last line if it has no newline yet, else nothing."""
         return self._take() if self._line or self._dropped else ""
 
+    def partial(self) -> str:
+        """Return what was not yet returned of a line that has not ended. It `is_open` then, and goes on there."""
+        piece = _HALF.sub(b"", self._line[self._shown_bytes :]).removesuffix(b"\r")
+        if not piece:
+            return ""
+        prefix = "" if self.is_open else self._prefix
+        self._shown_bytes += len(piece)
+        self.is_open = True
+        return prefix + visible(piece.decode(errors="replace"), colour=self._colour)
+
+    def interrupt(self) -> str:
+        """Return what ends an open line, so that something else can be said; what is left of it begins a new one."""
+        ending, self.is_open = "\n" if self.is_open else "", False
+        return ending
+
     def _add(self, piece: bytes) -> None:
         room = LINE_BYTES_MAX - len(self._line)
         self._line += piece[:room]
         self._dropped += max(0, len(piece) - room)
 
     def _take(self) -> str:
-        line, dropped = self._line, self._dropped
-        self._line, self._dropped = b"", 0
+        line, dropped, prefix = self._line[self._shown_bytes :], self._dropped, "" if self.is_open else self._prefix
+        is_said = self._shown_bytes > 0 and not (line or dropped or self.is_open)
+        self._line, self._shown_bytes, self._dropped, self.is_open = b"", 0, 0, False
+        if is_said:
+            return ""
         if not dropped:
             # A carriage return before the newline overwrites nothing: some systems end lines so.
-            return self._prefix + visible(line.removesuffix(b"\r").decode(errors="replace"), colour=self._colour) + "\n"
+            return prefix + visible(line.removesuffix(b"\r").decode(errors="replace"), colour=self._colour) + "\n"
         kept = _HALF.sub(b"", line)
         dropped += len(line) - len(kept)
         text = visible(kept.decode(errors="replace"), colour=self._colour)
-        return f"{self._prefix}{text} … {dropped} bytes of this line not shown\n"
+        return f"{prefix}{text} … {dropped} bytes of this line not shown\n"
 
 
 def visible(text: str, *, colour: bool = False) -> str:

@@ -18,7 +18,7 @@ FILES = {str(path.relative_to(HOME)): path for path in sorted(HOME.rglob("*.py")
 DOORS = {
     "draw": {"cli/live.py", "cli/replay.py", "cli/stepping.py"},
     "export": {"cli/spreadsheet.py"},
-    "copy": {"cli/logs.py"},
+    "copy": {"cli/following.py", "cli/logs.py"},
     "copy_lines": {"cli/following.py", "cli/logs.py"},
 }
 BEHIND = frozenset({"buffer", "__stdout__", "__stderr__", "write_as_is"})

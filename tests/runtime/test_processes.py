@@ -268,11 +268,30 @@ asyncio.run(main())
     assert float(after) - float(before) < 10
 
 
+def told(world: World) -> bytes:
+    """Return all that was shown, one after the other."""
+    return b"".join(part for _, part in world.shown)
+
+
 async def test_output_is_shown_while_the_command_runs(world: World) -> None:
     """Here the command goes on only when its first line was seen."""
     world.on_show = lambda chunk: (world.directory / "go").touch() if b"one" in chunk else None
     await world.run("echo one; printf half; while [ ! -e go ]; do sleep 0.02; done; echo ' two'; echo err >&2")
-    assert world.shown == [("deploy", b"one\n"), ("deploy", b"half two\n"), ("deploy", b"err\n")]
+    assert (world.shown[0], told(world)) == (("deploy", b"one\n"), b"one\nhalf two\nerr\n")
+
+
+async def test_a_line_that_does_not_end_is_shown_after_a_moment(world: World) -> None:
+    """Here the command goes on only when its question was seen; what stderr says meanwhile does not run into it."""
+    world.on_show = lambda chunk: (world.directory / "go").touch() if b"sure?" in chunk else None
+    await world.run("printf 'sure? '; while [ ! -e go ]; do sleep 0.02; done; echo err >&2; sleep 0.3; echo yes")
+    assert told(world) == b"sure? \nerr\nyes\n"
+
+
+async def test_a_line_that_was_shown_goes_on_where_it_stood(world: World) -> None:
+    """A row of dots is one line."""
+    world.on_show = lambda chunk: (world.directory / "go").touch() if b".." in chunk else None
+    await world.run("printf '..'; while [ ! -e go ]; do sleep 0.02; done; printf '...'; echo ' done'")
+    assert told(world) == b"..... done\n"
 
 
 async def test_output_that_a_script_has_emptied_is_shown_from_its_start(world: World) -> None:

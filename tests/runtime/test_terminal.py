@@ -1,5 +1,7 @@
 """What reaches a person's terminal is readable, prefixed, and harmless."""
 
+import re
+
 import pytest
 
 from prodigy.runtime.terminal import LINE_BYTES_MAX, Lines, visible
@@ -95,3 +97,53 @@ def test_a_line_without_end_takes_no_memory() -> None:
 def test_names_can_be_made_visible_too() -> None:
     """An item key with a newline or an escape stays one word on one line."""
     assert visible("a\nb\x1b[31m") == r"a\nb"
+
+
+# Lines that have not ended -------------------------------------------------------------------------------------
+
+
+def reader() -> Lines:
+    return Lines("deploy │ ")
+
+
+def test_a_line_that_has_not_ended_goes_on_where_it_stands() -> None:
+    """The prefix is there once."""
+    lines = reader()
+    parts = [lines.feed(b"a\nsure?"), lines.partial(), lines.feed(b" y"), lines.partial(), lines.feed(b"es\nb\n")]
+    assert parts == ["deploy │ a\n", "deploy │ sure?", "", " y", "es\ndeploy │ b\n"]
+
+
+def test_an_open_line_that_was_interrupted_begins_anew() -> None:
+    """And is not said again where nothing is left of it."""
+    lines = reader()
+    lines.feed(b"sure?")
+    assert [lines.partial(), lines.interrupt(), lines.interrupt(), lines.feed(b" yes\n")] == [
+        "deploy │ sure?",
+        "\n",
+        "",
+        "deploy │  yes\n",
+    ]
+    lines.feed(b"dots")
+    assert [lines.partial(), lines.interrupt(), lines.feed(b"\nnext\n")] == ["deploy │ dots", "\n", "deploy │ next\n"]
+
+
+def test_the_last_line_is_ended_though_it_was_shown() -> None:
+    """What comes next begins at the left."""
+    lines = reader()
+    lines.feed(b"done")
+    assert (lines.partial(), lines.finish(), lines.finish()) == ("deploy │ done", "\n", "")
+
+
+@pytest.mark.parametrize("cut", range(1, 20))
+def test_a_partial_line_shows_no_half_character_and_no_half_sequence(cut: int) -> None:
+    """Wherever the command paused; what was held back comes with the rest."""
+    data = "a\x1b[31mä€😀\x1b[0mb\x1b]0;t\x07\r\n".encode()
+    lines = reader()
+    shown = lines.feed(data[:cut]) + lines.partial() + lines.feed(data[cut:])
+    assert re.sub("\x1b[^m]*m", "", shown) == "deploy │ aä€😀b\\x1b]0;t\\a\n"
+
+
+def test_nothing_new_shows_nothing() -> None:
+    """However often it is asked."""
+    lines = reader()
+    assert (lines.partial(), lines.feed(b"x"), lines.partial(), lines.partial()) == ("", "", "deploy │ x", "")
