@@ -61,6 +61,20 @@ def upward(source: str, layer: str) -> set[str]:
     return {other for other in used & set(LAYERS) if LAYERS.index(other) > LAYERS.index(layer)}
 
 
+def module_of(path: Path) -> str:
+    """Return the full name of the module that a file is."""
+    return ".".join(("prodigy", *path.relative_to(HOME).with_suffix("").parts)).removesuffix(".__init__")
+
+
+MODULES = frozenset(map(module_of, FILES))
+RULES = "prodigy.kernel.rules."
+
+
+def used_by(path: Path) -> Iterator[str]:
+    """Yield the modules of ours that a file imports, wherever in it; of a package those that it names."""
+    yield from (name for name in imported(path.read_text()) if name in MODULES and name != module_of(path))
+
+
 def in_layers(*layers: str) -> list[Path]:
     return [path for path in FILES if layer_of(path) in layers]
 
@@ -75,6 +89,20 @@ def test_a_pure_layer_knows_nothing_of_the_world(path: Path) -> None:
 def test_imports_point_downward(path: Path) -> None:
     """errors < plan < kernel < projections < store < runtime < cli."""
     assert upward(path.read_text(), layer_of(path)) == set()
+
+
+def test_the_pure_layers_have_no_circle() -> None:
+    """Whoever opens a file can read what it stands on first."""
+    uses = {module_of(path): set(used_by(path)) for path in in_layers(*PURE)}
+    while leaves := {module for module, used in uses.items() if not used & uses.keys()}:
+        uses = {module: used for module, used in uses.items() if module not in leaves}
+    assert uses == {}
+
+
+def test_only_decide_knows_the_rules() -> None:
+    """A rule knows the moves that follow it, and no other rule."""
+    users = {module_of(path) for path in FILES if any(used.startswith(RULES) for used in used_by(path))}
+    assert users == {"prodigy.kernel.decide"}
 
 
 def test_yaml_is_read_in_one_place() -> None:

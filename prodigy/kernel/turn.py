@@ -1,28 +1,21 @@
 """A turn in the making: the events decided so far, and the state that they lead to.
 
-A signal is answered by a chain of moves: each is a function that emits events and returns the next move, or None when
-the world has the word. They are walked in a loop, so nothing recurses however many steps or items there are.
+Events are folded as they are emitted, so every rule sees the state that its predecessors left.
 """
-
-from collections.abc import Callable
-from typing import Union
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Node
 
-Move = Callable[[], Union["Move", None]]
-
 
 class Turn:
-    """The events decided so far and the state they lead to."""
+    """The events decided so far and the state they lead to. `time` is the signal's, and so that of all its events."""
 
     def __init__(self, state: State, time: str) -> None:
         self.state = state
         self.time = time
         self.events: list[ev.Event] = []
-        self.filling: set[str] = set()  # maps whose loop of beginning items is at work
 
     def emit(self, event: ev.Event) -> None:
         """Add an event and fold it."""
@@ -32,9 +25,3 @@ class Turn:
     def node(self, address: str) -> Node:
         """Return the plan's node at `address`."""
         return self.state.plan.node(address)
-
-
-def walk(move: Move | None) -> None:
-    """Make moves until the world has the word."""
-    while move is not None:
-        move = move()

@@ -11,13 +11,12 @@ from typing import Any
 import immutables
 import msgspec
 
-from prodigy.kernel.decide import headline
 from prodigy.kernel.items import ItemList
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.snapshot import Snapshot, restored, snapshot_of
 from prodigy.kernel.state import RunStatus, State
-from prodigy.plan.nodes import Node, Plan
+from prodigy.plan.nodes import Node, Plan, headline
 from prodigy.plan.spelling import from_json
 from prodigy.projections.failure import failure_of
 from prodigy.projections.steps import Step, current_step, stage_of, steps_of

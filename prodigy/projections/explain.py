@@ -12,15 +12,15 @@ import msgspec
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.cause import cause
-from prodigy.kernel.decide import failures, headline, is_tolerated
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.lifecycle import SETTLED, Status
+from prodigy.kernel.queries import failures, is_tolerated
 from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan import expression
 from prodigy.plan.address import item_address
-from prodigy.plan.nodes import ROOT, Node, Run
+from prodigy.plan.nodes import ROOT, Node, Run, headline
 from prodigy.plan.nodes import Sequence as Steps
 from prodigy.plan.spelling import as_spelled
 from prodigy.projections.failure import failure_of, node_cause

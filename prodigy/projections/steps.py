@@ -2,10 +2,9 @@
 
 import msgspec
 
-from prodigy.kernel.decide import headline
 from prodigy.kernel.lifecycle import SETTLED, Status
 from prodigy.kernel.state import NodeState, State
-from prodigy.plan.nodes import ROOT, Node, Sequence
+from prodigy.plan.nodes import ROOT, Node, Sequence, headline
 
 CONFIRMED_STEPS_SHOWN = 10
 

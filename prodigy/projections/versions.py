@@ -6,8 +6,7 @@ from typing import Protocol
 import msgspec
 
 from prodigy.kernel import events as ev
-from prodigy.kernel.decide import headline
-from prodigy.plan.nodes import Plan, Sequence
+from prodigy.plan.nodes import Plan, Sequence, headline
 
 _OUTCOMES: dict[type, str] = {
     ev.NodeSucceeded: "succeeded",

@@ -33,7 +33,7 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.align import Alignment, align
 from prodigy.kernel.events import PlanChanged
 from prodigy.kernel.evolve import evolve
-from prodigy.kernel.recover import questions
+from prodigy.kernel.queries import questions
 from prodigy.kernel.state import Origin, State
 from prodigy.plan.nodes import Plan
 from prodigy.projections.checkpoint import Checkpoint

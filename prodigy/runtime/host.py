@@ -23,8 +23,8 @@ import msgspec
 from prodigy.errors import ProdigyError
 from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
-from prodigy.kernel.decide import is_awaited
 from prodigy.kernel.events import CheckpointMarked, CommandFinished, Event, ItemSettled
+from prodigy.kernel.queries import is_awaited
 from prodigy.kernel.state import State
 from prodigy.projections.steps import confirmation
 from prodigy.runtime.alarms import Alarms

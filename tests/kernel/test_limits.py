@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
-from prodigy.kernel.decide import is_awaited
 from prodigy.kernel.effects import effects
+from prodigy.kernel.queries import is_awaited
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import ROOT
 from tests.kernel.story import (

@@ -3,7 +3,8 @@
 import pytest
 
 from prodigy.kernel import events as ev
-from prodigy.kernel.recover import NOT_REPEATED, questions, unfinished
+from prodigy.kernel.queries import questions, unfinished
+from prodigy.kernel.rules.recovery import NOT_REPEATED
 from prodigy.plan.nodes import ROOT, Policy, Retry
 from tests.kernel.story import (
     Given,

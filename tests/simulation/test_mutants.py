@@ -15,18 +15,16 @@ import pytest
 
 from prodigy.kernel import (
     align,
-    decide,
     durability,
     evolve,
     evolve_map,
     items,
-    mapping,
     outcome,
-    recover,
+    queries,
     retry,
-    rewind,
     scope,
 )
+from prodigy.kernel.rules import commands, confirmations, handlers, maps, nodes, recovery, rewinding, sequences
 from prodigy.runtime import reactor
 from prodigy.store import log
 from tests.scenarios import test_scenarios as scenarios
@@ -44,14 +42,14 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = {
-    "a map of nothing does not say why": Mutant(mapping, "note=signal.note", 'note=""'),
+    "a map of nothing does not say why": Mutant(maps, "note=signal.note", 'note=""'),
     "a crash costs an attempt": Mutant(
-        recover, "return start(turn, node, here.attempt)", "return start(turn, node, here.attempt + 1)"
+        recovery, "return (Start(move.at, here.attempt),)", "return (Start(move.at, here.attempt + 1),)"
     ),
     "one retry too many": Mutant(
-        decide,
-        "_tries(here) < attempts_allowed(turn.state, node)",
-        "_tries(here) <= attempts_allowed(turn.state, node)",
+        nodes,
+        "tries(here) < attempts_allowed(turn.state, node)",
+        "tries(here) <= attempts_allowed(turn.state, node)",
     ),
     "resume gives no new budget": Mutant(evolve, "first=before.attempt + 1,", "first=before.first,"),
     "every attempt begins a budget": Mutant(evolve, "        first=before.first,", "        first=event.attempt,"),
@@ -59,43 +57,43 @@ MUTANTS = {
         evolve, 'spent_s=0.0, limit_since="")', 'spent_s=0.0, limit_since="", reopened=True)'
     ),
     "a wait is not shortened": Mutant(
-        recover, "left_s = remaining_s(turn.time, due=here.due, delay_s=here.delay_s)", "left_s = here.delay_s"
+        recovery, "left_s = remaining_s(turn.time, due=here.due, delay_s=here.delay_s)", "left_s = here.delay_s"
     ),
     "a wait is forgotten": Mutant(retry, "return min(max(left, 0.0), delay_s)", "return 0.0"),
     "the owner runs again inside its handler": Mutant(
-        recover, "stack.append(handlers.address)", "yield partial(start, turn, node, here.attempt)"
+        recovery, "stack.append(handlers.address)", "yield Start(node.address, here.attempt)"
     ),
     "handlers do not begin anew": Mutant(
         evolve,
         "_turned(_unhandled(state, event.at), event, time, error=error",
         "_turned(state, event, time, error=error",
     ),
-    "repairs without end": Mutant(decide, "here.repairs >= handlers.repairs", "here.repairs >= 9"),
-    "fail_workflow is ignored": Mutant(decide, "if policy.fail_workflow:", "if False:"),
+    "repairs without end": Mutant(nodes, "here.repairs >= handlers.repairs", "here.repairs >= 9"),
+    "fail_workflow is ignored": Mutant(handlers, "if policy.fail_workflow:", "if False:"),
     "a late exit is accepted": Mutant(
-        decide, "if turn.state.in_flight.get(signal.at) != signal.epoch:", "if signal.at not in turn.state.in_flight:"
+        commands, "if turn.state.in_flight.get(signal.at) != signal.epoch:", "if signal.at not in turn.state.in_flight:"
     ),
-    "an attempt that was stopped has failed": Mutant(decide, "if signal.stopped or (", "if ("),
+    "an attempt that was stopped has failed": Mutant(commands, "if signal.stopped or (", "if ("),
     "an attempt that a stop of everything reached has failed": Mutant(
-        decide, "if signal.stopped or (turn.state.stopping and may_be_stopped(signal)):", "if signal.stopped:"
+        commands, "if signal.stopped or (turn.state.stopping and may_be_stopped(signal)):", "if signal.stopped:"
     ),
     "a death beside a stop in one turn is a failure": Mutant(
         reactor, "in sorted(signals, key=_is_no_stop):", "in signals:"
     ),
     "only deaths by a signal are a stop's": Mutant(outcome, "or exited.exit_code in STOP_SIGNALS.values()", "or False"),
     "a tolerated failure is forgotten": Mutant(
-        decide, "failed = next(failures(turn.state, node), None)", "failed = None"
+        sequences, "failed = next(failures(turn.state, node), None)", "failed = None"
     ),
     "a failure is not tolerated": Mutant(
-        decide,
+        queries,
         "child.policy.allow_failure or (child.address in owner.body.answers and not fails_workflow)",
         "child.policy.allow_failure",
     ),
-    "an answer to come counts as none": Mutant(decide, "all(answer.is_settled and answer", "all(answer"),
+    "an answer to come counts as none": Mutant(queries, "all(answer.is_settled and answer", "all(answer"),
     "a skip is not decided again": Mutant(
-        recover, "if turn.state.node(sibling).status is Status.SKIPPED:", "if False:"
+        recovery, "if turn.state.node(sibling).status is Status.SKIPPED:", "if False:"
     ),
-    "a version is used twice": Mutant(decide, "version=turn.state.version + 1", "version=turn.state.version or 1"),
+    "a version is used twice": Mutant(nodes, "version=turn.state.version + 1", "version=turn.state.version or 1"),
     "a stage tried again keeps its children": Mutant(evolve, "if event.attempt > 1:", "if False:"),
     "a captured value is lost": Mutant(
         evolve, "captures=state.captures.set(event.name, event.value)", "captures=state.captures"
@@ -103,26 +101,26 @@ MUTANTS = {
     "a capture that cannot be read is no failure": Mutant(
         outcome, 'error=f"capture_format {node.policy.capture_format}: {problem}"', 'error=""'
     ),
-    "on_interrupt: fail repeats": Mutant(recover, 'if node.policy.on_interrupt != "fail":', "if True:"),
-    "on_interrupt: ask does not ask": Mutant(recover, '.policy.on_interrupt == "ask"]', '.policy.on_interrupt == ""]'),
+    "on_interrupt: fail repeats": Mutant(recovery, 'if turn.node(move.at).policy.on_interrupt != "fail":', "if True:"),
+    "on_interrupt: ask does not ask": Mutant(queries, '.policy.on_interrupt == "ask"]', '.policy.on_interrupt == ""]'),
     "results are not synced": Mutant(durability, "return not isinstance(event, _CHEAP_TO_LOSE)", "return False"),
     "half a turn is recovered": Mutant(log, "if head.endswith(_COMMIT):", "if True:"),
     "an edited step that finished is no conflict": Mutant(
         align, "if node.definition != news[now].definition:", "if False:"
     ),
     "accepted changes run again": Mutant(align, "zip(finished[:spare] + pending, nows", "zip(pending, nows"),
-    "a node that asks begins unasked": Mutant(decide, "if node.policy.requires_confirmation:", "if False:"),
+    "a node that asks begins unasked": Mutant(nodes, "if policy.requires_confirmation:", "if False:"),
     "nobody is somebody who agrees": Mutant(
-        decide, "if signal.is_confirmed is None:", "if False and signal.is_confirmed is None:"
+        confirmations, "if signal.is_confirmed is None:", "if False and signal.is_confirmed is None:"
     ),
-    "a no is a yes": Mutant(decide, "    if signal.is_confirmed:\n", "    if True:\n"),
+    "a no is a yes": Mutant(confirmations, "    if signal.is_confirmed:\n", "    if True:\n"),
     "a late wait begins something in a stage that timed out": Mutant(
-        decide, "Status.HANDLING if is_handler else Status.RUNNING", "state.node(owner.address).status"
+        queries, "Status.HANDLING if is_handler else Status.RUNNING", "state.node(owner.address).status"
     ),
     "a timeout begins anew with every resume": Mutant(
-        recover, "spent_s = here.spent_s + elapsed_s(here.limit_since, turn.state.stood)", "spent_s = 0.0"
+        recovery, "spent_s = here.spent_s + elapsed_s(here.limit_since, turn.state.stood)", "spent_s = 0.0"
     ),
-    "time runs while nobody does": Mutant(recover, 'stood=stood if stood != turn.state.time else ""', 'stood=""'),
+    "time runs while nobody does": Mutant(recovery, 'stood=stood if stood != turn.state.time else ""', 'stood=""'),
     "a rest uses up a stage's time": Mutant(
         evolve, "limit_since=due_at(node.limit_since, event.rested_s)", "limit_since=node.limit_since"
     ),
@@ -133,15 +131,15 @@ MUTANTS = {
         evolve, 'repairs=0, left_s=0.0, spent_s=0.0, limit_since="")', "repairs=0)"
     ),
     "a failure is passed over by going back": Mutant(
-        recover, "if failed := _undecided(turn.state, node):", "if failed := None:"
+        recovery, "if failed := undecided(turn.state, node):", "if failed := None:"
     ),
     "what a dead process had in flight still is": Mutant(
         evolve, "in_flight=immutables.Map(),", "in_flight=state.in_flight,"
     ),
     "what is bypassed runs": Mutant(
-        rewind, "if not turn.state.node(child).is_settled or child in failed:", "if child in failed:"
+        rewinding, "if not turn.state.node(child).is_settled or child in failed:", "if child in failed:"
     ),
-    "a jump into a stage that asks is not asked": Mutant(rewind, "and not is_asked:", "and True:"),
+    "a jump into a stage that asks is not asked": Mutant(rewinding, "and not is_asked:", "and True:"),
     "a version is used twice after going back": Mutant(
         evolve, "        version=event.version,\n", "        version=state.version,\n"
     ),
@@ -165,20 +163,20 @@ MUTANTS = {
         "scoped = {k: v for own in state.scoped.values() for k, v in own.items()}",
     ),
     "an item sees another's result": Mutant(scope, "item + address.partition", '"map[a]" + address.partition'),
-    "a free place stays free": Mutant(mapping, "    return lambda: go_on(turn, owner)", "    return lambda: None"),
-    "more at work than there is room for": Mutant(mapping, "items.working >= room", "items.working > room"),
-    "the breaker never opens": Mutant(mapping, "if items.streak >= breaker.failures or was_trying:", "if False:"),
+    "a free place stays free": Mutant(maps, "    return (Fill(owner.address),)", "    return ()"),
+    "more at work than there is room for": Mutant(queries, "items.working >= room", "items.working > room"),
+    "the breaker never opens": Mutant(maps, "if items.streak >= breaker.failures or was_trying:", "if False:"),
     "the breaker never closes": Mutant(
         items, "is_trying=False,\n        unmarked", "is_trying=items.is_trying,\n        unmarked"
     ),
-    "a trial that fails closes the breaker": Mutant(mapping, "breaker.failures or was_trying:", "breaker.failures:"),
-    "a pause when nothing is left": Mutant(mapping, "items.is_open or not items.pending or", "items.is_open or"),
+    "a trial that fails closes the breaker": Mutant(maps, "breaker.failures or was_trying:", "breaker.failures:"),
+    "a pause when nothing is left": Mutant(maps, "items.is_open or not items.pending or", "items.is_open or"),
     "an item put back keeps its result": Mutant(items, "settled_ = settled_.delete(key)", "settled_ = settled_"),
     "an item put back is tried no more": Mutant(
         items, "cursor=min(items.cursor, *(items.listed.places[key] for key in keys)) if keys else", "cursor="
     ),
     "reduce does not run again": Mutant(
-        recover, "if turn.state.node(later).status is not Status.PENDING:", "if False:"
+        recovery, "if turn.state.node(later).status is not Status.PENDING:", "if False:"
     ),
     "reduce keeps what it did": Mutant(
         evolve, "state = _unhandled(_forget(state, event.at), event.at)\n    node", "pass\n    node"
@@ -194,26 +192,24 @@ MUTANTS = {
         "return state if is_item(state, event.at) else on_map.map_taken_up",
     ),
     "a map has no time limit after a resume": Mutant(
-        recover,
+        recovery,
         "if node.policy.timeout is not None and not _has_time",
         "if not isinstance(node.body, Map) and node.policy.timeout is not None and not _has_time",
     ),
     "what was passed over is at work": Mutant(evolve, "state = on_map.map_bypassed(state, event.at)", "pass"),
-    "a map tried again leaves what was at work": Mutant(
-        mapping, "sorted((*bad, *items.active), key", "sorted(bad, key"
-    ),
+    "a map tried again leaves what was at work": Mutant(nodes, "sorted((*bad, *items.active), key", "sorted(bad, key"),
     "a stage is known by its place": Mutant(align, "else node.id or node.name", "else node.id"),
     "a short list has no threshold": Mutant(
-        mapping, "or (done > 0 and not items.pending and not items.active)", "or False"
+        queries, "or (done > 0 and not items.pending and not items.active)", "or False"
     ),
     "a map that failed says nothing to its handlers": Mutant(
-        decide, "error=outcome.error, step=step", 'error="", step=step'
+        nodes, "error=outcome.error, step=at_fault", 'error="", step=at_fault'
     ),
     "handlers of a stage are not told which step failed": Mutant(
-        decide, "error=outcome.error, step=step", "error=outcome.error"
+        nodes, "error=outcome.error, step=at_fault(turn.state, move.at)", "error=outcome.error"
     ),
     "a stage that timed out names no step": Mutant(
-        decide, "        at = below\n    return at if", "        break\n    return at if"
+        queries, "        at = below\n    return at if", "        break\n    return at if"
     ),
     "a fork is what it was": Mutant(evolve, "replace(state.run, workflow_id=event.workflow_id,", "replace(state.run,"),
 }

@@ -1,50 +1,62 @@
-"""Go on with a run that has come to rest: find where it stood, and move from there.
+"""The rules of resume: find where a run that came to rest stood, and go on from there.
 
-What was in flight runs again with the same attempt number and a new epoch; a wait waits its rest; a failed step gets a
-new budget, inside sequences that go on where they failed; whatever has settled otherwise stands.
+What was in flight runs again with the same attempt number and a new epoch; a wait waits for its rest; a failed step
+gets a new budget, inside sequences that go on where they failed; whatever has settled otherwise stands.
 """
 
 from collections.abc import Iterator
-from functools import partial
 
 from prodigy.kernel import events as ev
-from prodigy.kernel import mapping
 from prodigy.kernel import signals as sig
-from prodigy.kernel.decide import (
-    end_expired,
-    enter,
-    fail,
-    failures,
-    go_on,
-    handlers_settled,
-    is_tolerated,
-    rest,
-    settled,
-    start,
-)
 from prodigy.kernel.items import of
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.limits import limit_of
+from prodigy.kernel.moves import (
+    Advance,
+    AskAgain,
+    Enter,
+    Expire,
+    Fail,
+    Fill,
+    GoBack,
+    GoOn,
+    HandlersSettled,
+    Move,
+    Moves,
+    ReadOn,
+    Rest,
+    RunAgain,
+    Settled,
+    Start,
+    TakeUp,
+    WaitOn,
+)
 from prodigy.kernel.outcome import Outcome
+from prodigy.kernel.queries import failures, parallel, questions, undecided, unfinished
 from prodigy.kernel.retry import due_at, elapsed_s, remaining_s
-from prodigy.kernel.rewind import go_back
 from prodigy.kernel.state import State
-from prodigy.kernel.turn import Move, Turn, walk
+from prodigy.kernel.turn import Turn
 from prodigy.plan.address import item_address
 from prodigy.plan.nodes import ROOT, Map, Node, Run, Sequence
 
 NOT_REPEATED = "it was in flight when the run stopped, and on_interrupt: fail forbids to repeat it"
 
 
-def resume(turn: Turn, signal: sig.ResumeRequested) -> None:
-    """Answer a resume. A completed run has nothing to go on with, unless it goes back."""
-    stood = turn.state.time
+def resume(turn: Turn, signal: sig.ResumeRequested) -> Moves:
+    """Answer a resume: go back first where that is asked. A completed run has nothing to go on with otherwise."""
+    go_on = GoOn(signal, turn.state.time)
     if signal.rewind is not None:
-        go_back(turn, signal.rewind)
-    elif signal.fork is not None:
+        return (GoBack(signal.rewind), go_on)
+    if signal.fork is not None:
         _fork(turn, signal.fork)
     elif turn.state.status == "completed" and signal.requeue is None:
-        return
+        return ()
+    return (go_on,)
+
+
+def go_on(turn: Turn, move: GoOn) -> Moves:
+    """Record the resume, with what was edited and put back, and take the run up wherever it stood."""
+    signal, stood = move.signal, move.stood
     if signal.revision is not None:
         turn.emit(
             ev.PlanChanged(
@@ -67,7 +79,7 @@ def resume(turn: Turn, signal: sig.ResumeRequested) -> None:
     )
     if pending := [question for question in questions(turn.state) if not signal.answers.get(question)]:
         turn.emit(ev.RunPaused(at=pending[0], reason=f"{pending[0]} was in flight; may it run again?"))
-        return
+        return ()
     if signal.revision is not None:
         _give_up_unhandled(turn)
     if signal.requeue is not None:
@@ -76,8 +88,7 @@ def resume(turn: Turn, signal: sig.ResumeRequested) -> None:
         _reopen(turn, ROOT)
     if signal.requeue is not None:
         _continue_map(turn, signal.requeue)
-    take_up(turn, ROOT)
-    rest(turn)
+    return (TakeUp(ROOT), Rest())
 
 
 def _fork(turn: Turn, fork: sig.Fork) -> None:
@@ -108,24 +119,9 @@ def _continue_map(turn: Turn, requeue: sig.Requeue) -> None:
         at = owner.address
 
 
-def take_up(turn: Turn, address: str) -> None:
-    """Go on wherever the node at `address`, or anything below it, stood."""
-    for move in list(_places(turn, address)):
-        walk(move)
-
-
-def unfinished(state: State) -> list[str]:
-    """Return the addresses of the commands that had started and have no result."""
-    return sorted(at for at, node in state.nodes.items() if _is_unfinished(state, at, node.status))
-
-
-def questions(state: State) -> list[str]:
-    """Return which of them may only run again with the operator's consent."""
-    return [at for at in unfinished(state) if state.plan.template(at).policy.on_interrupt == "ask"]
-
-
-def _is_unfinished(state: State, at: str, status: Status) -> bool:
-    return status is Status.RUNNING and isinstance(state.plan.template(at).body, Run)
+def take_up(turn: Turn, move: TakeUp) -> Moves:
+    """Go on wherever a node, or anything below it, stood: all places are found before the first of them moves."""
+    return tuple(_places(turn, move.at))
 
 
 def _is_repeated(node: Node, answers: dict[str, bool]) -> bool:
@@ -169,55 +165,48 @@ def _places(turn: Turn, address: str) -> Iterator[Move]:
         here = turn.state.node(node.address)
         match here.status:
             case Status.PENDING:
-                yield partial(enter, turn, node.address)
+                yield Enter(node.address)
             case Status.AWAITING:
-                yield partial(_ask_again, turn, node.address)
+                yield AskAgain(node.address)
             case Status.WAITING:
-                yield partial(_wait_on, turn, node.address)
+                yield WaitOn(node.address)
             case Status.HANDLING:
                 handlers = node.policy.on_failure
                 assert handlers is not None, "a node that is handled has handlers"
                 if turn.state.node(handlers.address).is_settled:
-                    yield partial(handlers_settled, turn, node)
+                    yield HandlersSettled(node.address)
                 else:
                     stack.append(handlers.address)
             case Status.RUNNING if isinstance(node.body, Run):
-                yield partial(_again, turn, node)
+                yield RunAgain(node.address)
             case Status.RUNNING:
                 if node.policy.timeout is not None and not _has_time(turn, node):
-                    yield partial(_expire, turn, node)
+                    yield Expire(node.address)
                     continue
                 if isinstance(node.body, Map):
                     stack += reversed(_with_room(turn, node))
-                    yield partial(_go_on_with_items, turn, node)
+                    yield ReadOn(node.address)
                     continue
                 assert isinstance(node.body, Sequence), "the cases of the others stand above"
-                if failed := _undecided(turn.state, node):
+                if failed := undecided(turn.state, node):
                     _reopen(turn, failed)
                 child = next((c for c in node.body.children if not turn.state.node(c).is_settled), None)
                 if child is None:
-                    yield partial(go_on, turn, node, after_index=-1)
+                    yield Advance(node.address)
                 else:
                     stack.append(child)
             case _:
                 assert node.address == ROOT, f"{node.address} has settled: nothing stands there"
-                yield partial(settled, turn, ROOT)  # a moment at the very end: there is nothing to do but to say so
+                yield Settled(ROOT)  # a moment at the very end: there is nothing to do but to say so
 
 
-def _undecided(state: State, node: Node) -> str | None:
-    """Return the child whose failure would have failed this sequence in its next event: a moment may lie between."""
-    assert isinstance(node.body, Sequence), "only a sequence has children"
-    failed = (child for child in node.body.children if state.node(child).status is Status.FAILED)
-    return next((child for child in failed if not is_tolerated(node, state.plan.node(child))), None)
-
-
-def _again(turn: Turn, node: Node) -> Move | None:
-    """Run a command that was in flight once more, or count it as failed where it must not be repeated."""
-    here = turn.state.node(node.address)
-    if node.policy.on_interrupt != "fail":
-        return start(turn, node, here.attempt)
-    turn.emit(ev.CommandFinished(at=node.address, epoch=here.epoch, exit_code=None, duration_s=0.0, error=NOT_REPEATED))
-    return fail(turn, node, Outcome(error=NOT_REPEATED), may_retry=False)
+def run_again(turn: Turn, move: RunAgain) -> Moves:
+    """Run a command that was in flight once more, or fail it where it must not be repeated."""
+    here = turn.state.node(move.at)
+    if turn.node(move.at).policy.on_interrupt != "fail":
+        return (Start(move.at, here.attempt),)
+    turn.emit(ev.CommandFinished(at=move.at, epoch=here.epoch, exit_code=None, duration_s=0.0, error=NOT_REPEATED))
+    return (Fail(move.at, Outcome(error=NOT_REPEATED), may_retry=False),)
 
 
 def _with_room(turn: Turn, node: Node) -> list[str]:
@@ -226,7 +215,7 @@ def _with_room(turn: Turn, node: Node) -> list[str]:
     if items is None:
         return []
     active = tuple(sorted(items.active, key=items.listed.places.__getitem__))
-    room = mapping.parallel(turn.state, node)
+    room = parallel(turn.state, node)
     if active[room:] != items.held:
         turn.emit(ev.ItemsHeld(at=node.address, keys=active[room:]))
     return [item_address(node.address, key) for key in active[:room]]
@@ -237,20 +226,15 @@ def _failed_items(state: State, at: str) -> list[str]:
     return [item_address(at, key) for key, _, _ in of(state.maps[at], "failed")] if at in state.maps else []
 
 
-def _go_on_with_items(turn: Turn, node: Node) -> Move | None:
-    """Read the items if that was not done; else begin what there is room for."""
-    items = turn.state.maps.get(node.address)
+def read_on(turn: Turn, move: ReadOn) -> Moves:
+    """Go on with a map that was at work: read its items if that was not done, else begin what there is room for."""
+    items = turn.state.maps.get(move.at)
     if items is None:
-        turn.emit(ev.ListingStarted(at=node.address))
-        return None
+        turn.emit(ev.ListingStarted(at=move.at))
+        return ()
     if items.is_open:
-        turn.emit(ev.BreakerTried(at=node.address))
-    return partial(mapping.go_on, turn, node)
-
-
-def _ask_again(turn: Turn, address: str) -> Move | None:
-    turn.emit(ev.ConfirmationRequested(at=address))
-    return None
+        turn.emit(ev.BreakerTried(at=move.at))
+    return (Fill(move.at),)
 
 
 def _has_time(turn: Turn, node: Node) -> bool:
@@ -263,16 +247,10 @@ def _has_time(turn: Turn, node: Node) -> bool:
     return left_s > 0
 
 
-def _expire(turn: Turn, node: Node) -> Move | None:
-    """The time of a sequence was over when the run stopped: nothing in it is repeated."""
-    turn.emit(ev.LimitReached(at=node.address, timeout_s=0.0))
-    end_expired(turn)
-    return None
-
-
-def _wait_on(turn: Turn, address: str) -> Move | None:
-    here = turn.state.node(address)
+def wait_on(turn: Turn, move: WaitOn) -> Moves:
+    """Wait for the rest of the delay before a node's next attempt."""
+    here = turn.state.node(move.at)
     left_s = remaining_s(turn.time, due=here.due, delay_s=here.delay_s)
     due = due_at(turn.time, left_s)
-    turn.emit(ev.RetryScheduled(at=address, attempt=here.attempt + 1, delay_s=left_s, due=due))
-    return None
+    turn.emit(ev.RetryScheduled(at=move.at, attempt=here.attempt + 1, delay_s=left_s, due=due))
+    return ()

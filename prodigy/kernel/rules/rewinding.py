@@ -1,4 +1,4 @@
-"""Go back to an earlier moment, or begin with a node that was never entered.
+"""The rule of going back to an earlier moment, or of beginning with a node that was never entered.
 
 Going back needs no rule: the state that the kernel is given is that moment's, and resume goes on from it. Only where
 the operator jumps ahead is there something to decide: what has not settled before the target is bypassed, and the log
@@ -6,15 +6,16 @@ says so.
 """
 
 from prodigy.kernel import events as ev
-from prodigy.kernel import signals as sig
-from prodigy.kernel.decide import failures
 from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.moves import GoBack, Moves
+from prodigy.kernel.queries import failures
 from prodigy.kernel.turn import Turn
 from prodigy.plan.nodes import ROOT, Node, Sequence
 
 
-def go_back(turn: Turn, rewind: sig.Rewind) -> None:
+def go_back(turn: Turn, move: GoBack) -> Moves:
     """Begin a new generation at the moment that the state is of, and bypass what stands before the target."""
+    rewind = move.rewind
     turn.emit(
         ev.GenerationStarted(
             generation=rewind.generation,
@@ -33,6 +34,7 @@ def go_back(turn: Turn, rewind: sig.Rewind) -> None:
         for owner, child in _path(turn, rewind.target):
             _open(turn, owner)
             _bypass_before(turn, owner, child, rewind.by)
+    return ()
 
 
 def _path(turn: Turn, target: str) -> list[tuple[Node, str]]:

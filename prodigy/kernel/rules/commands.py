@@ -1,0 +1,62 @@
+"""The rules of a command's end: it was interrupted, it failed, or its result is recorded and captured."""
+
+from prodigy.kernel import events as ev
+from prodigy.kernel import signals as sig
+from prodigy.kernel.moves import EndExpired, Fail, Move, Moves, Rest, Succeed
+from prodigy.kernel.outcome import captured, explained, judge, may_be_stopped
+from prodigy.kernel.scope import lookup_in
+from prodigy.kernel.turn import Turn
+
+
+def exited(turn: Turn, signal: sig.Exited) -> Moves:
+    """Record a command's end. Exits of an earlier epoch are ignored.
+
+    What stops the run may reach its commands too, before we do: then they were interrupted as if by us.
+    """
+    if turn.state.in_flight.get(signal.at) != signal.epoch:
+        return ()
+    is_ending = turn.state.stopping or turn.state.expired
+    then: Moves = (EndExpired(), Rest()) if is_ending else ()
+    if signal.stopped or (turn.state.stopping and may_be_stopped(signal)):
+        _interrupt(turn, signal)
+        return then
+    return (_finish(turn, signal), *then)
+
+
+def _interrupt(turn: Turn, signal: sig.Exited) -> None:
+    turn.emit(
+        ev.CommandInterrupted(
+            at=signal.at,
+            epoch=signal.epoch,
+            duration_s=signal.duration_s,
+            output_file=signal.output_file,
+            cost_usd=signal.cost_usd,
+            warnings=signal.warnings,
+        )
+    )
+
+
+def _finish(turn: Turn, signal: sig.Exited) -> Move:
+    node = turn.node(signal.at)
+    value, outcome = captured(node, signal, explained(node, judge(signal), lookup_in(turn.state, signal.at)))
+    turn.emit(
+        ev.CommandFinished(
+            at=signal.at,
+            epoch=signal.epoch,
+            exit_code=signal.exit_code,
+            duration_s=signal.duration_s,
+            signal=signal.signal,
+            timed_out_s=signal.timed_out_s,
+            error=outcome.error or None,
+            output=signal.output.removesuffix("\n"),
+            stderr=signal.stderr.removesuffix("\n"),
+            output_file=signal.output_file,
+            cost_usd=signal.cost_usd,
+            warnings=signal.warnings + outcome.warnings,
+        )
+    )
+    if outcome.error:
+        return Fail(signal.at, outcome)
+    if node.policy.capture:
+        turn.emit(ev.ValueCaptured(at=signal.at, name=node.policy.capture, value=value))
+    return Succeed(signal.at)

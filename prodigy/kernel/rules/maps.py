@@ -1,0 +1,143 @@
+"""The rules of a map: its items are listed, begun while there is room, and settled; a map settles when enough is known.
+
+An item is a sequence like any other, at an address of its own. A settled one frees its place for the next.
+"""
+
+from prodigy.kernel import events as ev
+from prodigy.kernel import signals as sig
+from prodigy.kernel.cause import cause
+from prodigy.kernel.items import Disposition, Items
+from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.moves import Enter, Fail, Fill, Moves, SettleItem, Succeed
+from prodigy.kernel.outcome import Outcome
+from prodigy.kernel.queries import deepest_failure, has_enough, is_held, next_item, parallel
+from prodigy.kernel.retry import due_at
+from prodigy.kernel.state import State
+from prodigy.kernel.turn import Turn
+from prodigy.plan.address import item_address, key_of
+from prodigy.plan.nodes import ErrorPolicy, Map, Node
+
+
+def listed(turn: Turn, signal: sig.Listed) -> Moves:
+    """Record the items of a map, once and for all; or fail it where they could not be read."""
+    here = turn.state.node(signal.at)
+    if here.status is not Status.RUNNING or signal.at in turn.state.maps or is_held(turn.state, signal.at):
+        return ()
+    if problem := signal.error or _unlimited(turn.state, turn.node(signal.at)):
+        return (Fail(signal.at, Outcome(error=problem)),)
+    turn.emit(ev.ItemsListed(at=signal.at, keys=signal.keys, items=signal.items, note=signal.note))
+    return (Fill(signal.at),)
+
+
+def _unlimited(state: State, node: Node) -> str:
+    """Return what is wrong with the limits of a map, checked once before its first item begins."""
+    try:
+        parallel(state, node)
+    except ValueError as problem:
+        return str(problem)
+    return ""
+
+
+def fill(turn: Turn, move: Fill) -> Moves:
+    """Begin the next item if there is room, and look again; settle the map when there is nothing left to wait for."""
+    node = turn.node(move.at)
+    if turn.state.node(move.at).status is not Status.RUNNING or move.at not in turn.state.maps:
+        return ()
+    key = next_item(turn.state, node)
+    if key is None:
+        return _finish(turn, node)
+    assert key != move.begun, "an item that has begun is not pending any more"
+    if held := turn.state.maps[move.at].held:
+        turn.emit(ev.ItemsHeld(at=move.at, keys=held[1:]))
+    return (Enter(item_address(move.at, key)), Fill(move.at, key))
+
+
+def _finish(turn: Turn, node: Node) -> Moves:
+    assert isinstance(node.body, Map), "only a map has items"
+    items = turn.state.maps[node.address]
+    if items.active:
+        return ()
+    if enough := has_enough(items, node.body.errors):
+        return (Fail(node.address, Outcome(error=f"{enough}{_example(items)}")),)
+    if items.is_open or items.pending or is_held(turn.state, node.address):
+        return ()
+    if items.total and not items.succeeded + items.skipped:
+        which = "the only item" if items.total == 1 else f"every one of {items.total} items"
+        return (Fail(node.address, Outcome(error=f"{which} failed{_example(items)}")),)
+    return (Succeed(node.address),)
+
+
+def _example(items: Items) -> str:
+    bad = min(
+        (key for key, item in items.settled.items() if item.disposition in ("dead", "failed")),
+        key=items.listed.places.__getitem__,
+        default=None,
+    )
+    if bad is None:
+        return ""
+    item = items.settled[bad]
+    return f"; the first is {bad}: {cause(item.error, item.exit_code)}"
+
+
+def settle_item(turn: Turn, move: SettleItem) -> Moves:
+    """Record what became of an item; what a failure means is decided by the error policy."""
+    node = turn.node(move.at)
+    owner = turn.node(node.parent)
+    assert isinstance(owner.body, Map), "only a map has items"
+    was_trying = turn.state.maps[owner.address].is_trying
+    _record(turn, move, owner.address, _disposition(owner.body.errors) if move.error else "succeeded")
+    if turn.state.maps[owner.address].unmarked >= owner.body.checkpoint_frequency:
+        turn.emit(ev.CheckpointMarked(version=turn.state.version + 1, at=owner.address))
+    if move.error:
+        _open_breaker(turn, owner, was_trying=was_trying)
+    return (Fill(owner.address),)
+
+
+def _record(turn: Turn, move: SettleItem, at: str, disposition: Disposition) -> None:
+    culprit = deepest_failure(turn.state, move.at) if move.error else move.at
+    said = turn.state.node(culprit)
+    if disposition == "failed":
+        turn.emit(ev.NodeFailed(at=move.at, error=move.error))
+    turn.emit(
+        ev.ItemSettled(
+            at=at,
+            key=key_of(move.at),
+            disposition=disposition,
+            error=move.error,
+            step=culprit[len(move.at) :].lstrip("."),
+            exit_code=said.exit_code,
+            output_file=said.output_file,
+            attempts=_tries(turn.state, move.at, culprit) if move.error else 0,
+        )
+    )
+
+
+def _tries(state: State, item: str, at: str) -> int:
+    """Return how often a step of an item was tried: in its last attempt, and in those before."""
+    return state.node(at).attempt + state.node(item).tried.get(at[len(item) :], 0)
+
+
+def _disposition(errors: ErrorPolicy) -> Disposition:
+    match errors.on_item_failure:
+        case "skip":
+            return "skipped"
+        case "stop":
+            return "failed"
+        case "dlq" | "retry":
+            return "dead"
+
+
+def _open_breaker(turn: Turn, node: Node, *, was_trying: bool) -> None:
+    assert isinstance(node.body, Map), "only a map has items"
+    breaker, items = node.body.errors.breaker, turn.state.maps[node.address]
+    if breaker is None or items.is_open or not items.pending or has_enough(items, node.body.errors):
+        return
+    if items.streak >= breaker.failures or was_trying:
+        due = due_at(turn.time, breaker.pause_s)
+        turn.emit(ev.BreakerOpened(at=node.address, delay_s=breaker.pause_s, due=due))
+
+
+def purge(turn: Turn, signal: sig.PurgeRequested) -> Moves:
+    """Give dead letters up for good: they count as skipped."""
+    turn.emit(ev.DeadLettersPurged(at=signal.at, keys=signal.keys, by=signal.by))
+    return ()

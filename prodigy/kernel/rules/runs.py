@@ -1,0 +1,73 @@
+"""The rules of a run as a whole: it begins, stops, rests, and ends as its root did."""
+
+from prodigy.kernel import events as ev
+from prodigy.kernel import signals as sig
+from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.moves import Enter, FinishRun, Moves, Rest
+from prodigy.kernel.queries import culprit_of
+from prodigy.kernel.turn import Turn
+from prodigy.plan.nodes import ROOT
+
+
+def begin(turn: Turn, signal: sig.CookRequested) -> Moves:
+    """Start a run, or start it over in a new generation."""
+    if signal.generation > 1:
+        turn.emit(
+            ev.GenerationStarted(
+                generation=signal.generation,
+                parent=signal.generation - 1,
+                from_seq=0,
+                from_chain=signal.from_chain,
+                version=signal.version,
+                reason=signal.reason,
+            )
+        )
+    turn.emit(
+        ev.RunStarted(
+            format=ev.FORMAT,
+            workflow_id=signal.workflow_id,
+            workflow_path=signal.workflow_path,
+            directory=signal.directory,
+            number=signal.number,
+            prodigy_version=signal.prodigy_version,
+            plan=signal.plan,
+            workflow_text=signal.workflow_text,
+            parameters=signal.parameters,
+            max_retries=signal.max_retries,
+            synced=signal.synced,
+        )
+    )
+    return (Enter(ROOT),)
+
+
+def stop(turn: Turn, signal: sig.StopRequested) -> Moves:
+    """Begin nothing more; the run rests as soon as nothing of it is in flight."""
+    if turn.state.is_over or turn.state.stopping or turn.state.origin is None:
+        return ()
+    turn.emit(ev.StopRequested(by=signal.by))
+    return (Rest(),)
+
+
+def rest(turn: Turn, move: Rest) -> Moves:
+    """Interrupt a run that is stopping once nothing of it is in flight."""
+    if turn.state.stopping and not turn.state.in_flight and not turn.state.is_over:
+        turn.emit(ev.RunInterrupted())
+    return ()
+
+
+def rested(turn: Turn, signal: sig.Rested) -> Moves:
+    """Note that the process stood still: a resume counts what of a timeout was used by the times in the log."""
+    if signal.rested_s > 0 and not turn.state.is_over and turn.state.origin is not None:
+        turn.emit(ev.RunRested(rested_s=signal.rested_s))
+    return ()
+
+
+def finish(turn: Turn, move: FinishRun) -> Moves:
+    """End a run whose root has settled."""
+    root = turn.state.root
+    if root.status is Status.FAILED:
+        culprit = culprit_of(turn.state)
+        turn.emit(ev.RunFailed(at=culprit, error=turn.state.node(culprit).error or root.error or ""))
+    else:
+        turn.emit(ev.RunCompleted())
+    return ()
