@@ -46,7 +46,7 @@ def decide(state: State, signal: sig.Signal) -> Decision:
         following = RULES[type(move)](turn, move)
         if following and isinstance(following[-1], mv.Fill) and _is_filled(agenda, following[-1].at):
             following = following[:-1]
-        agenda += reversed(following)
+        agenda += following[::-1]
     return Decision(turn.events, turn.state)
 
 
