@@ -279,7 +279,7 @@ def _shown(reference: Reference, lookup: Lookup) -> str:
         if isinstance(value, Mapping | list | tuple):
             return f"a {_kind(value)} of {len(value)}"
         if isinstance(value, str):
-            return json.dumps(_clip(value, SHOWN_CHARS_MAX), ensure_ascii=False)
+            return json.dumps(_clip(value, SHOWN_CHARS_MAX), ensure_ascii=False).encode(errors="replace").decode()
         return "null" if value is None else as_text(value)
     except _UNREADABLE:
         return "a value that cannot be written"

@@ -168,7 +168,7 @@ def _passable(text: str, reference: Reference) -> str:
 
 def _encoded(text: str, reference: Reference) -> bytes:
     try:
-        return text.encode()
+        return text.encode(errors="surrogateescape")  # the bytes of a folder's name go to the step as they are
     except UnicodeEncodeError as problem:
         raise Unrenderable(f"{reference.text} holds half a character (at offset {problem.start})") from None
 

@@ -89,9 +89,16 @@ def read_items(effect: fx.List, *, directory: Path, run_command: RunCommand) -> 
         )
         keys = keys_of(items, effect.item_key, effect.values)
     except ItemsRefused as refused:
-        return sig.Listed(time=now(), at=effect.at, error=str(refused), may_be_stopped=refused.may_be_stopped)
+        return sig.Listed(
+            time=now(), at=effect.at, error=_as_written(str(refused)), may_be_stopped=refused.may_be_stopped
+        )
     note = "" if items else _why_none_is_left(effect.source, len(values)) if values else why_none
-    return sig.Listed(time=now(), at=effect.at, keys=keys, items=tuple(items), note=note)
+    return sig.Listed(time=now(), at=effect.at, keys=keys, items=tuple(items), note=_as_written(note))
+
+
+def _as_written(text: str) -> str:
+    """Return what can be recorded of a text: a folder's name may hold bytes that are no text."""
+    return text.encode(errors="replace").decode()
 
 
 # Where they come from ----------------------------------------------------------------------------------------

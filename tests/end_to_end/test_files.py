@@ -1,6 +1,8 @@
 """Paths that a run gives its steps: each names a file, from any folder, after any way to go on."""
 
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +65,25 @@ def test_the_file_is_found_after_a_resume_in_a_moved_project_and_in_a_fork(house
     assert house.run_id in (house.folder / "path").read_text()
     assert house.prodigy("resume", house.run_id, "--from-checkpoint", "gate").code == 0
     assert (house.folder / "said").read_text() == "hello\n" * 3
+
+
+def test_in_a_folder_of_any_bytes_the_file_is_found(tmp_path: Path) -> None:
+    """Its path goes to the step byte for byte, in a script and in the environment; what is told of it is text."""
+    house = House(tmp_path, project=os.fsdecode(b"caf\xe9"))
+    house.workflow(
+        {"shell": "echo hello", "id": "a"},
+        {"shell": 'cat ${a.output_file} "$FILE" > said', "env": {"FILE": "${a.output_file}"}},
+    )
+    try:
+        assert house.cook().code == 0
+        assert (house.folder / "said").read_text() == "hello\n" * 2
+        house.workflow({"shell": "echo", "id": "a"}, {"shell": "false", "when": "${a.output_file} == 1"})
+        assert house.cook().code == 0
+        mapreduce(house, {"shell": "true"}, input="${a.output_file}x", setup=[{"shell": "echo", "id": "a"}])
+        code, out, _ = house.cook()
+        assert (code, "no such file" in out) == (1, True), out
+    finally:
+        house.close()
 
 
 def test_a_value_as_a_file_is_a_path_in_every_text(house: House) -> None:
