@@ -23,6 +23,9 @@ _BRINGS = re.compile(
     r"|\bnpm (?:i|ci)\b|\|\s*(?:sudo )?(?:ba|z)?sh\b"
 )
 
+_WORD = re.compile(r"\w+")
+_NAME = re.compile(r"[\w.-]+")
+
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):
     """A program or a folder that the step at `at` needs; `path` is the PATH on which it is looked for, if its own.
@@ -63,7 +66,10 @@ class _Walk:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._before: list[str] = []
+        self._is_first = True
+        # What earlier steps say: the words of their commands, and whether one of them may bring any program.
+        self._words: set[str] = set()
+        self._brings = False
         self._told = told(plan)
 
     def all(self) -> Iterator[Need]:
@@ -74,7 +80,7 @@ class _Walk:
                 continue
             if isinstance(node.body, Run):
                 yield from self._of_step(node, is_sure=self._is_sure(node, rows))
-            self._before.append(row.command)
+            self._hear(row.command)
 
     def _is_sure(self, node: Node, rows: dict[str, Forecast]) -> bool:
         """Whether a step must run, and the run fails where it cannot."""
@@ -94,14 +100,14 @@ class _Walk:
     def _of_step(self, node: Node, *, is_sure: bool) -> Iterator[Need]:
         assert isinstance(node.body, Run)
         command = node.body.command
-        need = Need(at=node.address, line=node.line, is_sure=is_sure, is_first=not self._before)
+        need = Need(at=node.address, line=node.line, is_sure=is_sure, is_first=self._is_first)
         program = CLAUDE if isinstance(command, Claude) else program_of(command.interpreter)
         path = self._path(command)
         if program and path != "":
-            may_come = self._is_named(program) or any(_BRINGS.search(text) for text in self._before)
+            may_come = self._brings or program in self._words
             yield msgspec.structs.replace(need, program=program, path=path, may_come=may_come)
         if folder := self._known(command.working_dir):
-            may_come = self._is_named(folder.rstrip("/").rpartition("/")[2])
+            may_come = folder.rstrip("/").rpartition("/")[2] in self._words
             yield msgspec.structs.replace(need, folder=folder, may_come=may_come)
 
     def _path(self, command: Shell | Claude) -> str | None:
@@ -120,6 +126,8 @@ class _Walk:
 
         return render(template, lookup).strip()
 
-    def _is_named(self, word: str) -> bool:
-        named = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
-        return any(named.search(text) for text in self._before)
+    def _hear(self, text: str) -> None:
+        """Remember what an earlier step says; once for each, so that the way stays as long as the plan."""
+        self._is_first = False
+        self._words.update(_WORD.findall(text), _NAME.findall(text))
+        self._brings = self._brings or _BRINGS.search(text) is not None
