@@ -195,6 +195,9 @@ def fork(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a variable; may be given again.")
     ] = None,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Go on with today's file; what was done until there stands.")
+    ] = False,
     trust: _Trust = False,
     yes: _Yes = False,
     json: _Json = False,
@@ -207,7 +210,13 @@ def fork(
 
     project = project_here()
     variables = parameters(set_ or [], option="--set")
-    order = ForkOrder(workflow_id=find_run(project, ref), at=at, variables=variables, trusted=trust)
+    order = ForkOrder(
+        workflow_id=find_run(project, ref),
+        at=at,
+        variables=variables,
+        trusted=trust,
+        accepts_changes=accept_changes,
+    )
     _play(project, lambda display: make_fork(project, order, display), json=json, yes=yes)
 
 

@@ -451,15 +451,20 @@ def revision_of(project: Project, order: ResumeOrder, state: State) -> tuple[sig
     path = project.root / state.run.workflow_path
     if not path.exists():
         return None, (f"{path} is gone: the stored workflow is used",)
-    text = read_workflow(path)
-    if sha256(text).hexdigest() == state.plan.digest:
+    if is_unedited(path, state):
         return None, ()
+    text = read_workflow(path)
     plan = compiled(text, path, state.run.parameters, state.plan.environment)
     alignment = align(state, plan)
     if alignment.conflicts and not order.accepts_changes:
         raise _conflict(order.workflow_id, path, alignment)
     revision = sig.Revision(plan=plan, workflow_text=text.decode(), moved=alignment.moved, dropped=alignment.dropped)
     return revision, (f"{path.name} was edited: what has not finished follows the new text",)
+
+
+def is_unedited(path: Path, state: State) -> bool:
+    """Whether the workflow file is as it was when the run took it."""
+    return sha256(read_workflow(path)).hexdigest() == state.plan.digest
 
 
 def _conflict(workflow_id: str, path: Path, alignment: Alignment) -> WorkflowProblem:

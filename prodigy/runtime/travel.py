@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from prodigy.errors import DamagedState, RunNotFound, UsageProblem
 from prodigy.kernel import signals as sig
 from prodigy.kernel.snapshot import snapshot_of
@@ -23,6 +25,7 @@ from prodigy.runtime.bootstrap import (
     ResumeOrder,
     answers_to,
     check_trust,
+    is_unedited,
     mirror_for,
     play,
     revision_of,
@@ -45,13 +48,14 @@ from prodigy.store.rescue import MIRROR, is_file, last_version, usable_copy
 class ForkOrder(NamedTuple):
     """A new run that shares the history of another up to `at`: `v3`, an event's seq, a step or a stage.
 
-    `trusted` takes the history of a run that this machine does not know.
+    `trusted` takes the history of a run that this machine does not know, `accepts_changes` today's workflow file.
     """
 
     workflow_id: str
     at: str
     variables: dict[str, Any]
     trusted: bool = False
+    accepts_changes: bool = False
 
 
 def go_back(ground: Ground, order: ResumeOrder) -> State:
@@ -82,6 +86,7 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
     source = project.run(order.workflow_id)
     found = _moment_of(source, order.at)
     variables = _checked(found.state, order.variables)
+    revision, notes = _revision_of_fork(project, order, found, variables)
     suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6))
     workflow_id = new_id(found.state.plan.name, suffix)
     folder = prepare_run(project, workflow_id)
@@ -89,12 +94,16 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
     reaper = Reaper.start(folder.path)
     try:
         with RunLock.acquire(folder.lock, command="fork"):
-            answers = {} if found.target else answers_to(found.state, None, display)
+            answers = {} if found.target else answers_to(found.state, revision, display)
+            for note in notes:
+                display.note(note)
             journal = NewJournal(folder, 1, _copied(source, folder, found))
             first = sig.ResumeRequested(
                 time=now(),
                 number=next_number(project, lambda: last_number(project, mirror)),
                 answers=answers,
+                revision=revision,
+                notes=notes,
                 fork=sig.Fork(workflow_id=workflow_id, from_workflow_id=order.workflow_id, variables=variables),
             )
             return play(Ground(project, folder, mirror, reaper, display), found.state, journal, first)
@@ -102,15 +111,37 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
         reaper.close()
 
 
-def _go_on(ground: Ground, order: ResumeOrder, found: Found, *, snapshot: bool) -> State:
-    """Begin a generation that continues from a moment, and play it."""
-    project, folder, display = ground.project, ground.folder, ground.display
-    revision, notes = revision_of(project, order, found.state)
+def _revision_of_fork(
+    project: Project, order: ForkOrder, found: Found, variables: dict[str, Any]
+) -> tuple[sig.Revision | None, tuple[str, ...]]:
+    """Return the edited workflow where it is wanted; where it is not, a fork goes on with the text as it was."""
+    state = found.state
+    path = project.root / state.run.workflow_path
+    if not order.accepts_changes:
+        if not path.is_file() or is_unedited(path, state):
+            return None, ()
+        how = "the fork goes on with the text as it was; --accept-changes takes the new one"
+        return None, (f"{path.name} was edited: {how}",)
+    origin = replace(state.run, parameters={**state.run.parameters, **variables})
+    wanted = ResumeOrder(workflow_id=order.workflow_id, accepts_changes=True)
+    revision, notes = revision_of(project, wanted, replace(state, origin=origin))
+    _check_place(found, revision)
+    return revision, notes
+
+
+def _check_place(found: Found, revision: sig.Revision | None) -> None:
     if found.at and revision is not None and revision.moved.get(found.at, found.at) not in revision.plan.nodes:
         raise RunNotFound(
             f"{found.at} is not in the edited {found.state.run.workflow_path} any more",
             hint="Go back to a version before it, or put it back into the file.",
         )
+
+
+def _go_on(ground: Ground, order: ResumeOrder, found: Found, *, snapshot: bool) -> State:
+    """Begin a generation that continues from a moment, and play it."""
+    project, folder, display = ground.project, ground.folder, ground.display
+    revision, notes = revision_of(project, order, found.state)
+    _check_place(found, revision)
     answers = {} if found.target else answers_to(found.state, revision, display)
     for note in (*notes, *swept(folder)):
         display.note(note)
