@@ -32,6 +32,7 @@ from prodigy.cli import (
     status,
     validate,
 )
+from prodigy.cli.pairs import guarded
 from prodigy.cli.program import Commands, in_our_words, usage_problem, with_names_in_capitals
 from prodigy.cli.streams import ReaderGone, open_streams
 from prodigy.errors import DamagedState, ExitCode, ProdigyError, WorkflowProblem
@@ -71,7 +72,9 @@ def run() -> NoReturn:
     outlet.guard()
     _keep_only(sys.argv[1:2])
     try:
-        code = with_names_in_capitals(typer.main.get_command(app)).main(prog_name="prodigy", standalone_mode=False)
+        code = guarded(with_names_in_capitals(typer.main.get_command(app))).main(
+            prog_name="prodigy", standalone_mode=False
+        )
     except NoArgsIsHelpError as help_wanted:
         print(help_wanted.format_message())
         code = ExitCode.USAGE

@@ -245,8 +245,6 @@ def go_on(
     json: bool = False,
 ) -> None:
     """Resume the run that `ref` means, or the last one."""
-    if force and from_checkpoint is not None:
-        raise UsageProblem("--force starts over and --from-checkpoint goes back", hint="Give one of them.")
     from prodigy.cli.place import mirror_of, project_here
     from prodigy.runtime.bootstrap import ResumeOrder
     from prodigy.runtime.bootstrap import resume as take_up

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import typer
 
 from prodigy.cli.streams import check_reader
-from prodigy.errors import UsageProblem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,9 +48,6 @@ def logs(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."""
-    if follow and (failed or json):
-        other = "--failed" if failed else "--json"
-        raise UsageProblem(f"--follow goes on and {other} looks once", hint="Give one of them.")
     from prodigy.cli.place import project_here
     from prodigy.store.catalog import find_run
 

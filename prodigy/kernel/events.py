@@ -45,6 +45,7 @@ class RunStarted(_Event, frozen=True):
     workflow_text: str
     parameters: dict[str, Any] = {}
     max_retries: int | None = None
+    max_parallel: int | None = None
     synced: bool = True
     spellings: dict[str, str] = {}
 

@@ -54,6 +54,7 @@ def _run_started(state: State, event: ev.RunStarted, time: str) -> State:
         addresses=_addresses(event.plan),
         number=event.number,
         max_retries=event.max_retries,
+        max_parallel=event.max_parallel,
         nodes=state.nodes.set(ROOT, NodeState(since=time)),
     )
 

@@ -30,6 +30,7 @@ class CookRequested(_Signal, frozen=True):
     prodigy_version: str
     parameters: dict[str, Any] = {}
     max_retries: int | None = None
+    max_parallel: int | None = None
     synced: bool = True
     generation: int = 1
     version: int = 0

@@ -324,6 +324,7 @@ def _start_over(ground: Ground, order: ResumeOrder) -> State:
         prodigy_version=prodigy.__version__,
         parameters=origin.parameters,
         max_retries=order.max_retries,
+        max_parallel=order.max_parallel,
         synced=origin.synced,
         generation=generation,
         version=last_version(project, ground.mirror, order.workflow_id),

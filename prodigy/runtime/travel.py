@@ -150,6 +150,7 @@ def _go_on(ground: Ground, order: ResumeOrder, found: Found, *, snapshot: bool) 
         time=now(),
         number=next_number(project, lambda: last_number(project, ground.mirror)),
         max_retries=order.max_retries,
+        max_parallel=order.max_parallel,
         answers=answers,
         revision=revision,
         notes=notes,

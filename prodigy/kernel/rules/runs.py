@@ -34,6 +34,7 @@ def begin(turn: Turn, signal: sig.CookRequested) -> Moves:
             workflow_text=signal.workflow_text,
             parameters=signal.parameters,
             max_retries=signal.max_retries,
+            max_parallel=signal.max_parallel,
             synced=signal.synced,
         )
     )
