@@ -48,7 +48,7 @@ LOOKED_AT = {
     "checkpoints list": "--workflow-id --verbose --json",
     "checkpoints show": "REF --version --verbose --json",
     "checkpoints validate": "REF --repair --json",
-    "checkpoints clean": "--all --workflow-id --older-than --force --dry-run --purge",
+    "checkpoints clean": "--all --workflow-id --older-than --dead-letters --force --dry-run --purge",
     "dlq list": "REF --filter --json",
     "dlq show": "REF --item --json",
     "dlq retry": "REF --item --filter --max-parallel --no-reduce --trust --json",
