@@ -19,10 +19,10 @@ app = typer.Typer(help="Look at what happened: the event log of a run.", no_args
 STEPS_SHOWN_MAX = 20
 EXCERPT_CHARS = 60
 
-_JobId = Annotated[
-    str | None,
-    typer.Option("--job-id", metavar="REF", help="The run: id, name or beginning of an id; the last without."),
+_Ref = Annotated[
+    str | None, typer.Argument(metavar="[REF]", help="The run: id, name or beginning of an id; the last without.")
 ]
+_JobId = Annotated[str | None, typer.Option("--job-id", metavar="REF", help="The same, as an option.")]
 _Types = Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; may be given again.")]
 _Step = Annotated[
     str | None, typer.Option(metavar="STEP", help="Only of this step or stage, by id or address, and what is in it.")
@@ -59,6 +59,7 @@ class Wanted(NamedTuple):
 
 @app.command("ls")
 def ls(
+    ref: _Ref = None,
     job_id: _JobId = None,
     type_: _Types = None,
     step: _Step = None,
@@ -70,7 +71,7 @@ def ls(
     jsonl: _Jsonl = False,
 ) -> None:
     """List the events of a run, oldest first."""
-    project, workflow_id = _run(job_id)
+    project, workflow_id = _run(ref, job_id)
     wanted = _wanted(project, workflow_id, type_, step, since, after_seq)
     found = _last(filter(wanted.takes, _records(project.run(workflow_id), generation)), limit)
     if json or jsonl:
@@ -81,11 +82,13 @@ def ls(
 
         most = DETAIL_CHARS_MAX if sys.stdout.isatty() else None
         print_table(("SEQ", "TIME", "EVENT", "AT", "DETAILS"), (row_of(record, most=most) for record in found))
+        _tell_earlier(project.run(workflow_id), generation)
 
 
 @app.command("search")
 def search(
     pattern: Annotated[str, typer.Argument(help="A regular expression (RE2); it may match in any value.")],
+    ref: _Ref = None,
     job_id: _JobId = None,
     ignore_case: Annotated[
         bool, typer.Option("--ignore-case", "-i", help="Upper and lower case are the same.")
@@ -105,7 +108,7 @@ def search(
     """
     from prodigy.errors import ExitCode
 
-    project, workflow_id = _run(job_id)
+    project, workflow_id = _run(ref, job_id)
     folder = project.run(workflow_id)
     excerpt = _searcher(folder, pattern, ignore_case=ignore_case)
     wanted = _wanted(project, workflow_id, type_, step, since, after_seq)
@@ -127,6 +130,7 @@ def search(
 
 @app.command("export")
 def export(
+    ref: _Ref = None,
     job_id: _JobId = None,
     format_: Annotated[
         Literal["json", "jsonl", "csv"],
@@ -142,7 +146,7 @@ def export(
 
     In CSV a text that a spreadsheet would take for a formula has a ' before it.
     """
-    project, workflow_id = _run(job_id)
+    project, workflow_id = _run(ref, job_id)
     wanted = _wanted(project, workflow_id, type_, step, since, after_seq)
     found = filter(wanted.takes, _records(project.run(workflow_id), generation))
     if format_ != "csv":
@@ -155,7 +159,7 @@ def export(
 
 
 @app.command("stats")
-def stats(job_id: _JobId = None, generation: _Generation = None, json: _Json = False) -> None:
+def stats(ref: _Ref = None, job_id: _JobId = None, generation: _Generation = None, json: _Json = False) -> None:
     """Count the events of a run: by type, and for each step its attempts, retries, time and cost.
 
     Without --generation all of them count: what was gone back over has taken its time and cost, too.
@@ -166,7 +170,7 @@ def stats(job_id: _JobId = None, generation: _Generation = None, json: _Json = F
     from prodigy.projections.statistics import statistics
     from prodigy.store.history import present_generation
 
-    project, workflow_id = _run(job_id)
+    project, workflow_id = _run(ref, job_id)
     folder = project.run(workflow_id)
     present_generation(folder)
     chosen = folder.generations() if generation is None else [generation]
@@ -184,6 +188,7 @@ def stats(job_id: _JobId = None, generation: _Generation = None, json: _Json = F
 
 @app.command("follow")
 def follow(
+    ref: _Ref = None,
     job_id: _JobId = None,
     jsonl: _Jsonl = False,
 ) -> None:
@@ -195,7 +200,7 @@ def follow(
     from prodigy.projections.timeline import row_of
     from prodigy.runtime.terminal import visible
 
-    project, workflow_id = _run(job_id)
+    project, workflow_id = _run(ref, job_id)
 
     async def print_all() -> None:
         async for record in follow_records(project, workflow_id):
@@ -211,7 +216,8 @@ def follow(
 
 @app.command("verify")
 def verify(
-    job_id: Annotated[str | None, typer.Argument(metavar="[REF]", help="The run; the last without.")] = None,
+    ref: _Ref = None,
+    job_id: _JobId = None,
 ) -> None:
     """Check every line of a run's log: its order, its chain, and that it can be read with the values it names.
 
@@ -222,7 +228,7 @@ def verify(
     from prodigy.store.catalog import cleaning_of
     from prodigy.store.validation import verified
 
-    project, workflow_id = _run(job_id)
+    project, workflow_id = _run(ref, job_id)
     besides = "; its stored values were cleaned" if cleaning_of(project, workflow_id) else ""
     for log in verified(project, mirror_of(project), workflow_id):
         if log.damage:
@@ -234,13 +240,37 @@ def verify(
             print(f"  behind them {at}: a crash leaves such; resume cuts them off and keeps them beside the log")
 
 
-def _run(job_id: str | None) -> "tuple[Project, str]":
-    """Return the project here and the id of the run that is meant."""
+def _run(ref: str | None, job_id: str | None) -> "tuple[Project, str]":
+    """Return the project here and the id of the run that is meant.
+
+    Raises:
+        UsageProblem: two are named.
+    """
     from prodigy.cli.place import project_here
+    from prodigy.errors import UsageProblem
     from prodigy.store.catalog import find_run, last_run
 
+    if ref is not None and job_id is not None:
+        raise UsageProblem("REF and --job-id are the same", hint="Give one of them.")
+    named = ref if ref is not None else job_id
     project = project_here()
-    return project, find_run(project, job_id, with_cleaned=True) if job_id is not None else last_run(project)
+    return project, find_run(project, named, with_cleaned=True) if named is not None else last_run(project)
+
+
+def _tell_earlier(folder: "RunFolder", generation: int | None) -> None:
+    """Say that the run has gone back, where the history before is, and how to see it."""
+    from prodigy.cli.program import program
+    from prodigy.store.history import lineage
+
+    generations = folder.generations()
+    if generation is not None or len(generations) < 2:
+        return
+    *earlier, present = generations
+    parts = lineage(folder, present)
+    before, last_seq = parts[-2] if len(parts) > 1 else (earlier[-1], 0)
+    how = f"goes on after event {last_seq} of generation {before}" if last_seq else "began anew"
+    command = f"{program()} events ls {folder.path.name} --generation {before}"
+    print(f"note: this is generation {present}, which {how}; what was before:  {command}", file=sys.stderr)
 
 
 def _records(folder: "RunFolder", generation: int | None = None) -> Iterator[dict[str, Any]]:

@@ -106,6 +106,25 @@ def test_an_older_generation_can_be_listed(house: House) -> None:
     assert [seqs("ls", "--job-id", RUN, *words)[-1] for words in ((), ("--generation", "1"))] == [1, 33]
 
 
+def test_who_went_back_is_told_where_the_history_before_is(house: House) -> None:
+    """On stderr, with what to type; not where a generation was asked for, nor to a program."""
+    start = ev.GenerationStarted(generation=2, parent=1, from_seq=0, from_chain="0" * 16, version=5, reason="--force")
+    begin(house, RUN, start, generation=2)
+    note = f"note: this is generation 2, which began anew; what was before:  prodigy events ls {RUN} --generation 1\n"
+    asked = [("ls", RUN), ("ls", RUN, "--generation", "1"), ("ls", RUN, "--json"), ("ls", RUN, "--jsonl")]
+    assert [piped("events", *words).err for words in asked] == [note, "", "", ""]
+
+
+def test_every_command_takes_the_run_with_and_without_the_option(house: House) -> None:
+    """And not twice."""
+    commands = [("ls",), ("search", "hello"), ("stats",), ("export",), ("follow",), ("verify",)]
+    for words in commands:
+        one, other = piped("events", *words, RUN), piped("events", *words, "--job-id", RUN)
+        assert (0, one) == (one.code, other), words
+        refused = piped("events", *words, RUN, "--job-id", RUN)
+        assert (2, "error: REF and --job-id are the same\n  Give one of them.\n") == (refused.code, refused.err)
+
+
 def test_stored_values_that_are_gone_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cleaned run has only its log."""
     built = settle(tmp_path, monkeypatch)
