@@ -33,9 +33,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "asked_at", "begun", "duration_s", "effect", "files", "kill_at", "ladder", "limit", "linger",
-        "outstayed", "pidfd",
-        "process", "stopped", "task", "timed_out", "watch", "weather_delay_s", "weather_timer",
+        "asked_at", "begun", "duration_s", "effect", "ended_at", "files", "has_met_stop", "kill_at", "ladder", "limit",
+        "linger", "outstayed", "pidfd", "process", "stopped", "task", "timed_out", "watch", "weather_delay_s",
+        "weather_timer",
     )  # fmt: skip
 
     def __init__(self, effect: Spawn) -> None:
@@ -45,12 +45,14 @@ class Attempt:
         self.pidfd = -1
         self.begun = self.asked_at = awake_s()
         self.duration_s = 0.0
+        self.ended_at: float | None = None
         self.limit: Timer | None = None
         self.ladder: Timer | None = None
         self.kill_at: float | None = None  # when a ladder has begun to end it: the moment of its SIGKILL
         self.weather_timer: Timer | None = None
         self.weather_delay_s = 0.0
         self.stopped = False
+        self.has_met_stop = False  # it was at work when we heard that the run is to stop, and may have heard so too
         self.timed_out = False
         self.watch = claude.ResultWatch()
         self.linger: Timer | None = None  # when claude has said its result: until it has to have ended
@@ -107,6 +109,8 @@ def exit_of(attempt: Attempt, *, now: str, ended: tuple[str, ...] = ()) -> Exite
     """
     effect, code = attempt.effect, attempt.exit_status()
     out, err = attempt.files[0].tail(effect.output_bytes_max), attempt.files[1].tail(STDERR_BYTES_MAX)
+    if attempt.has_met_stop and code != 0 and not attempt.timed_out:
+        attempt.stopped = True
     was_ended = attempt.stopped or attempt.timed_out
     return Exited(
         time=now,

@@ -17,10 +17,14 @@ class Bell:
 
     Args:
         ring: called with each signal, in the bell's thread.
+        note: called with each signal in the main thread, before that does anything else; it may come late.
     """
 
-    def __init__(self, ring: Callable[[signal.Signals], None]) -> None:
+    def __init__(
+        self, ring: Callable[[signal.Signals], None], note: Callable[[signal.Signals], None] = lambda _: None
+    ) -> None:
         self._ring = ring
+        self._note = note
         self._before: dict[int, Any] = {}
         self._pipe = (-1, -1)
         self._wakeup = -1
@@ -31,7 +35,7 @@ class Bell:
         os.set_blocking(write_end, False)
         self._wakeup = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         for number in numbers:
-            self._before[number] = signal.signal(number, _pass) or signal.SIG_DFL
+            self._before[number] = signal.signal(number, self._pass) or signal.SIG_DFL
             signal.siginterrupt(number, False)
         threading.Thread(target=self._hear, args=(read_end,), name="bell", daemon=True).start()
 
@@ -55,6 +59,6 @@ class Bell:
             with suppress(OSError):
                 os.close(read_end)
 
-
-def _pass(_number: int, _frame: object) -> None:
-    """Be a handler: only a signal that has one is written into the pipe."""
+    def _pass(self, number: int, _frame: object) -> None:
+        """Be a handler: only a signal that has one is written into the pipe."""
+        self._note(signal.Signals(number))

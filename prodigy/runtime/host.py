@@ -103,7 +103,7 @@ class Host:
         self._held: dict[int, fx.Spawn] = {}
         self._before: Any = signal.SIG_DFL
         self._stops = 0
-        self._bell = Bell(self._rung)
+        self._bell = Bell(self._rung, self._meet_stop)
         self._rings = 0
         self._failure: BaseException | None = None
 
@@ -159,6 +159,18 @@ class Host:
         """Stop the run because nothing can be started for minutes now; what waits is interrupted, not failed."""
         self._display.note(reason)
         self.send(sig.StopRequested(time=now(), by="bad weather"))
+
+    def _meet_stop(self, number: signal.Signals) -> None:
+        """Know of a stop before any end is heard: whoever signalled us may have signalled the commands too.
+
+        So what has failed a moment ago, and is not in the log, was stopped. Called between any two steps of ours.
+        """
+        if number not in STOP_SIGNALS or (number == signal.SIGHUP and self._ignores_hangup):
+            return
+        self._processes.meet_stop()
+        for place, end in enumerate(self._queue):
+            if isinstance(end, sig.Exited) and end.timed_out_s is None and (end.exit_code or end.signal):
+                self._queue[place] = msgspec.structs.replace(end, stopped=True)
 
     def _turn(self) -> None:
         self._is_turning = False

@@ -48,6 +48,7 @@ WEATHER_DELAY_S_MAX = 10.0
 CROWDED_DELAY_S = 0.2
 REAP_EVERY_TICKS = 10
 LINGER_S = 0.2
+JUST_S = 0.1  # what ended so long ago or less may have died of what we hear of now
 LOOK_EVERY_S = 0.02
 LEFT_GRACE_S_MIN = 0.5
 FILES = ("out", "err")
@@ -155,6 +156,15 @@ class Processes:
             attempt.outstayed = attempt.has_answered()
             attempt.stopped = not attempt.outstayed
             self._begin_ladder(attempt, CLAUDE_RUNGS if attempt.is_claude else RUNGS)
+
+    def meet_stop(self) -> None:
+        """Note what a signal to stop meets at work or just ended, before that comes to `terminate`.
+
+        What of it fails was stopped, by whomever, whatever its exit status; a success is one.
+        """
+        for attempt in self._attempts.values():
+            if attempt.ended_at is None or awake_s() - attempt.ended_at < JUST_S:
+                attempt.has_met_stop = True
 
     def kill_all(self) -> None:
         """End everything now, with SIGKILL, and everything that is found left behind as well."""
@@ -284,7 +294,8 @@ class Processes:
 
     def _ended(self, attempt: Attempt, process: Process) -> None:
         """The command itself has ended; collect it, and look whether anything of it is left."""
-        attempt.duration_s = awake_s() - attempt.begun
+        attempt.ended_at = awake_s()
+        attempt.duration_s = attempt.ended_at - attempt.begun
         if attempt.pidfd >= 0:
             asyncio.get_running_loop().remove_reader(attempt.pidfd)
             os.close(attempt.pidfd)

@@ -69,6 +69,17 @@ def test_a_step_that_dies_long_before_any_stop_has_failed(house: House) -> None:
     )
 
 
+def test_a_step_that_answers_the_same_stop_with_a_failure_was_interrupted(house: House) -> None:
+    """As make does, and many a program: it hears the signal after us and exits with a code of its own."""
+    script = f"trap 'exit 2' TERM; echo $$ >> pids; {house.gate('slow')}; while :; do sleep 0.05; done"
+    house.workflow({"shell": script, "retry": 1, "on_failure": {"shell": house.traced("rolled-back")}})
+    live = house.start("cook", "demo.yaml")
+    house.reached("slow")
+    house.open("slow")
+    stop_everything(live, house.pids(1), "owner first")
+    assert (143, ["command_interrupted"], []) == (live.wait().code, ends_of(house), house.trace)
+
+
 def test_an_order_to_stop_that_comes_after_a_death_finds_it_interrupted(house: House) -> None:
     """`prodigy stop` is heard a moment later than a signal."""
     house.workflow({"shell": f"echo $$ >> pids; {house.gate('slow')}; exit 143", "retry": 1})

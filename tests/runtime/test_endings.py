@@ -76,6 +76,37 @@ async def test_what_had_ended_by_itself_was_not_stopped(world: World) -> None:
     assert await world.exited() == exited(exit_code=3)
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(1, {"exit_code": 1, "stopped": True}), (0, {"exit_code": 0})],
+    ids=["a failure", "a success"],
+)
+async def test_what_fails_when_a_stop_has_met_it_was_stopped(world: World, code: int, told: dict[str, object]) -> None:
+    """It may have heard of the stop as we did; a success stands."""
+    world.spawn(f"while [ ! -e go ]; do sleep 0.01; done; exit {code}")
+    world.processes.meet_stop()
+    (world.directory / "go").touch()
+    assert await world.exited() == exited(**told)
+
+
+async def test_what_a_stop_has_met_may_time_out(world: World) -> None:
+    """That was its own doing."""
+    world.spawn("exec sleep 60", timeout_s=0.1)
+    world.processes.meet_stop()
+    assert await world.exited() == exited(signal="SIGTERM", timed_out_s=0.1)
+
+
+async def test_what_failed_before_a_stop_met_it_has_failed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end is known, only what it left running is not gone yet."""
+    monkeypatch.setattr(module, "JUST_S", 0.0)
+    world.spawn(f"{left_behind('setsid')}; exit 3")
+    attempt = world.processes._attempts[7]
+    await until(lambda: attempt.ended_at is not None)
+    world.processes.meet_stop()
+    seen = await world.exited()
+    assert (3, False) == (seen.exit_code, seen.stopped)
+
+
 async def test_what_had_ended_by_itself_did_not_time_out(world: World) -> None:
     """The timer may be due before the loop has heard of the end."""
     world.spawn("sleep 0.05", timeout_s=0.0)
