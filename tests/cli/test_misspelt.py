@@ -27,8 +27,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def written(house: House) -> dict[str, bytes]:
-    """Return all files but the locks, which say who looked last."""
-    return {path: content for path, (_, _, content) in house.snapshot().items() if not path.endswith("/lock")}
+    """Return all files but those that say who looked last, and what was refused last."""
+    told = ("/lock", "/.prodigy/refused")
+    return {path: content for path, (_, _, content) in house.snapshot().items() if not path.endswith(told)}
 
 
 @pytest.mark.parametrize(
