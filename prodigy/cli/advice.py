@@ -18,8 +18,9 @@ def typed(step: NextStep) -> str:
 def document(rest: Rest) -> dict[str, object]:
     """Return what `--json` says of it: `resume`, which answers no question by itself, and `next`, all there is."""
     can_resume = rest.status not in ("running", "stopping", "completed", "damaged")
-    mirror = " --from-checkpoint mirror" if rest.is_mirror_only else ""
+    options = " --from-checkpoint mirror" if rest.is_mirror_only else ""
+    options += " --trust" if rest.needs_trust else ""
     return {
-        "resume": f"{program()} resume {rest.workflow_id}{mirror}" if can_resume else None,
+        "resume": f"{program()} resume {rest.workflow_id}{options}" if can_resume else None,
         "next": [{"why": step.why, "command": typed(step)} for step in next_steps(rest)],
     }

@@ -150,11 +150,10 @@ def resume_job(
 ) -> None:
     """Say how far a mapreduce job is, and go on with it."""
     from prodigy.cli.job import print_job
-    from prodigy.cli.place import mirror_of, project_here
-    from prodigy.store.catalog import find_run
+    from prodigy.cli.place import project_here, run_of
 
     project = project_here()
-    workflow_id = find_run(project, ref, mirror_of(project))
+    workflow_id = run_of(project, ref)
     print_job(project, workflow_id)
     go_on(
         workflow_id,
@@ -177,11 +176,10 @@ def approve(
 ) -> None:
     """Say yes to a stage or step that waits for confirmation, and go on with the run."""
     from prodigy.cli.approve import approve_in_owner
-    from prodigy.cli.place import project_here
-    from prodigy.store.catalog import find_run
+    from prodigy.cli.place import project_here, run_of
 
     project = project_here()
-    workflow_id = find_run(project, ref)
+    workflow_id = run_of(project, ref)
     approved = approve_in_owner(project, workflow_id, node, json=json)
     if approved is not None:
         go_on(workflow_id, approved=approved, json=json)
@@ -203,15 +201,14 @@ def fork(
     json: _Json = False,
 ) -> None:
     """Make a new run that shares another's history until a moment, and go on with it."""
-    from prodigy.cli.place import project_here
+    from prodigy.cli.place import project_here, run_of
     from prodigy.runtime.travel import ForkOrder
     from prodigy.runtime.travel import fork as make_fork
-    from prodigy.store.catalog import find_run
 
     project = project_here()
     variables = parameters(set_ or [], option="--set")
     order = ForkOrder(
-        workflow_id=find_run(project, ref),
+        workflow_id=run_of(project, ref),
         at=at,
         variables=variables,
         trusted=trust,
@@ -333,6 +330,7 @@ def _given(param_file: Path | None) -> dict[str, Any]:
 def _play(project: "Project", start: "Callable[[Display], State]", *, json: bool, yes: bool = False) -> None:
     from prodigy.cli.display import Display
     from prodigy.cli.summary import exit_code, print_summary
+    from prodigy.runtime.bootstrap import is_known
 
     display = Display(assume_yes=yes)
     try:
@@ -340,5 +338,6 @@ def _play(project: "Project", start: "Callable[[Display], State]", *, json: bool
     finally:
         display.close()
     with suppress(OSError):  # whoever reads may be gone, or the disk behind stdout full: printing decides nothing
-        print_summary(state, project.run(state.run.workflow_id), json=json)
+        run_id = state.run.workflow_id
+        print_summary(state, project.run(run_id), json=json, needs_trust=not is_known(project, run_id))
     raise typer.Exit(exit_code(state))

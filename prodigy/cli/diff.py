@@ -41,13 +41,12 @@ def diff(
     Exits with 0 when they are equal, else with 1. How long a step took makes no difference.
     """
     from prodigy.cli.output import print_json
-    from prodigy.cli.place import project_here
+    from prodigy.cli.place import project_here, run_of
     from prodigy.errors import ExitCode
     from prodigy.projections.diff import difference
-    from prodigy.store.catalog import find_run
 
     project = project_here()
-    id_a, id_b = find_run(project, ref_a), find_run(project, ref_b)
+    id_a, id_b = run_of(project, ref_a), run_of(project, ref_b)
     found = difference(_state(project, id_a), _state(project, id_b))
     if json:
         fields = {"status": found.status, "steps": found.steps, "maps": found.maps, "variables": found.variables}

@@ -193,11 +193,11 @@ def purge(
 
 
 def _run(ref: str | None) -> "tuple[Project, str, State]":
-    from prodigy.cli.place import project_here
-    from prodigy.store.catalog import find_run, last_run, listed
+    from prodigy.cli.place import project_here, run_of
+    from prodigy.store.catalog import listed
 
     project = project_here()
-    workflow_id = find_run(project, ref) if ref is not None else last_run(project)
+    workflow_id = run_of(project, ref)
     return project, workflow_id, listed(project, workflow_id).sound()
 
 

@@ -246,15 +246,14 @@ def _run(ref: str | None, job_id: str | None) -> "tuple[Project, str]":
     Raises:
         UsageProblem: two are named.
     """
-    from prodigy.cli.place import project_here
+    from prodigy.cli.place import project_here, run_of
     from prodigy.errors import UsageProblem
-    from prodigy.store.catalog import find_run, last_run
 
     if ref is not None and job_id is not None:
         raise UsageProblem("REF and --job-id are the same", hint="Give one of them.")
     named = ref if ref is not None else job_id
     project = project_here()
-    return project, find_run(project, named, with_cleaned=True) if named is not None else last_run(project)
+    return project, run_of(project, named, with_cleaned=True)
 
 
 def _tell_earlier(folder: "RunFolder", generation: int | None) -> None:

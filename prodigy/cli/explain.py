@@ -25,11 +25,10 @@ def explain(
 ) -> None:
     """Tell why a step ran, was skipped, retried, handled or run again."""
     from prodigy.cli.output import print_json
-    from prodigy.cli.place import project_here
-    from prodigy.store.catalog import find_run
+    from prodigy.cli.place import project_here, run_of
 
     project = project_here()
-    workflow_id = find_run(project, ref, with_cleaned=True)
+    workflow_id = run_of(project, ref, with_cleaned=True)
     explanation = explained(project.run(workflow_id), step)
     if json:
         print_json({"schema_version": 1, "workflow_id": workflow_id, "explanation": explanation})

@@ -48,11 +48,10 @@ def logs(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."""
-    from prodigy.cli.place import project_here
-    from prodigy.store.catalog import find_run
+    from prodigy.cli.place import project_here, run_of
 
     project = project_here()
-    workflow_id = find_run(project, ref)
+    workflow_id = run_of(project, ref)
     address = _address(project, workflow_id, step) if step is not None else None
     if failed:
         from prodigy.cli.failed import print_failed

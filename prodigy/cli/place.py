@@ -10,6 +10,25 @@ def project_here() -> Project:
     return Project(find_project(Path.cwd()))
 
 
+def run_of(project: Project, reference: str | None, *, with_cleaned: bool = False) -> str:
+    """Return the id of the run that a reference means, or of the last one, for a command that reads its folder.
+
+    Raises:
+        RunNotFound: there is none such, or its folder is gone: then the hint leads back from its mirror.
+    """
+    from prodigy.store.catalog import find_run, folder_gone, last_run
+    from prodigy.store.files import existing_folder
+
+    mirror = mirror_of(project)
+    if reference is None:
+        workflow_id = last_run(project, mirror)
+    else:
+        workflow_id = find_run(project, reference, mirror, with_cleaned=with_cleaned)
+    if not existing_folder(project.run(workflow_id).path):
+        raise folder_gone(workflow_id)
+    return workflow_id
+
+
 def mirror_of(project: Project) -> Mirror | None:
     """Return the project's mirror, or None where it has none or it cannot be read."""
     from prodigy.errors import ProdigyError

@@ -57,12 +57,11 @@ def replay(
 ) -> None:
     """Fold the log of a run event by event, and show what changed at each."""
     from prodigy.cli.output import print_json, print_json_line
-    from prodigy.cli.place import project_here
+    from prodigy.cli.place import project_here, run_of
     from prodigy.errors import UsageProblem
-    from prodigy.store.catalog import find_run
 
     project = project_here()
-    workflow_id = find_run(project, ref, with_cleaned=True)
+    workflow_id = run_of(project, ref, with_cleaned=True)
     folder = project.run(workflow_id)
     if check:
         if until is not None or generation is not None or step:

@@ -60,15 +60,14 @@ def stop(
     ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
 ) -> None:
     """Stop a live run as Ctrl-C would; it can be resumed."""
-    from prodigy.cli.place import project_here
+    from prodigy.cli.place import project_here, run_of
     from prodigy.cli.program import program
     from prodigy.errors import RunNotFound
-    from prodigy.store.catalog import find_run
     from prodigy.store.inbox import Stop, send
     from prodigy.store.lock import holder
 
     project = project_here()
-    workflow_id = find_run(project, ref)
+    workflow_id = run_of(project, ref)
     folder = project.run(workflow_id)
     owner = holder(folder.lock)
     if owner is None:

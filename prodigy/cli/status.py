@@ -65,6 +65,7 @@ def document(run: "Listed") -> dict[str, Any]:
         | advised(rest_of(run.state, run.status, is_mirror_only=run.is_mirror_only))
         | {
             "status": run.status,
+            "mirror_only": run.is_mirror_only,
             "pid": run.owner.pid if run.owner else None,
             "running": sorted(run.state.in_flight),
         }
@@ -87,7 +88,8 @@ def lines(run: "Listed", *, advises: bool = True) -> list[str]:
     if state is None:
         return [f"{run.workflow_id}  damaged", f"  {run.problem}"]
     end = now() if run.owner else state.time
-    shown = [f"{run.workflow_id}  {run.status}  {progress(state)}  {duration(_between_s(state.run.started, end))}"]
+    status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
+    shown = [f"{run.workflow_id}  {status}  {progress(state)}  {duration(_between_s(state.run.started, end))}"]
     if state.cost_usd or state.costs_unknown:
         shown[0] += f"  {money(state.cost_usd, state.costs_unknown)}"
     for at in sorted(state.in_flight) if run.owner else ():

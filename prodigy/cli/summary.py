@@ -39,10 +39,10 @@ def exit_code(state: State) -> ExitCode:
             return ExitCode.FAILED
 
 
-def print_summary(state: State, folder: RunFolder, *, json: bool) -> None:
+def print_summary(state: State, folder: RunFolder, *, json: bool, needs_trust: bool = False) -> None:
     """Print how the run ended, to stdout, and what to type next; `folder` is the run's."""
     if json:
-        print_json(summary(state))
+        print_json(summary(state, needs_trust=needs_trust))
         return
     counts = _counts(state)
     line = f"{state.status}  {state.run.workflow_id}  {counts['settled']} of {counts['total']} steps"
@@ -62,11 +62,11 @@ def print_summary(state: State, folder: RunFolder, *, json: bool) -> None:
         print(f"  {visible(state.failure)}")
     for text in job_lines(state)[:1]:
         print(f"  {text}")
-    for line in advice(rest_of(state)):
+    for line in advice(rest_of(state, needs_trust=needs_trust)):
         print(f"  {line}")
 
 
-def summary(state: State) -> dict[str, Any]:
+def summary(state: State, *, needs_trust: bool = False) -> dict[str, Any]:
     """Return the document of `--json`."""
     run = state.run
     return {
@@ -87,7 +87,7 @@ def summary(state: State) -> dict[str, Any]:
         "cost_usd": state.cost_usd,
         "attempts_of_unknown_cost": state.costs_unknown,
         "last_checkpoint": f"v{state.version}" if state.version else None,
-    } | advised(rest_of(state))
+    } | advised(rest_of(state, needs_trust=needs_trust))
 
 
 def _dead(state: State) -> int:

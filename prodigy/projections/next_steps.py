@@ -22,7 +22,8 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
 
     `status` is as people know it, `stopping` and `running` only of one that is owned. `failed_at` is where it failed,
     paused or was cancelled, which `culprit` is: a step that printed something, a map with items, or anything else.
-    `dead` counts dead letters, `left` the items that resume would go on with, `awaiting` is what waits for an answer.
+    `dead` counts dead letters, `left` the items that resume would go on with, `awaiting` is what waits for an answer. A
+    run that this machine's global folder does not know `needs_trust`.
     """
 
     workflow_id: str
@@ -33,6 +34,7 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     left: int = 0
     awaiting: tuple[str, ...] = ()
     is_mirror_only: bool = False
+    needs_trust: bool = False
 
 
 class NextStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +45,7 @@ class NextStep(msgspec.Struct, frozen=True, kw_only=True):
     goes_on: bool = False
 
 
-def rest_of(state: State, status: str = "", *, is_mirror_only: bool = False) -> Rest:
+def rest_of(state: State, status: str = "", *, is_mirror_only: bool = False, needs_trust: bool = False) -> Rest:
     """Return what decides the next step; `status` is that of the log where it is not given."""
     waiting = tuple(at for at, here in state.nodes.items() if here.status is Status.AWAITING)
     return Rest(
@@ -55,6 +57,7 @@ def rest_of(state: State, status: str = "", *, is_mirror_only: bool = False) -> 
         left=sum(items.pending + len(items.active) + items.failed for items in state.maps.values()),
         awaiting=waiting,
         is_mirror_only=is_mirror_only,
+        needs_trust=needs_trust,
     )
 
 
@@ -134,4 +137,5 @@ def _retry(rest: Rest, why: str) -> NextStep:
 def _resume(rest: Rest, why: str) -> NextStep:
     options = " --yes" if rest.status == "paused" else ""
     options += " --from-checkpoint mirror" if rest.is_mirror_only else ""
+    options += " --trust" if rest.needs_trust else ""
     return NextStep(why=why, command=f"resume {rest.workflow_id}{options}", goes_on=True)

@@ -72,6 +72,8 @@ class Checkpointer:
         self._now = now
         self._sleep = sleep
         self._mirror_due = -math.inf
+        self._mirror_seq = 0  # the last event whose mirror is waited for
+        self._mirrored_seq = 0
         self._write_due = now() + FIRST_REST_S
         self._wakes = -math.inf
         self._size = 0
@@ -93,12 +95,14 @@ class Checkpointer:
                 self._thread.start()
             self._wake()
 
-    def when_written(self, seq: int, call: Callable[[], None]) -> None:
+    def when_written(self, seq: int, call: Callable[[], None], *, is_mirrored: bool = False) -> None:
         """Call `call`, from the writer's thread, when the file shows event `seq` or cannot be written.
 
-        A file over `FILE_BYTES_MAX` is not waited for.
+        With `is_mirrored` its mirror does too. A file over `FILE_BYTES_MAX` is not waited for.
         """
         with self._condition:
+            if is_mirrored:
+                self._mirror_seq = seq
             if self._written_seq < seq and self._size <= FILE_BYTES_MAX:
                 self._waiters.append((seq, call))
                 self._wake()
@@ -169,7 +173,7 @@ class Checkpointer:
         self._size = len(data)
         self._is_saved = self._save(data)
         self._unmirrored = (checkpoint, data)
-        if self._now() >= self._mirror_due:
+        if self._now() >= self._mirror_due or self._mirrored_seq < self._mirror_seq:
             self._copy(checkpoint, data)
         if self._is_saved:
             took_ms = round(1000 * (time.monotonic() - began), 1)
@@ -220,6 +224,7 @@ class Checkpointer:
     def _copy(self, checkpoint: Checkpoint, data: bytes) -> None:
         """Mirror the checkpoint with the values it names, which the run's own folder may have lost."""
         self._mirror_due = self._now() + MIRROR_INTERVAL_S
+        self._mirrored_seq = checkpoint.last_seq
         self._unmirrored = None
         try:
             if (mirror := self._standing_mirror(checkpoint.workflow_id)) is not None and self._copies is not None:

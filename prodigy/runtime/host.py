@@ -204,7 +204,7 @@ class Host:
         if first := self._unwitnessed.intersection(type(event) for _, event in turn):
             self._unwitnessed -= first
             self._holds = True  # or what begins now might remove the state before anything else knows of the result
-            self._checkpointer.when_written(state.seq, lambda: None)
+            self._checkpointer.when_written(state.seq, lambda: None, is_mirrored=True)
         self._unseen.append((state, turn))
 
     def _observe(self) -> None:

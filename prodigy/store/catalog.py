@@ -79,7 +79,8 @@ def listed(project: Project, workflow_id: str, mirror: Mirror | None = None) -> 
             return _mirrored(mirror, workflow_id)
         owner = holder(folder.lock)
         found = read_own_checkpoint(project.checkpoint(workflow_id), workflow_id)
-        history = read_history(folder, found.checkpoint)
+        seen = None if mirror is None else read_header(mirror.checkpoint(workflow_id), workflow_id)
+        history = read_history(folder, found.checkpoint, seen)
     except ProdigyError as problem:
         return Listed(workflow_id=workflow_id, state=None, problem=problem.message)
     except OSError as problem:
@@ -91,7 +92,7 @@ def listed(project: Project, workflow_id: str, mirror: Mirror | None = None) -> 
 
 def list_runs(project: Project, mirror: Mirror | None = None) -> list[Listed]:
     """Return all runs of a project, the one cooked or resumed last first; `mirror` adds those it alone knows."""
-    runs = [listed(project, workflow_id) for workflow_id in run_ids(project)]
+    runs = [listed(project, workflow_id, mirror) for workflow_id in run_ids(project)]
     runs = [run for run in runs if run.state or run.owner or _was_begun(project, run.workflow_id)]
     known = {run.workflow_id for run in runs} | set(cleaned_ids(project))
     for workflow_id in mirrored_ids(mirror):
@@ -111,7 +112,7 @@ def standing(project: Project, workflow_id: str, mirror: Mirror | None = None) -
             return found
     except (ProdigyError, OSError):
         pass  # which is said better by whoever reads all of it
-    run = listed(project, workflow_id)
+    run = listed(project, workflow_id, mirror)
     header = header_of(run.state) if run.state else None
     return Standing(workflow_id=workflow_id, header=header, owner=run.owner, problem=run.problem)
 
@@ -119,7 +120,7 @@ def standing(project: Project, workflow_id: str, mirror: Mirror | None = None) -
 def list_standings(project: Project, mirror: Mirror | None = None) -> list[Standing]:
     """Return where all runs of a project stand, as `list_runs` does and a hundred times as fast."""
     ids = run_ids(project)
-    runs = [standing(project, workflow_id) for workflow_id in ids]
+    runs = [standing(project, workflow_id, mirror) for workflow_id in ids]
     runs = [run for run in runs if run.header or run.owner or _was_begun(project, run.workflow_id)]
     if gone := set(mirrored_ids(mirror)) - {run.workflow_id for run in runs}:
         runs += [_mirrored_standing(mirror, workflow_id) for workflow_id in gone - set(cleaned_ids(project))]

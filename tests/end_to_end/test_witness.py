@@ -1,6 +1,7 @@
 """The checkpoint and its mirror bear witness of how far a log came, and lead back when all else is gone."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,90 @@ def test_a_log_cut_between_any_two_turns_is_refused(house: House, witness: str) 
         refused.append((code, "a checkpoint has seen event" in err, house.log().stat().st_size))
     assert (len(whole), [(7, True, cut) for cut in cuts], ran) == (end, refused, house.trace)
     assert len(cuts) >= 3
+
+
+SEEN = 'cp "$PRODIGY_HOME"/state/project/checkpoints/*.json seen.json'
+
+
+def test_the_first_result_is_mirrored_before_anything_else_begins(house: House) -> None:
+    """Whatever that does with the state."""
+    house.workflow({"shell": "true", "id": "one"}, {"shell": SEEN})
+    code = house.cook().code
+    steps = json.loads((house.folder / "seen.json").read_text())["completed_steps"]
+    assert (0, ["one"]) == (code, [step["address"] for step in steps])
+
+
+def test_the_first_item_that_settled_is_mirrored_before_another_begins(house: House) -> None:
+    """A job may be hours of items, and nothing else."""
+    item = {"shell": f"[ ${{item}} != b ] || {SEEN}"}
+    job = {"input": ["a", "b"], "agent_template": [{"shell": "true"}, item], "max_parallel": 1}
+    house.write("demo.yaml", json.dumps({"name": "demo", "mode": "mapreduce", "map": job}))
+    code = house.cook().code
+    assert (0, 1) == (code, json.loads((house.folder / "seen.json").read_text())["map"]["succeeded"])
+
+
+STOPS: dict[str, tuple[dict[str, object], int]] = {
+    "completed": ({"shell": "true"}, 0),
+    "failed": ({"shell": "false"}, 1),
+    "interrupted": ({"shell": "kill -INT $PPID; sleep 60"}, 130),
+    "paused": ({"shell": "true", "requires_confirmation": True}, 5),
+}
+
+
+@pytest.mark.parametrize("status", STOPS)
+def test_every_stop_writes_the_checkpoint_and_its_mirror(house: House, status: str) -> None:
+    """And both are the same."""
+    step, expected = STOPS[status]
+    house.workflow(step)
+    code = house.cook().code
+    is_mirrored = house.checkpoint_file.read_bytes() == mirror_of(house).read_bytes()
+    assert (expected, status, True) == (code, house.status, is_mirrored)
+
+
+KNOWN = (("status", "demo"), ("status",), ("checkpoints", "list"), ("checkpoints", "show", "demo"))
+NEEDS_FOLDER = (
+    ("resume",),
+    ("resume", "demo"),
+    ("resume-job", "demo"),
+    ("logs", "demo"),
+    ("events", "ls"),
+    ("events", "ls", "--job-id", "demo"),
+    ("events", "verify"),
+    ("dlq", "list", "demo"),
+    ("explain", "demo", "one"),
+    ("replay", "demo"),
+    ("diff", "demo", "demo"),
+    ("fork", "demo", "--at", "v1"),
+    ("approve", "demo", "one"),
+    ("stop", "demo"),
+)
+
+
+def test_a_run_of_which_only_the_mirror_is_left_is_known_to_every_command(house: House) -> None:
+    """Those that show it do, those that need its folder say that it is gone, and all of them how to go on."""
+    house.workflow({"shell": house.traced("one"), "id": "one"}, {"shell": house.traced("two", "[ -e ready ]")})
+    house.cook()
+    run_id = house.run_id
+    shutil.rmtree(house.state)
+    way = f"prodigy resume {run_id} --from-checkpoint mirror"
+    shown = {words: house.prodigy(*words) for words in KNOWN}
+    refused = {words: house.prodigy(*words) for words in NEEDS_FOLDER}
+    assert dict.fromkeys(KNOWN, (0, True)) == {words: (code, run_id in out) for words, (code, out, _) in shown.items()}
+    assert way in shown[("status", "demo")].out
+    assert dict.fromkeys(NEEDS_FOLDER, (6, True)) == {
+        words: (code, way in err) for words, (code, _, err) in refused.items()
+    }
+    assert not house.state.exists()
+
+
+def test_advice_has_the_trust_that_it_will_need(house: House) -> None:
+    """Of a run that the global folder could not be told of."""
+    house.workflow({"shell": "[ -e ready ]"})
+    (house.path / "global").write_text("in the way")
+    code, out, _ = house.cook()
+    (command,) = [line.rpartition("prodigy ")[2] for line in out.splitlines() if "prodigy resume" in line]
+    house.write("ready", "")
+    assert (1, 0) == (code, house.prodigy(*command.split()).code), out
 
 
 def test_a_log_of_a_later_generation_that_is_gone_is_refused(house: House) -> None:
