@@ -20,6 +20,7 @@ from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Run
+from prodigy.projections.telling import command_of
 from prodigy.runtime.reactor import Record
 from prodigy.runtime.terminal import Lines, harmless, visible
 
@@ -96,7 +97,8 @@ class Display:
                     self._say("again", f"{visible(at)} (was in flight)", "33")
             case ev.CommandStarted():
                 tries = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-                self._say("start", f"{visible(event.at)}  {visible(event.command)}{tries}", "36")
+                command = command_of(state, event.at, event.command)
+                self._say("start", f"{visible(event.at)}  {visible(command)}{tries}", "36")
             case ev.CommandFinished():
                 for warning in event.warnings:
                     self._say("note", f"{visible(event.at)}: {visible_lines(warning)}", "33")

@@ -116,7 +116,7 @@ class _Walk:
         return Forecast(
             address=node.address,
             kind=_kind(node),
-            command=_shown(node.body, self._lookup),
+            command=shown_command(node.body, self._lookup),
             depth=place.depth,
             is_handler=place.is_handler,
             unknown=tuple(dict.fromkeys(self._unknown(_references(node.body)))),
@@ -171,8 +171,8 @@ def _around(command: Command) -> list[Reference]:
     return [found for template in (*command.env.values(), command.working_dir) for found in references(template)]
 
 
-def _shown(body: Body, lookup: Lookup) -> str:
-    """Return what will run, in one reading: values quoted where the shell would read them."""
+def shown_command(body: Body, lookup: Lookup) -> str:
+    """Return what will run, in one reading: values quoted where the shell would read them, unknown ones as written."""
     pieces: tuple[Piece | Slot, ...] = ()
     match body:
         case Run(command=Shell() as command):
