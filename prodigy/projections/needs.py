@@ -6,7 +6,7 @@ earlier step names may be of its making.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 import msgspec
@@ -44,9 +44,13 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     is_first: bool = False
 
 
-def needs(plan: Plan) -> list[Need]:
-    """Return what steps need, in document order, each thing once for the first step that needs it most surely."""
-    walk = _Walk(plan)
+def needs(plan: Plan, done: Set[str] = frozenset()) -> list[Need]:
+    """Return what steps need, in document order, each thing once for the first step that needs it most surely.
+
+    Args:
+        done: addresses of steps that need nothing any more.
+    """
+    walk = _Walk(plan, done)
     found: dict[tuple[str, str, str | None], Need] = {}
     for need in walk.all():
         what = (need.program, need.folder, need.path)
@@ -64,8 +68,9 @@ def told(plan: Plan) -> set[str]:
 class _Walk:
     """One way through the steps of a plan, with what earlier ones say."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, done: Set[str]) -> None:
         self._plan = plan
+        self._done = done
         self._is_first = True
         # What earlier steps say: the words of their commands, and whether one of them may bring any program.
         self._words: set[str] = set()
@@ -78,7 +83,7 @@ class _Walk:
             node = self._plan.nodes[row.address]
             if row.skipped:
                 continue
-            if isinstance(node.body, Run):
+            if isinstance(node.body, Run) and row.address not in self._done:
                 yield from self._of_step(node, is_sure=self._is_sure(node, rows))
             self._hear(row.command)
 

@@ -44,7 +44,7 @@ from prodigy.runtime.diary import diary
 from prodigy.runtime.host import Display, Host
 from prodigy.runtime.listing import Listing
 from prodigy.runtime.loss import lost
-from prodigy.runtime.preflight import require
+from prodigy.runtime.preflight import require, still_missing
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.requeuing import Requeuing, requeued
@@ -256,10 +256,10 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
     answers = answers_to(state, revision, display)
     journal, mended = open_journal(folder, history)
     notes += history.notes + more + mended
-    for note in notes:
+    plan, moved = (revision.plan, revision.moved) if revision else (state.plan, {})
+    missing = still_missing(state, plan, moved, project.root / state.run.directory)
+    for note in (*notes, *missing, *swept(folder)):
         display.note(note)
-    for line in swept(folder):
-        display.note(line)
     first = sig.ResumeRequested(
         time=now(),
         number=next_number(project, lambda: last_number(project, ground.mirror)),

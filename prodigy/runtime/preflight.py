@@ -5,7 +5,7 @@ step could still make is a note at most. Nothing is run here and nothing written
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.decide import decide
 from prodigy.kernel.evolve import evolve
+from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan import expression
 from prodigy.plan.nodes import Map, Plan
@@ -32,9 +33,9 @@ class Outlook(NamedTuple):
     notes: tuple[str, ...]
 
 
-def outlook(plan: Plan, directory: Path) -> Outlook:
-    """Return what the steps of a plan would miss if they began now in `directory`."""
-    missing = [need for need in needs(plan) if not _is_there(need, directory)]
+def outlook(plan: Plan, directory: Path, done: Set[str] = frozenset()) -> Outlook:
+    """Return what the steps of a plan that are not done would miss if they began now in `directory`."""
+    missing = [need for need in needs(plan, done) if not _is_there(need, directory)]
     sure = [need for need in missing if need.is_sure and not need.may_come and (need.program or need.is_first)]
     others = [need for need in missing if need not in sure and (need.program or not need.may_come)]
     return Outlook(tuple(map(_sentence, sure)), tuple(map(_sentence, others)))
@@ -51,6 +52,18 @@ def require(plan: Plan, directory: Path) -> tuple[str, ...]:
         hint = "nothing was run; where an earlier step brings it, name it in that step"
         raise Unprepared("\n       ".join(found.lacks), hint=hint)
     return found.notes
+
+
+def still_missing(state: State, plan: Plan, moved: Mapping[str, str], directory: Path) -> tuple[str, ...]:
+    """Return what a run that goes on as `plan` may miss: nothing is refused, for its next step says so itself.
+
+    Args:
+        moved: where steps stand in `plan` that stood elsewhere in the run's.
+    """
+    ended = (Status.SUCCEEDED, Status.HANDLED, Status.SKIPPED)
+    done = {moved.get(at, at) for at, node in state.nodes.items() if node.status in ended}
+    found = outlook(plan, directory, done)
+    return (*found.lacks, *found.notes)
 
 
 def items_now(plan: Plan, directory: Path) -> sig.Listed | None:

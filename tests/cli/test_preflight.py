@@ -95,6 +95,21 @@ def test_starting_over_looks_ahead_too(house: House) -> None:
     ]
 
 
+def test_resume_says_what_later_steps_lack_and_goes_on(house: House) -> None:
+    """Of those that are done nothing is asked; a step that fails says so itself."""
+    house.program("once", '#!/bin/sh\nrm "$0"\n')
+    house.workflow(
+        {"id": "a", "shell": "x", "interpreter": "once"},
+        {"id": "b", "shell": "test -e go"},
+        {"id": "c", "claude": "hello", "allow_failure": True},
+    )
+    house.cook()
+    house.write("go", "")
+    resumed = house.prodigy("resume", "demo")
+    notes = [line for line in resumed.err.splitlines() if line.startswith("    note")]
+    assert (resumed.code, notes) == (0, [f"    note  c (line 13): {NO_CLAUDE}"])
+
+
 def test_a_dry_run_says_what_is_missing_and_is_no_failure(house: House) -> None:
     """It shows what would run, here or elsewhere."""
     house.workflow({"claude": "hello"})
