@@ -150,9 +150,18 @@ def _of_run(project: "Project", mirror: "Mirror | None", workflow_id: str) -> It
         if reason:
             yield _wrong("checkpoint", f"the checkpoint of {workflow_id}: {reason}", _repair(workflow_id))
     if mirror is not None and not mirror.knows(workflow_id) and state.status != "completed":
-        what = f"{workflow_id} was not started on this machine by this user; resume asks whether you trust it"
-        yield _warning("trust", what, _resume(workflow_id, "--trust"))
+        yield _of_stranger(project, workflow_id)
     yield from _of_values(project, mirror, folder)
+
+
+def _of_stranger(project: "Project", workflow_id: str) -> Finding:
+    """A run that the mirror here does not know: its project was moved, or it comes from elsewhere."""
+    from prodigy.store.moved import moved_from
+
+    if (moved := moved_from(project, workflow_id)) is not None and moved.is_same and not moved.is_copy:
+        return _warning("trust", f"the project of {workflow_id} was moved here from {moved.root}", _resume(workflow_id))
+    what = f"{workflow_id} was not started on this machine by this user; resume asks whether you trust it"
+    return _warning("trust", what, _resume(workflow_id, "--trust"))
 
 
 def _of_lost_log(project: "Project", mirror: "Mirror | None", workflow_id: str) -> Finding:

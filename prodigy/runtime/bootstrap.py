@@ -59,6 +59,7 @@ from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder, new_id, prepare_mirror, prepare_run
 from prodigy.store.lock import RunLock, next_number
 from prodigy.store.log import Log
+from prodigy.store.moved import hand_over, moved_from
 from prodigy.store.refusal import forget_refusal
 from prodigy.store.rescue import MIRROR, last_version, origin_of, usable_copy
 from prodigy.store.standing import Header, read_header
@@ -479,8 +480,15 @@ def _conflict(workflow_id: str, path: Path, alignment: Alignment) -> WorkflowPro
 
 def _trusted(project: Project, order: ResumeOrder, display: Display) -> Mirror | None:
     """Return the mirror of a run that this machine knows, or that the operator trusts."""
-    check_trust(project, order.workflow_id, trusted=order.trusted, command=_command(order))
-    return mirror_for(project, order.workflow_id, display)
+    moved = None if is_known(project, order.workflow_id) else moved_from(project, order.workflow_id)
+    if moved is not None and moved.is_same and not moved.is_copy and order.from_checkpoint is None:
+        display.note(f"the project was moved here from {moved.root}")
+    else:
+        check_trust(project, order.workflow_id, trusted=order.trusted, command=_command(order))
+    mirror = mirror_for(project, order.workflow_id, display)
+    if moved is not None and mirror is not None and not moved.is_copy:
+        hand_over(moved, mirror, order.workflow_id)
+    return mirror
 
 
 def _command(order: ResumeOrder) -> str:
@@ -502,10 +510,19 @@ def check_trust(project: Project, workflow_id: str, *, trusted: bool, command: s
     """
     if not trusted and not is_known(project, workflow_id):
         raise RunNotFound(
-            f"{workflow_id} was not started on this machine by this user; it lies in {project.run(workflow_id).path}",
+            f"{_whose(project, workflow_id)}; it lies in {project.run(workflow_id).path}",
             hint="A log can hold commands of whoever wrote it. If you trust it, give `--trust`: "
             f"`prodigy {command} --trust`.",
         )
+
+
+def _whose(project: Project, workflow_id: str) -> str:
+    moved = moved_from(project, workflow_id)
+    if moved is None:
+        return f"{workflow_id} was not started on this machine by this user"
+    if moved.is_copy:
+        return f"{workflow_id} is a copy of the run in {moved.root}, which this machine knows"
+    return f"the project of {workflow_id} was moved here from {moved.root}, and not all is as this machine saw it last"
 
 
 def is_known(project: Project, workflow_id: str) -> bool:
