@@ -304,11 +304,15 @@ def _confirm(project: "Project", workflow_id: str, *, force: bool, from_checkpoi
 
 def parameters(texts: list[str], *, option: str = "--param") -> dict[str, str]:
     """Return `NAME=VALUE` texts as a mapping; values are text, never expanded."""
+    from prodigy.store.layout import is_text
+
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageProblem(f"{option} {text!r} is not NAME=VALUE", hint=f"For example: {option} batch_size=500")
+            raise UsageProblem(f"{option} {text!a} is not NAME=VALUE", hint=f"For example: {option} batch_size=500")
+        if not is_text(text):
+            raise UsageProblem(f"{option} {text!a} is no UTF-8", hint="Put such bytes into a file, and give its name.")
         if name in found:
             raise UsageProblem(f"{option} {name} is given twice")
         found[name] = value

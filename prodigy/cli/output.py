@@ -1,5 +1,6 @@
 """Answers on stdout: tables for people, JSON and CSV for programs. A pipe gets no colour, no box and no cut."""
 
+import os
 import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -19,13 +20,29 @@ _INDENT = "  "
 
 def print_json(document: Any) -> None:
     """Print one JSON document, indented."""
-    print(harmless_json(msgspec.json.format(msgspec.json.encode(document, enc_hook=as_number), indent=2).decode()))
+    print(harmless_json(msgspec.json.format(_encoded(document), indent=2).decode()))
 
 
 def print_json_line(record: Any) -> None:
     """Print one JSON value as one line, of many maybe: `ReaderGone` where nobody reads them any more."""
     check_reader()
-    print(harmless_json(msgspec.json.encode(record, enc_hook=as_number).decode()))
+    print(harmless_json(_encoded(record).decode()))
+
+
+def _encoded(document: Any) -> bytes:
+    """Return JSON, which has only text: of a name that is no UTF-8 the bytes that are none are written as `\\xe9`."""
+    try:
+        return msgspec.json.encode(document, enc_hook=as_number)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_with_letters(msgspec.to_builtins(document, enc_hook=as_number)))
+
+
+def _with_letters(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_with_letters(key): _with_letters(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_letters(inner) for inner in value]
+    return os.fsencode(value).decode(errors="backslashreplace") if isinstance(value, str) else value
 
 
 def shown(problem: Problem) -> str:

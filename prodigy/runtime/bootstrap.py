@@ -27,6 +27,7 @@ from prodigy.errors import (
     ProdigyError,
     RunNotFound,
     StorageFailure,
+    UsageProblem,
     WorkflowProblem,
 )
 from prodigy.kernel import signals as sig
@@ -56,7 +57,16 @@ from prodigy.store.files import existing_folder
 from prodigy.store.history import History, NewJournal, new_log, open_journal, read_history
 from prodigy.store.ignoring import put_back
 from prodigy.store.journal import Journal
-from prodigy.store.layout import Mirror, Project, RunFolder, new_id, prepare_mirror, prepare_run
+from prodigy.store.layout import (
+    Mirror,
+    Project,
+    RunFolder,
+    new_id,
+    prepare_mirror,
+    prepare_run,
+    read_path,
+    written_path,
+)
 from prodigy.store.lock import RunLock, next_number
 from prodigy.store.log import Log
 from prodigy.store.moved import hand_over, moved_from
@@ -116,7 +126,10 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
         StorageFailure: the disk refused; the run, if it began, can be resumed.
     """
     text = read_workflow(order.path)
+    if read_path(path := remembered(project, order.path)) != path:
+        raise _no_text(f"the path of the workflow, {str(order.path)!a},", hint="Give it another name.")
     plan, notices = compiled_anew(text, order.path, order.parameters)
+    _check_text([plan, order.parameters])
     for note in (*filter(None, [notices]), *require(plan, Path.cwd())):
         display.note(note)
     if sentence := beside(unfinished_of(project, plan.name), now()):
@@ -130,7 +143,7 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
             first = sig.CookRequested(
                 time=now(),
                 workflow_id=workflow_id,
-                workflow_path=remembered(project, order.path),
+                workflow_path=path,
                 workflow_text=text.decode(),
                 directory=remembered(project, Path.cwd()),
                 number=next_number(project, lambda: last_number(project, mirror)),
@@ -171,6 +184,23 @@ def _folder_of(project: Project, order: ResumeOrder) -> RunFolder:
     if takes_copy or existing_folder(folder.path):  # without a log it is damaged, not gone
         return prepare_run(project, order.workflow_id)
     raise folder_gone(order.workflow_id)
+
+
+def _check_text(values: object) -> None:
+    """Refuse what could not be written into a log, before there is one: a value of the environment may be no text.
+
+    Raises:
+        UsageProblem: so it is.
+    """
+    try:
+        msgspec.json.encode(values)
+    except UnicodeEncodeError as error:
+        wrong = error.object[max(0, error.start - 20) : error.end + 20]
+        raise _no_text(f"a value of this workflow, {wrong!a},", hint="It may come from the environment.") from error
+
+
+def _no_text(what: str, *, hint: str) -> UsageProblem:
+    return UsageProblem(f"{what} is no UTF-8, and a log holds only text", hint=hint)
 
 
 def read_workflow(path: Path) -> bytes:
@@ -309,7 +339,7 @@ def _start_over(ground: Ground, order: ResumeOrder) -> State:
     else:
         plan = _stored_plan(ground, order, found)
         display.note(f"{path} is gone: the stored workflow is used")
-    for line in (*require(plan, project.root / origin.directory), *swept(folder)):
+    for line in (*require(plan, project.root / read_path(origin.directory)), *swept(folder)):
         display.note(line)
     # A log may be lost that a checkpoint has seen: its number is not used again.
     generation = max([found.generation if found else 0, *folder.generations()]) + 1
@@ -364,7 +394,7 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
     project, folder, display = ground.project, ground.folder, ground.display
     state = msgspec.structs.replace(state, folder=os.path.realpath(folder.path))
     is_synced = first.synced if isinstance(first, sig.CookRequested) else state.run.synced
-    directory = project.root / origin
+    directory = project.root / read_path(origin)
     marks = {
         "PRODIGY_RUN_ID": folder.path.name,
         "PRODIGY_RUN_DIR": os.path.realpath(folder.path),
@@ -566,7 +596,7 @@ def swept(folder: RunFolder) -> list[str]:
 def remembered(project: Project, path: Path) -> str:
     """Return a path as runs remember it: relative to the project where it is inside, for projects move."""
     path = Path(os.path.realpath(path))
-    return str(path.relative_to(project.root)) if path.is_relative_to(project.root) else str(path)
+    return written_path(str(path.relative_to(project.root)) if path.is_relative_to(project.root) else str(path))
 
 
 def _unreadable(path: Path, why: str) -> WorkflowProblem:

@@ -122,7 +122,7 @@ def _values(effect: fx.List, directory: Path, run_command: RunCommand) -> tuple[
             return _matches(effect, directory), f"nothing matched {excerpt(text)}{_on_values(effect)}"
         case "command":
             name = f"the output of `{excerpt(text)}`"
-            return _parsed(run_command(effect.text), None, json_path, name), _nothing(json_path, name)
+            return _parsed(_as_utf8(run_command(effect.text)), None, json_path, name), _nothing(json_path, name)
         case _:
             raise AssertionError("a list is data")
 
@@ -154,7 +154,20 @@ def _matches(effect: fx.List, directory: Path) -> list[Any]:
         raise ItemsRefused(f"{shown}: {problem}") from problem
     if not found and not is_sure and re.search(r"\s", pattern):
         raise _refusal(f"map.input {shown!r}", "as a glob it matches nothing; write {command: …} if it is a command")
-    return sorted(found)
+    return sorted(map(_as_text, found))
+
+
+def _as_text(name: str) -> str:
+    """Return a file's name as an item, which is text: bytes that are no UTF-8 are written as `\\xe9`.
+
+    Whatever the agent does with such a name fails, and so it becomes a dead letter under that name; the others run.
+    """
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """Return what a command printed, names of files as `_as_text` has them."""
+    return data.decode(errors="backslashreplace").encode()
 
 
 def _on_values(effect: fx.List) -> str:

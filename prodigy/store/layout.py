@@ -342,6 +342,25 @@ def mirrors() -> list[Mirror]:
     return [mirror for name in names if (mirror := Mirror(state / name)).root()]
 
 
+def is_text(text: str) -> bool:
+    """Whether a text from the command line or a folder is UTF-8, as all is that is written into a log."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def written_path(path: str) -> str:
+    """Return a path as a log can hold it: one that is no UTF-8 byte for byte, behind a NUL, which no path has."""
+    return path if is_text(path) else "\0" + os.fsencode(path).decode("latin-1")
+
+
+def read_path(text: str) -> str:
+    """Return the path that `written_path` has made a text of."""
+    return os.fsdecode(text[1:].encode("latin-1")) if text.startswith("\0") else text
+
+
 def _upwards(start: Path) -> Iterator[Path]:
     """Yield `start` and the folders above it, as far as a project is looked for."""
     boundary = _user_home()

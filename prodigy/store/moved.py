@@ -1,6 +1,6 @@
 """A project that was moved or renamed: whose run this is, said by the mirror of the folder where the project was.
 
-That the mirror knows the id is no proof: a log that was published can come back with more in it than this prodigy wrote.
+That the mirror knows the id is no proof: a log that was published can come back with more in it than this one wrote.
 The run goes on by itself only where nothing here differs from what the mirror saw last: the checkpoint byte for byte,
 the log that ends with its chain, and no order that waits. All else needs the user's word.
 """
