@@ -334,7 +334,7 @@ def _given(param_file: Path | None) -> dict[str, Any]:
 def _play(project: "Project", start: "Callable[[Display], State]", *, json: bool, yes: bool = False) -> None:
     from prodigy.cli.display import Display
     from prodigy.cli.summary import exit_code, print_summary
-    from prodigy.runtime.bootstrap import is_known
+    from prodigy.runtime.trust import is_known
 
     display = Display(assume_yes=yes)
     try:

@@ -25,8 +25,6 @@ from prodigy.errors import (
     DamagedState,
     Problem,
     ProdigyError,
-    RunNotFound,
-    StorageFailure,
     UsageProblem,
     WorkflowProblem,
 )
@@ -50,6 +48,7 @@ from prodigy.runtime.processes import Processes
 from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.requeuing import Requeuing, requeued
 from prodigy.runtime.sweep import why_blind
+from prodigy.runtime.trust import check_trust, is_known, known_mirror, mirror_for
 from prodigy.runtime.waiting import acquire
 from prodigy.store.catalog import folder_gone, last_number, unfinished_of
 from prodigy.store.checkpoints import read_own_checkpoint
@@ -62,7 +61,6 @@ from prodigy.store.layout import (
     Project,
     RunFolder,
     new_id,
-    prepare_mirror,
     prepare_run,
     read_path,
     written_path,
@@ -527,63 +525,6 @@ def _command(order: ResumeOrder) -> str:
     words += ["--force"] if order.force else []
     words += ["--from-checkpoint", order.from_checkpoint] if order.from_checkpoint is not None else []
     return shlex.join(words)
-
-
-def check_trust(project: Project, workflow_id: str, *, trusted: bool, command: str) -> None:
-    """Refuse a run that this machine does not know and the operator does not trust.
-
-    Args:
-        command: what was typed, with what it takes to trust the run left out.
-
-    Raises:
-        RunNotFound: so it is; the hint says how to trust it.
-    """
-    if not trusted and not is_known(project, workflow_id):
-        raise RunNotFound(
-            f"{_whose(project, workflow_id)}; it lies in {project.run(workflow_id).path}",
-            hint="A log can hold commands of whoever wrote it. If you trust it, give `--trust`: "
-            f"`prodigy {command} --trust`.",
-        )
-
-
-def _whose(project: Project, workflow_id: str) -> str:
-    moved = moved_from(project, workflow_id)
-    if moved is None:
-        return f"{workflow_id} was not started on this machine by this user"
-    if moved.is_copy:
-        return f"{workflow_id} is a copy of the run in {moved.root}, which this machine knows"
-    return f"the project of {workflow_id} was moved here from {moved.root}, and not all is as this machine saw it last"
-
-
-def is_known(project: Project, workflow_id: str) -> bool:
-    """Whether this machine's global folder has seen the run."""
-    from prodigy.store.layout import find_mirror
-
-    try:
-        mirror = find_mirror(project)
-        return mirror is not None and mirror.knows(workflow_id)
-    except (ProdigyError, OSError):
-        return False
-
-
-def mirror_for(project: Project, workflow_id: str, display: Display) -> Mirror | None:
-    """Return the project's mirror, which knows the run from now on; one that cannot be written is a warning."""
-    try:
-        return known_mirror(project, workflow_id)
-    except (StorageFailure, DamagedState) as problem:
-        display.note(f"{problem.message}; resume will need --trust")
-        return None
-
-
-def known_mirror(project: Project, workflow_id: str) -> Mirror:
-    """Return the project's mirror, made where it is missing, which knows the run from now on.
-
-    Raises:
-        DamagedState, StorageFailure: as for `prepare_mirror`.
-    """
-    mirror = prepare_mirror(project)
-    mirror.learn(workflow_id)
-    return mirror
 
 
 def swept(folder: RunFolder) -> list[str]:

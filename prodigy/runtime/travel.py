@@ -24,9 +24,7 @@ from prodigy.runtime.bootstrap import (
     Ground,
     ResumeOrder,
     answers_to,
-    check_trust,
     is_unedited,
-    mirror_for,
     play,
     revision_of,
     swept,
@@ -34,6 +32,7 @@ from prodigy.runtime.bootstrap import (
 from prodigy.runtime.clock import now
 from prodigy.runtime.host import Display
 from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.trust import check_trust, mirror_for
 from prodigy.store.catalog import last_number
 from prodigy.store.files import write_all
 from prodigy.store.history import NewJournal, damage_of, lineage, new_log, start_of

@@ -1,0 +1,61 @@
+"""Whose runs are gone on with: this machine knows those that this user started, and others need the user's word."""
+
+from prodigy.errors import DamagedState, ProdigyError, RunNotFound, StorageFailure
+from prodigy.runtime.host import Display
+from prodigy.store.layout import Mirror, Project, find_mirror, prepare_mirror
+from prodigy.store.moved import moved_from
+
+
+def check_trust(project: Project, workflow_id: str, *, trusted: bool, command: str) -> None:
+    """Refuse a run that this machine does not know and the operator does not trust.
+
+    Args:
+        command: what was typed, with what it takes to trust the run left out.
+
+    Raises:
+        RunNotFound: so it is; the hint says how to trust it.
+    """
+    if not trusted and not is_known(project, workflow_id):
+        raise RunNotFound(
+            f"{_whose(project, workflow_id)}; it lies in {project.run(workflow_id).path}",
+            hint="A log can hold commands of whoever wrote it. If you trust it, give `--trust`: "
+            f"`prodigy {command} --trust`.",
+        )
+
+
+def _whose(project: Project, workflow_id: str) -> str:
+    moved = moved_from(project, workflow_id)
+    if moved is None:
+        return f"{workflow_id} was not started on this machine by this user"
+    if moved.is_copy:
+        return f"{workflow_id} is a copy of the run in {moved.root}, which this machine knows"
+    return f"the project of {workflow_id} was moved here from {moved.root}, and not all is as this machine saw it last"
+
+
+def is_known(project: Project, workflow_id: str) -> bool:
+    """Whether this machine's global folder has seen the run."""
+    try:
+        mirror = find_mirror(project)
+        return mirror is not None and mirror.knows(workflow_id)
+    except (ProdigyError, OSError):
+        return False
+
+
+def mirror_for(project: Project, workflow_id: str, display: Display) -> Mirror | None:
+    """Return the project's mirror, which knows the run from now on; one that cannot be written is a warning."""
+    try:
+        return known_mirror(project, workflow_id)
+    except (StorageFailure, DamagedState) as problem:
+        display.note(f"{problem.message}; resume will need --trust")
+        return None
+
+
+def known_mirror(project: Project, workflow_id: str) -> Mirror:
+    """Return the project's mirror, made where it is missing, which knows the run from now on.
+
+    Raises:
+        DamagedState, StorageFailure: as for `prepare_mirror`.
+    """
+    mirror = prepare_mirror(project)
+    mirror.learn(workflow_id)
+    return mirror
