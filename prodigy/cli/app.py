@@ -119,8 +119,10 @@ def _keep_only(called: list[str]) -> None:
 
 
 def complain(error: ProdigyError) -> ExitCode:
-    """Print an error as people need it: what happened, where, and what to type next."""
+    """Print an error as people need it, what happened, where, and what to type next; with --json as a document too."""
     with suppress(OSError):
+        if _wants_json():
+            _print_document(error)
         if isinstance(error, WorkflowProblem):
             from prodigy.cli.output import shown
 
@@ -130,6 +132,22 @@ def complain(error: ProdigyError) -> ExitCode:
         if hint := _hint(error):
             print(f"  {in_our_words(hint)}", file=sys.stderr)
     return error.exit_code
+
+
+def _wants_json() -> bool:
+    """Whether the command line asks for JSON: however wrong it is otherwise."""
+    words = sys.argv[1:]
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
+
+
+def _print_document(error: ProdigyError) -> None:
+    """Print an error to stdout as the document that a program expects there."""
+    from prodigy.cli.output import print_json
+
+    hint = _hint(error)
+    document = {"schema_version": 1, "error": error.message, "hint": in_our_words(hint) if hint else None}
+    problems = {"problems": error.problems} if isinstance(error, WorkflowProblem) else {}
+    print_json(document | {"exit_code": int(error.exit_code)} | problems)
 
 
 def _hint(error: ProdigyError) -> str | None:

@@ -168,6 +168,7 @@ def purge(
     item: ItemKeys = None,
     filter_: Filter = None,
     force: Annotated[bool, typer.Option("--force", help="Do not ask.")] = False,
+    json: Json = False,
 ) -> None:
     """Give dead letters up for good: they count as skipped, and nothing retries them."""
     from prodigy.cli.display import confirmed, has_terminal, user
@@ -179,7 +180,8 @@ def purge(
     project, workflow_id, state = _run(ref)
     count = len(_dead(state, keys=tuple(item or ()), filter_=filter_))
     if count == 0:
-        print(f"{workflow_id} has no dead letters{' like that' if item or filter_ else ''}")
+        none = f"{workflow_id} has no dead letters{' like that' if item or filter_ else ''}"
+        _print_purged(workflow_id, 0, none, json=json)
         return
     letters = counted(count, "dead letter")
     if not force and not has_terminal():
@@ -189,7 +191,16 @@ def purge(
     if not confirmed(f"give {letters} of {workflow_id} up for good?", yes=force):
         raise typer.Exit(1)
     give_up(project, workflow_id, Requeuing(keys=tuple(item or ()), filter=filter_), by=user())
-    print(f"{letters} of {workflow_id} given up; the log keeps what they were")
+    _print_purged(workflow_id, count, f"{letters} of {workflow_id} given up; the log keeps what they were", json=json)
+
+
+def _print_purged(workflow_id: str, count: int, sentence: str, *, json: bool) -> None:
+    from prodigy.cli.output import print_json
+
+    if json:
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "given_up": count})
+    else:
+        print(sentence)
 
 
 def _run(ref: str | None) -> "tuple[Project, str, State]":

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import typer
 
+from prodigy.plan.words import counted
+
 if TYPE_CHECKING:
     from prodigy.runtime.sweep import Found
     from prodigy.store.layout import Mirror, Project, RunFolder
@@ -474,4 +476,4 @@ def _quoted(path: Path) -> str:
 
 def _count(things: Iterable[object], name: str) -> str:
     number = sum(1 for _ in things)
-    return f"{number} {name}{'' if number == 1 else 's'}"
+    return counted(number, name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import typer
 
 from prodigy.cli.streams import check_reader
+from prodigy.plan.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -441,7 +442,7 @@ def _print_statistics(workflow_id: str, generations: list[int], told: "Statistic
         ),
     )
     if len(shown) < len(told.steps):
-        print(f"and {len(told.steps) - len(shown)} more steps, which took less: --json has all")
+        print(f"and {counted(len(told.steps) - len(shown), 'more step')}, which took less: --json has all")
 
 
 def _number(count: int, one: str, more: str) -> str:

@@ -59,7 +59,7 @@ def _counted(rows: list[Forecast]) -> str:
     """Return how many stages and steps there are, handlers not among them."""
     kinds = ["stage" if row.kind == "stage" else "step" for row in rows if not row.is_handler]
     counts = [(kinds.count(kind), kind) for kind in ("stage", "step") if kind in kinds]
-    return ", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for count, kind in counts)
+    return ", ".join(counted(count, kind) for count, kind in counts)
 
 
 def _print(row: Forecast) -> None:

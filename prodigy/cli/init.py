@@ -32,8 +32,10 @@ commands:
 
 def init(
     file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("workflow.yaml"),
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write a first workflow, with the line that gives editors its schema."""
+    from prodigy.cli.output import print_json
     from prodigy.cli.place import project_here
     from prodigy.cli.program import program
     from prodigy.errors import UsageProblem
@@ -54,6 +56,9 @@ def init(
 
     schema = os.path.relpath(project.root / SCHEMA, file.resolve().parent)
     file.write_text(TEMPLATE.format(schema=schema, name=file.stem))
+    if json:
+        print_json({"schema_version": 1, "file": str(file), "schema": schema})
+        return
     print(f"wrote {file}\n  look:  {program()} cook {file} --dry-run\n  cook:  {program()} cook {file}")
 
 

@@ -10,6 +10,7 @@ from prodigy.cli.columns import columns_of_terminal, table
 from prodigy.cli.output import print_json
 from prodigy.cli.program import program
 from prodigy.cli.said import near, said_files
+from prodigy.cli.words import counted
 from prodigy.errors import DamagedState, UsageProblem
 from prodigy.kernel.events import type_of
 from prodigy.kernel.lifecycle import Status
@@ -193,7 +194,7 @@ def _print_details(shown: Shown) -> None:
     events = details["events_since"]
     if events:
         since = f"v{details['since_version']}" if details["since_version"] else "the beginning"
-        print(f"\n{len(events)} events since {since}; the last of them:")
+        print(f"\n{counted(len(events), 'event')} since {since}; the last of them:")
         _print_table(
             ("SEQ", "EVENT", "AT"), [tuple(map(as_text, row.values())) for row in events[-EVENTS_SHOWN:]], cut="AT"
         )

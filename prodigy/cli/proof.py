@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from prodigy.plan.words import counted
+
 if TYPE_CHECKING:
     from prodigy.kernel.events import CheckpointMarked
     from prodigy.kernel.state import State
@@ -62,13 +64,13 @@ def prove(project: "Project", workflow_id: str, *, json: bool) -> None:
             hint=f"Make a checkpoint again: `prodigy checkpoints validate {workflow_id} --repair`. A digest that "
             "differs means that this prodigy reads the log another way: go on with the one that wrote it.",
         )
-    digests = f"{proof.digests} digest{'' if proof.digests == 1 else 's'}"
+    digests = counted(proof.digests, "digest")
     checkpoint = (
         "no checkpoint file" if proof.checkpoint_seq is None else f"the checkpoint of event {proof.checkpoint_seq}"
     )
     print(f"{workflow_id}: {digests} and {checkpoint}: all is as the log folds")
     if proof.without:
-        print(f"  {proof.without} labelled versions carry no digest: an older prodigy made them")
+        print(f"  {counted(proof.without, 'labelled version')} without a digest: an older prodigy made them")
 
 
 def proof_of(project: "Project", workflow_id: str) -> Proof:

@@ -58,8 +58,10 @@ def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 def stop(
     ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Stop a live run as Ctrl-C would; it can be resumed."""
+    from prodigy.cli.output import print_json
     from prodigy.cli.place import project_here, run_of
     from prodigy.cli.program import program
     from prodigy.errors import RunNotFound
@@ -73,10 +75,14 @@ def stop(
     if owner is None:
         raise RunNotFound(f"{workflow_id} is not running", hint=_next(project, workflow_id))
     send(folder.inbox, Stop(by="prodigy stop"))
-    print(f"{workflow_id} was asked to stop (process {owner.pid}); waiting for it")
+    if not json:
+        print(f"{workflow_id} was asked to stop (process {owner.pid}); waiting for it")
     while holder(folder.lock) is not None:
         time.sleep(STOP_POLL_S)
-    print(f"stopped; go on with:  {program()} resume {workflow_id}")
+    if json:
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "stopped": True, "pid": owner.pid})
+    else:
+        print(f"stopped; go on with:  {program()} resume {workflow_id}")
 
 
 def _next(project: "Project", workflow_id: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prodigy.errors import ExitCode
+from prodigy.plan.words import counted
 
 if TYPE_CHECKING:
     from prodigy.errors import Problem
@@ -77,6 +78,6 @@ def _print(report: dict[str, Any]) -> None:
         print(f"notice: {shown(notice)}\n", file=sys.stderr)
     count = len(report["problems"])
     if count:
-        print(f"{report['file']}: {count} mistake{'s' if count > 1 else ''}")
+        print(f"{report['file']}: {counted(count, 'mistake')}")
     else:
         print(f"{report['file']}: valid" + (f", {len(report['notices'])} to look at" if report["notices"] else ""))

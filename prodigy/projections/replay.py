@@ -15,6 +15,7 @@ from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import PENDING, NodeState, State
 from prodigy.plan.address import item_address
 from prodigy.plan.spelling import as_spelled
+from prodigy.plan.words import counted
 
 Kind = Literal["run", "node", "variable", "item"]
 
@@ -124,9 +125,7 @@ def remark(event: ev.Event) -> str:
         case ev.LimitReached():
             return f"after {event.timeout_s:g} s"
         case ev.ItemsListed():
-            return f"{len(event.keys)} item{'' if len(event.keys) == 1 else 's'}" + (
-                f": {event.note}" if event.note else ""
-            )
+            return counted(len(event.keys), "item") + (f": {event.note}" if event.note else "")
         case ev.ItemSettled() if event.error:
             return f"{event.step}: {event.error}" if event.step else event.error
         case ev.DeadLettersPurged():

@@ -5,6 +5,7 @@ import msgspec
 from prodigy.kernel.lifecycle import SETTLED, Status
 from prodigy.kernel.state import NodeState, State
 from prodigy.plan.nodes import ROOT, Node, Sequence, headline
+from prodigy.plan.words import counted
 
 CONFIRMED_STEPS_SHOWN = 10
 
@@ -79,7 +80,7 @@ def confirmation(state: State, address: str) -> str:
     leaves = [node for node in state.plan.walk(address) if not isinstance(node.body, Sequence)]
     shown = [f"  {headline(leaf)}" for leaf in leaves[:CONFIRMED_STEPS_SHOWN]]
     if len(leaves) > CONFIRMED_STEPS_SHOWN:
-        shown.append(f"  and {len(leaves) - CONFIRMED_STEPS_SHOWN} more steps")
+        shown.append(f"  and {counted(len(leaves) - CONFIRMED_STEPS_SHOWN, 'more step')}")
     return "\n".join([f"{address} is about to run", *shown, "Go on?"])
 
 

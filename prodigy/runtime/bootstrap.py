@@ -35,6 +35,7 @@ from prodigy.kernel.evolve import evolve
 from prodigy.kernel.queries import questions
 from prodigy.kernel.state import Origin, State
 from prodigy.plan.nodes import Plan
+from prodigy.plan.words import counted
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.runtime.beside import beside
 from prodigy.runtime.checkpointer import Checkpointer
@@ -318,7 +319,8 @@ def _nothing_to_do(workflow_id: str, state: State) -> str:
     dead = sum(items.dead for items in state.maps.values())
     if dead:
         return (
-            f"nothing to do: {workflow_id} is completed, but {dead} dead letters remain; "
+            f"nothing to do: {workflow_id} is completed, but {counted(dead, 'dead letter')} "
+            f"{'remains' if dead == 1 else 'remain'}; "
             f"retry them with `prodigy dlq retry {workflow_id}`"
         )
     return f"nothing to do: {workflow_id} is completed (--force starts it over)"

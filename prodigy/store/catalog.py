@@ -31,7 +31,6 @@ from prodigy.store.values import Values
 
 CANDIDATES_SHOWN = 10
 REFERENCE_CHARS_SHOWN = 100
-AUDIT_HINT = "Read one: `prodigy events ls --job-id ID`."
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,6 +227,10 @@ def _unless_cleaned(project: Project, workflow_id: str, *, with_cleaned: bool) -
     raise was_cleaned(workflow_id, time)
 
 
+def _audit(workflow_id: str) -> str:
+    return f"Read one: `prodigy events ls --job-id {workflow_id}`."
+
+
 def _were_cleaned(cleaned: list[str]) -> str:
     more = f" and {len(cleaned) - CANDIDATES_SHOWN} more" if len(cleaned) > CANDIDATES_SHOWN else ""
     return f"cleaned, with only the log left: {', '.join(cleaned[:CANDIDATES_SHOWN])}{more}"
@@ -237,7 +240,10 @@ def _not_found(reference: str, matching: list[Standing], runs: list[Standing], c
     if matching:
         return RunNotFound(f"{reference} may mean {_names(matching)}", hint="Type more of the one you mean.")
     if cleaned:
-        return RunNotFound(f"there is no run {reference}; {_were_cleaned(cleaned)}", hint=AUDIT_HINT)
+        return RunNotFound(
+            f"there is no run {reference}; {_were_cleaned(cleaned)}",
+            hint=_audit(cleaned[0]),
+        )
     if not runs:
         return RunNotFound(f"there is no run {reference}", hint="Nothing was cooked here yet: `prodigy cook FILE`.")
     return RunNotFound(
@@ -334,7 +340,10 @@ def last_run(project: Project, mirror: Mirror | None = None) -> str:
     """
     runs = list_standings(project, mirror)
     if not runs and (cleaned := cleaned_ids(project)):
-        raise RunNotFound(f"there is no run here; {_were_cleaned(cleaned)}", hint=AUDIT_HINT)
+        raise RunNotFound(
+            f"there is no run here; {_were_cleaned(cleaned)}",
+            hint=_audit(cleaned[0]),
+        )
     if not runs:
         raise RunNotFound("there is no run here", hint="Nothing was cooked here yet: `prodigy cook FILE`.")
     return runs[0].workflow_id

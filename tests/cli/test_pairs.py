@@ -22,7 +22,7 @@ FILTERS = "--job-id --type --step --since --after-seq --generation"
 # Of each command what it takes. Whoever adds a name here has looked at it beside each of the others: the two are
 # honoured together, or the pair stands in the table of those that are refused.
 LOOKED_AT = {
-    "init": "FILE",
+    "init": "FILE --json",
     "validate": "FILES --json",
     "schema": "PATH",
     "cook": COOK,
@@ -32,7 +32,7 @@ LOOKED_AT = {
     "approve": "REF NODE --json",
     "fork": "REF --at --set --accept-changes --trust --yes --json",
     "ps": "--json",
-    "stop": "REF",
+    "stop": "REF --json",
     "status": "REF --watch --json",
     "logs": "REF STEP --follow --failed --json",
     "replay": "REF --until --generation --step --check --json --jsonl",
@@ -54,7 +54,7 @@ LOOKED_AT = {
     "dlq retry": "REF --item --filter --max-parallel --no-reduce --trust --json",
     "dlq export": "REF --format --filter",
     "dlq stats": "REF --json",
-    "dlq purge": "REF --item --filter --force",
+    "dlq purge": "REF --item --filter --force --json",
 }
 
 

@@ -359,7 +359,7 @@ def test_labelled_versions_of_an_older_prodigy_have_no_digest(house: House) -> N
     """Which is said, and no difference."""
     house.project.checkpoint(RUN).unlink()
     begin(house, "old-000001", *_old())
-    expected = "  1 labelled versions carry no digest: an older prodigy made them\n"
+    expected = "  1 labelled version without a digest: an older prodigy made them\n"
     assert piped("replay", "old-000001", "--check").out.endswith(expected)
 
 
