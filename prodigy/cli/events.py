@@ -242,16 +242,9 @@ def verify(
 
 
 def _run(ref: str | None, job_id: str | None) -> "tuple[Project, str]":
-    """Return the project here and the id of the run that is meant.
-
-    Raises:
-        UsageProblem: two are named.
-    """
+    """Return the project here and the id of the run that is meant; both names together were refused before."""
     from prodigy.cli.place import project_here, run_of
-    from prodigy.errors import UsageProblem
 
-    if ref is not None and job_id is not None:
-        raise UsageProblem("REF and --job-id are the same", hint="Give one of them.")
     named = ref if ref is not None else job_id
     project = project_here()
     return project, run_of(project, named, with_cleaned=True)

@@ -23,6 +23,7 @@ _COOK = {
     ("--dry-run", "--max-retries"): "--dry-run shows each step once, however often it may be tried",
     ("--dry-run", "--durability"): "--dry-run writes nothing, so nothing has to last",
 }
+_SAME_RUN = {("REF", "--job-id"): "REF and --job-id are the same"}
 
 # (command, the option that is named first there, the other): why they do not go together.
 REFUSED: dict[str, dict[tuple[str, str], str]] = {
@@ -46,8 +47,12 @@ REFUSED: dict[str, dict[tuple[str, str], str]] = {
         ("--step", "--json"): "--step is for a person at a terminal",
         ("--step", "--jsonl"): "--step is for a person at a terminal",
     },
-    "events ls": {("--json", "--jsonl"): "--json is one document and --jsonl a line per event"},
-    "events search": {("--json", "--jsonl"): "--json is one document and --jsonl a line per event"},
+    "events ls": _SAME_RUN | {("--json", "--jsonl"): "--json is one document and --jsonl a line per event"},
+    "events search": _SAME_RUN | {("--json", "--jsonl"): "--json is one document and --jsonl a line per event"},
+    "events export": _SAME_RUN,
+    "events stats": _SAME_RUN,
+    "events follow": _SAME_RUN,
+    "events verify": _SAME_RUN,
     "checkpoints clean": {("--all", "--workflow-id"): "--all and --workflow-id are two things"},
 }
 

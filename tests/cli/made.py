@@ -18,6 +18,7 @@ import typer
 
 from prodigy.cli import checkpoints
 from prodigy.cli.app import complain
+from prodigy.cli.pairs import guarded
 from prodigy.errors import ProdigyError
 from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
@@ -204,7 +205,7 @@ def said(app: typer.Typer, *words: str) -> Said:
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code = typer.main.get_command(app).main(list(words), prog_name="prodigy", standalone_mode=False)
+            code = guarded(typer.main.get_command(app)).main(list(words), prog_name="prodigy", standalone_mode=False)
         except ProdigyError as problem:
             code = complain(problem)
     return Said(int(code or 0), *(stream.buffer.getvalue().decode() for stream in (out, err)))

@@ -17,7 +17,7 @@ from tests.end_to_end.mapped import mapreduce
 from tests.end_to_end.test_stages import stage, stages
 
 COOK = "FILE --param --max-retries --resume --param-file --dry-run --durability --yes --json"
-FILTERS = "--job-id --type --step --since --after-seq --generation"
+FILTERS = "REF --job-id --type --step --since --after-seq --generation"
 
 # Of each command what it takes. Whoever adds a name here has looked at it beside each of the others: the two are
 # honoured together, or the pair stands in the table of those that are refused.
@@ -42,9 +42,9 @@ LOOKED_AT = {
     "events ls": f"{FILTERS} --limit --json --jsonl",
     "events search": f"PATTERN --ignore-case {FILTERS} --limit --json --jsonl",
     "events export": f"{FILTERS} --format",
-    "events stats": "--job-id --generation --json",
-    "events follow": "--job-id --jsonl",
-    "events verify": "JOB_ID",
+    "events stats": "REF --job-id --generation --json",
+    "events follow": "REF --job-id --jsonl",
+    "events verify": "REF --job-id",
     "checkpoints list": "--workflow-id --verbose --json",
     "checkpoints show": "REF --version --verbose --json",
     "checkpoints validate": "REF --repair --json",
