@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from prodigy.cli.width import cells, cut, padded, wrapped
+from prodigy.cli.width import cells, cut, cut_start, padded, wrapped
 from prodigy.runtime.terminal import visible
 
 GAP = "  "
@@ -36,32 +36,53 @@ def table(
     columns: int | None,
     spare: Sequence[str] = (),
     cut: str = "",
+    keeps_end: bool = False,
 ) -> list[str]:
-    """Return the lines of a table, its headings first.
+    """Return the lines of a table, its headings first; see `blocks`."""
+    found = blocks(headings, rows, columns=columns, spare=spare, cut=cut, keeps_end=keeps_end)
+    return [line for block in found for line in block]
+
+
+def blocks(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    columns: int | None,
+    spare: Sequence[str] = (),
+    cut: str = "",
+    keeps_end: bool = False,
+) -> list[list[str]]:
+    """Return the lines of each row of a table, its headings first.
 
     Args:
         rows: their cells are data of unknown origin, and are made safe to show.
         columns: how many characters fit; None for all there are.
         spare: the headings of columns that are left out, in this order, until the rest fits.
         cut: the heading of the column that then gives way, cut with an ellipsis; without one the last goes on below.
+        keeps_end: it is the end that is kept of what is cut, which tells one address from another.
     """
     texts = [list(headings), *([_in_a_line(cell) for cell in row] for row in rows)]
     sizes = [max(map(cells, column)) for column in zip(*texts, strict=True)]
     if columns is None:
-        return [_aligned(row, sizes) for row in texts]
+        return [[_aligned(row, sizes)] for row in texts]
     kept = _kept(headings, sizes, spare, columns)
     shown, sizes = [[row[place] for place in kept] for row in texts], [sizes[place] for place in kept]
     if (excess := _total(sizes) - columns) <= 0:
-        return [_aligned(row, sizes) for row in shown]
+        return [[_aligned(row, sizes)] for row in shown]
     place = shown[0].index(cut) if cut else -1
     least = min(sizes[place], CUT_CHARS_MIN if cut else LAST_CHARS_MIN)
     if sizes[place] - excess < least:
         lay = _below if _total(sizes[:-1]) <= columns else _flowing
-        return [line for row in shown for line in lay(row, sizes, columns)]
+        return [list(lay(row, sizes, columns)) for row in shown]
     sizes[place] -= excess
     if cut:
-        return [_aligned(row, sizes) for row in shown]
-    return [line for row in shown for line in _going_on(row, sizes)]
+        return [[_aligned(_shortened(row, place, sizes[place], keeps_end), sizes)] for row in shown]
+    return [list(_going_on(row, sizes)) for row in shown]
+
+
+def _shortened(row: Sequence[str], place: int, size: int, keeps_end: bool) -> list[str]:
+    shorten = cut_start if keeps_end else cut
+    return [shorten(text, size) if at == place else text for at, text in enumerate(row)]
 
 
 def _in_a_line(cell: str) -> str:

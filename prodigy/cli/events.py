@@ -433,6 +433,8 @@ def _print_statistics(workflow_id: str, generations: list[int], told: "Statistic
             )
             for step in shown
         ),
+        cut="STEP",
+        keeps_end=True,
     )
     if len(shown) < len(told.steps):
         print(f"and {counted(len(told.steps) - len(shown), 'more step')}, which took less: --json has all")

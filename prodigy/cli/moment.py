@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from prodigy.cli.advice import advice
-from prodigy.cli.columns import columns_of_terminal, table
+from prodigy.cli.columns import blocks, columns_of_terminal, table
 from prodigy.cli.output import print_json
 from prodigy.cli.program import program
 from prodigy.cli.said import near, said_files
@@ -84,9 +84,9 @@ def version_lines(made: list[Made]) -> list[str]:
     lines = table(headings, rows, columns=None)
     if columns is None or max(map(len, lines)) <= columns:
         return lines
-    lines = table(headings[:-1], [row[:-1] for row in rows], columns=columns, cut="AFTER")
+    above = blocks(headings[:-1], [row[:-1] for row in rows], columns=columns, cut="AFTER")
     below = [f"         {row[-1]}" for row in rows]
-    return [lines[0], *(line for pair in zip(lines[1:], below, strict=True) for line in pair)]
+    return [*above[0], *(line for block, last in zip(above[1:], below, strict=True) for line in (*block, last))]
 
 
 def _version_row(made: Made) -> tuple[str, str, str, str, str]:

@@ -81,8 +81,10 @@ def _around(line: str, offset: int, columns: int) -> tuple[str, str]:
     return head + line[start:end] + tail, head + line[start:offset]
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print aligned columns; on a terminal the last one goes on below itself, in a pipe a row is a line."""
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, cut: str = "", keeps_end: bool = False
+) -> None:
+    """Print aligned columns; on a terminal one is cut or the last goes on below itself, in a pipe a row is a line."""
     from prodigy.cli.columns import columns_of_terminal, table
 
-    print("\n".join(table(headings, rows, columns=columns_of_terminal())))
+    print("\n".join(table(headings, rows, columns=columns_of_terminal(), cut=cut, keeps_end=keeps_end)))

@@ -28,6 +28,16 @@ def cut(text: str, columns: int) -> str:
     return text
 
 
+def cut_start(text: str, columns: int) -> str:
+    """Return a text, or as much of its end as fits so many columns, with an ellipsis."""
+    if cells(text) <= columns:
+        return text
+    place = max(0, len(text) - columns)
+    while cells(text[place:]) > columns - 1:
+        place += 1
+    return ELLIPSIS + text[place:]
+
+
 def padded(text: str, columns: int) -> str:
     """Return a text with blanks behind it, up to so many columns."""
     return text + " " * (columns - cells(text))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prodigy.cli.columns import table
+from prodigy.cli.columns import blocks, table
 from prodigy.cli.width import cells, cut, wrapped
 
 HEADINGS = ("ITEM", "STEP", "ERROR")
@@ -113,3 +113,18 @@ def test_no_line_is_wider_than_the_terminal(columns: int, cut_one: str) -> None:
     """Whatever is in the cells."""
     rows = [("日本語" * 20, "x" * 50, "e\u0301 " * 60), ("a", "b", "c"), ("", "", "")]
     assert max(map(cells, table(HEADINGS, rows, columns=columns, cut=cut_one))) <= columns
+
+
+def test_the_end_of_an_address_tells_more_than_its_beginning() -> None:
+    """So that is what is kept."""
+    rows = [("map[src/some/folder/a.py].check", "1"), ("map[src/some/folder/日本.py].check", "2")]
+    assert table(("STEP", "COUNT"), rows, columns=24, cut="STEP", keeps_end=True)[1:] == [
+        "…lder/a.py].check  1",
+        "…r/日本.py].check  2",
+    ]
+
+
+def test_lines_stay_with_their_row_however_many_there_are() -> None:
+    """So that something can be put below each."""
+    found = blocks(HEADINGS, [("src/some/very/long/path/of/an/item.py", "check", "exit 3")] * 2, columns=30)
+    assert [len(block) for block in found] == [1, 2, 2]
