@@ -257,10 +257,11 @@ class ItemSettled(_Event, frozen=True):
 
 
 class ItemsRequeued(_Event, frozen=True):
-    """Dead letters were put back and begin anew."""
+    """Dead letters were put back and begin anew; `by` says who asked for it, empty where the map was tried again."""
 
     at: str
     keys: tuple[str, ...]
+    by: str = ""
 
 
 class DeadLettersPurged(_Event, frozen=True):

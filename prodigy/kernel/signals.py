@@ -81,6 +81,7 @@ class Requeue(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     keys: tuple[str, ...]
     reduces: bool = True
+    by: str = ""
 
 
 class ResumeRequested(_Signal, frozen=True):

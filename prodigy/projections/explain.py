@@ -19,7 +19,7 @@ from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan import expression
-from prodigy.plan.address import item_address
+from prodigy.plan.address import item_address, item_of, key_of
 from prodigy.plan.nodes import ROOT, Node, Run, headline
 from prodigy.plan.nodes import Sequence as Steps
 from prodigy.plan.spelling import as_spelled
@@ -105,6 +105,8 @@ class _Story:
             self.status = self._state.node(self._at).status
         if isinstance(event, ev.ItemSettled):
             self.sentences += self._of_item(event)
+        elif isinstance(event, ev.ItemsRequeued | ev.DeadLettersPurged) and self._is_of(event.at, event.keys):
+            self.sentences.append(self._of_order(event))
         elif at and at == self._at:
             self.sentences += self._of_node(before, event)
         elif at and self._is_around(at):
@@ -251,6 +253,18 @@ class _Story:
             if self._at == item:
                 self.status = Status.FAILED if event.disposition in ("dead", "failed") else Status(event.disposition)
             yield f"Its item, {event.key}, then counted as {name}{why}."
+
+    def _is_of(self, at: str, keys: tuple[str, ...]) -> bool:
+        """Whether the node is one of these items, or in one."""
+        item = item_of(self._at)
+        return item is not None and item.startswith(f"{at}[") and key_of(item) in keys
+
+    def _of_order(self, event: ev.ItemsRequeued | ev.DeadLettersPurged) -> str:
+        by, clock = f" by {event.by}" if event.by else "", self._clock()
+        if isinstance(event, ev.DeadLettersPurged):
+            return f"Its item was given up for good{by} at {clock}."
+        self.status = Status.PENDING
+        return f"Its item was put back{by} at {clock}, to begin anew."
 
     def _of_run(self, event: ev.Event) -> Iterator[str]:
         match event:

@@ -276,7 +276,9 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
     diary().info("log_opened", run=order.workflow_id, seq=state.seq, from_checkpoint=from_checkpoint, took_ms=took_ms)
     if state.origin is None:
         raise DamagedState(f"{order.workflow_id} was never started: its log is empty", workflow_id=order.workflow_id)
-    requeue = None if order.requeue is None else requeued(state, order.requeue)
+    requeue = (
+        None if order.requeue is None else requeued(state, order.requeue, by=f"{display.user} with prodigy dlq retry")
+    )
     if state.status == "completed" and requeue is None:
         display.note(_nothing_to_do(order.workflow_id, state))
         if found.checkpoint is None or found.checkpoint.last_seq != state.seq:

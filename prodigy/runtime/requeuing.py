@@ -30,7 +30,7 @@ class Requeuing(NamedTuple):
     reduces: bool = True
 
 
-def requeued(state: State, wanted: Requeuing) -> Requeue | None:
+def requeued(state: State, wanted: Requeuing, *, by: str) -> Requeue | None:
     """Return the order to put dead letters back, or None where none is wanted.
 
     Raises:
@@ -44,7 +44,7 @@ def requeued(state: State, wanted: Requeuing) -> Requeue | None:
             hint=f"Look: `prodigy dlq list {state.run.workflow_id}`.",
         )
     at = next(iter(state.maps))
-    return Requeue(at=at, keys=tuple(key for key, _, _ in chosen), reduces=wanted.reduces)
+    return Requeue(at=at, keys=tuple(key for key, _, _ in chosen), reduces=wanted.reduces, by=by)
 
 
 def dead_letters(state: State, wanted: Requeuing) -> list[tuple[str, Any, Item]]:

@@ -127,3 +127,17 @@ def test_to_follow_and_to_look_once_are_two_things(house: House, other: str) -> 
     """The command line is refused before a run is looked for."""
     expected = (2, "", f"error: --follow goes on and {other} looks once\n  Give one of them.\n")
     assert expected == house.prodigy("logs", "demo", "--follow", other)
+
+
+def test_explain_says_who_put_an_item_back(house: House) -> None:
+    """And gives it up for good, if that is what came of it."""
+    mapreduce(house, WORK, items=["a", "b"])
+    house.cook()
+    house.prodigy("dlq", "retry", "demo", "--item", "a")
+    house.prodigy("dlq", "purge", "demo", "--item", "b", "--force")
+    told = [house.prodigy("explain", "demo", f"map[{key}].work").out for key in ("a", "b")]
+    expected = [(1, 0), (0, 1)]
+    found = [
+        (text.count("with prodigy dlq retry at "), text.count("Its item was given up for good by ")) for text in told
+    ]
+    assert expected == found

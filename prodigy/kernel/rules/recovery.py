@@ -83,7 +83,7 @@ def go_on(turn: Turn, move: GoOn) -> Moves:
     if signal.revision is not None:
         _give_up_unhandled(turn)
     if signal.requeue is not None:
-        turn.emit(ev.ItemsRequeued(at=signal.requeue.at, keys=signal.requeue.keys))
+        turn.emit(ev.ItemsRequeued(at=signal.requeue.at, keys=signal.requeue.keys, by=signal.requeue.by))
     if turn.state.root.status is Status.FAILED:
         _reopen(turn, ROOT)
     if signal.requeue is not None:
