@@ -125,8 +125,9 @@ def test_logs_are_one_document_for_programs(house: House, failed: bool) -> None:
 @pytest.mark.parametrize("other", ["--failed", "--json"])
 def test_to_follow_and_to_look_once_are_two_things(house: House, other: str) -> None:
     """The command line is refused before a run is looked for."""
-    expected = (2, "", f"error: --follow goes on and {other} looks once\n  Give one of them.\n")
-    assert expected == house.prodigy("logs", "demo", "--follow", other)
+    ended = house.prodigy("logs", "demo", "--follow", other)
+    said = f"error: --follow goes on and {other} looks once\n  Give one of them.\n"
+    assert (2, other == "--json", said) == (ended.code, bool(ended.out), ended.err)
 
 
 def test_explain_says_who_put_an_item_back(house: House) -> None:
