@@ -104,7 +104,7 @@ class Host:
         self._before: Any = signal.SIG_DFL
         self._stops = 0
         self._bell = Bell(self._rung, self._meet_stop)
-        self._rings = 0
+        self._rings: list[signal.Signals] = []
         self._failure: BaseException | None = None
 
     @property
@@ -301,10 +301,10 @@ class Host:
         if number == signal.SIGTSTP:
             self._soon(self._suspend)
         elif number != signal.SIGHUP or not self._ignores_hangup:
-            self._rings += 1
+            self._rings.append(number)
             self._soon(self._stop, number.name)
-            if self._rings == 2:
-                threading.Thread(target=self._leave, args=(number,), name="leaving", daemon=True).start()
+            if len(self._rings) == 2:
+                threading.Thread(target=self._leave, args=(self._rings[0],), name="leaving", daemon=True).start()
 
     def _leave(self, number: signal.Signals) -> None:
         """End the process after the second stop, whatever hangs: the reaper ends the commands, the log is in order."""

@@ -175,6 +175,17 @@ def test_a_second_ctrl_c_ends_the_process_within_2_s_whatever_hangs(broken: Hous
     assert (0, ["last"]) == (broken.prodigy("resume", broken.run_id).code, broken.trace)
 
 
+def test_the_exit_code_names_the_first_of_two_signals_whatever_hangs(broken: House) -> None:
+    """As it does where nothing hangs."""
+    broken.workflow({"shell": f"echo hello; {ONCE.format('begun')}"})
+    live = broken.start("cook", "demo.yaml", BREAK=HANGS["a callback"])
+    broken.pids(1)
+    eventually((broken.folder / "hangs.up").exists, "it hangs")
+    live.send(signal.SIGTERM)
+    stopped_again(live)
+    assert 143 == live.wait().code
+
+
 def stopped_again(live: Live) -> float:
     """Send a second Ctrl-C and return how many seconds the end took."""
     began = time.monotonic()
