@@ -21,7 +21,6 @@ from prodigy.plan.shell import Script
 from prodigy.plan.spelling import keep_spellings
 
 ROOT = "workflow"
-COMMAND_CHARS_MAX = 200
 
 OnInterrupt = Literal["rerun", "ask", "fail"]
 CaptureFormat = Literal["text", "json", "lines", "number", "boolean"]
@@ -288,21 +287,3 @@ def is_below(plan: Plan, address: str, ancestor: str) -> bool:
             return False
         address = plan.node(address).parent
     return True
-
-
-def headline(node: Node) -> str:
-    """Return what a leaf runs, in one line as its author wrote it: `shell: make test`, `map: files.json`."""
-    if isinstance(node.body, Map):
-        return f"map: {' '.join(as_source(node.body).split())[:COMMAND_CHARS_MAX]}"
-    assert isinstance(node.body, Run), "a sequence runs nothing itself"
-    command = node.body.command
-    kind = type(command).__name__.lower()
-    text = " ".join(command.text[: 2 * COMMAND_CHARS_MAX].split())
-    return f"{kind}: {text if len(text) <= COMMAND_CHARS_MAX else text[:COMMAND_CHARS_MAX] + '…'}"
-
-
-def as_source(body: Map) -> str:
-    """Return where a map's items come from, as its author wrote it; of a list how long it is."""
-    if body.source.kind == "list":
-        return f"a list of {len(body.source.elements)}"
-    return "".join(piece if isinstance(piece, str) else piece.text for piece in body.source.text)

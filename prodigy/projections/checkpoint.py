@@ -16,7 +16,8 @@ from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.snapshot import Snapshot, restored, snapshot_of
 from prodigy.kernel.state import RunStatus, State
-from prodigy.plan.nodes import Node, Plan, headline
+from prodigy.plan.headline import headline
+from prodigy.plan.nodes import Node, Plan
 from prodigy.plan.spelling import from_json
 from prodigy.projections.failure import failure_of
 from prodigy.projections.steps import Step, current_step, stage_of, steps_of

@@ -11,7 +11,8 @@ import msgspec
 
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
-from prodigy.plan.nodes import Map, Node, Sequence, headline
+from prodigy.plan.headline import headline
+from prodigy.plan.nodes import Map, Node, Sequence
 from prodigy.projections.item_diff import MapPair, map_pair
 from prodigy.projections.replay import variables_of
 from prodigy.projections.steps import Step, steps_of

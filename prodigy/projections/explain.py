@@ -20,7 +20,8 @@ from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan import expression
 from prodigy.plan.address import item_address, item_of, key_of
-from prodigy.plan.nodes import ROOT, Node, Run, headline
+from prodigy.plan.headline import headline
+from prodigy.plan.nodes import ROOT, Node, Run
 from prodigy.plan.nodes import Sequence as Steps
 from prodigy.plan.spelling import as_spelled
 from prodigy.projections.failure import failure_of, node_cause

@@ -4,7 +4,8 @@ import msgspec
 
 from prodigy.kernel.lifecycle import SETTLED, Status
 from prodigy.kernel.state import NodeState, State
-from prodigy.plan.nodes import ROOT, Node, Sequence, headline
+from prodigy.plan.headline import headline
+from prodigy.plan.nodes import ROOT, Node, Sequence
 from prodigy.plan.words import counted
 
 CONFIRMED_STEPS_SHOWN = 10

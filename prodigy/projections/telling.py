@@ -3,25 +3,14 @@
 build   cc -c a.c        and not        build   set -e for f in ${files}; do …
 """
 
-import re
 from contextlib import suppress
 
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
+from prodigy.plan.headline import telling_line
 from prodigy.plan.nodes import Run
 from prodigy.plan.shell import Unrenderable
 from prodigy.projections.forecast import shown_command
-
-LINE_CHARS_MAX = 200
-_SILENT = re.compile(r"\s*(?:#.*|set\s+[-+].*|:)?")  # a blank line, a comment, an option of the shell
-
-
-def telling_line(text: str) -> str:
-    """Return the line of a script or prompt that says most, cut at 200 characters, with a mark where there are more."""
-    lines = [line.strip() for line in text.strip().splitlines()]
-    said = [line for line in lines if not _SILENT.fullmatch(line)] or lines or [""]
-    line = said[0] if len(said[0]) <= LINE_CHARS_MAX else said[0][:LINE_CHARS_MAX] + "…"
-    return f"{line} …" if len(said) > 1 else line
 
 
 def command_of(state: State, at: str, written: str) -> str:

@@ -6,7 +6,8 @@ from typing import Protocol
 import msgspec
 
 from prodigy.kernel import events as ev
-from prodigy.plan.nodes import Plan, Sequence, headline
+from prodigy.plan.headline import headline
+from prodigy.plan.nodes import Plan, Sequence
 
 _OUTCOMES: dict[type, str] = {
     ev.NodeSucceeded: "succeeded",

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from prodigy.plan.headline import LINE_CHARS_MAX, telling_line
 from prodigy.plan.nodes import Plan
-from prodigy.projections.telling import LINE_CHARS_MAX, command_of, telling_line
+from prodigy.projections.telling import command_of
 from tests.projections.test_diff import state
 from tests.simulation.plans import compiled, mapped
 

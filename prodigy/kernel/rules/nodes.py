@@ -27,7 +27,8 @@ from prodigy.kernel.retry import attempts_allowed, delay_before, due_at, is_retr
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.turn import Turn
 from prodigy.plan import expression
-from prodigy.plan.nodes import ROOT, Map, Node, Run, Sequence, headline
+from prodigy.plan.headline import headline
+from prodigy.plan.nodes import ROOT, Map, Node, Run, Sequence
 
 
 def enter(turn: Turn, move: Enter) -> Moves:
