@@ -35,6 +35,7 @@ from prodigy.kernel.evolve import evolve
 from prodigy.kernel.queries import questions
 from prodigy.kernel.state import Origin, State
 from prodigy.plan.nodes import Plan
+from prodigy.plan.spelling import as_number
 from prodigy.plan.words import counted
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.runtime.beside import beside
@@ -192,7 +193,7 @@ def _check_text(values: object) -> None:
         UsageProblem: so it is.
     """
     try:
-        msgspec.json.encode(values)
+        msgspec.json.encode(values, enc_hook=as_number)
     except UnicodeEncodeError as error:
         wrong = error.object[max(0, error.start - 20) : error.end + 20]
         raise _no_text(f"a value of this workflow, {wrong!a},", hint="It may come from the environment.") from error
