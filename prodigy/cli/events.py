@@ -350,7 +350,10 @@ def _searcher(folder: "RunFolder", pattern: str, *, ignore_case: bool) -> "Calla
 
     from prodigy.errors import UsageProblem
     from prodigy.projections.timeline import texts_in
+    from prodigy.store.layout import is_text
 
+    if not is_text(pattern):
+        raise UsageProblem(f"the pattern {pattern[:100]!a} is no UTF-8", hint="Write `.` for such a byte.")
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = not ignore_case

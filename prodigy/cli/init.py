@@ -40,9 +40,12 @@ def init(
     from prodigy.cli.program import program
     from prodigy.errors import UsageProblem
     from prodigy.plan.schema_text import json_schema
+    from prodigy.plan.spelling import shown
     from prodigy.store.files import write_atomically
-    from prodigy.store.layout import prepare
+    from prodigy.store.layout import is_text, prepare
 
+    if not is_text(str(file)):
+        raise UsageProblem(f"{str(file)!a} is no UTF-8", hint="Give the workflow another name: `prodigy init FILE`.")
     if file.exists() or file.is_symlink():
         raise UsageProblem(f"{file} exists already", hint="Name another file: `prodigy init FILE`.")
     if not file.absolute().parent.is_dir():
@@ -54,7 +57,7 @@ def init(
     write_atomically(project.root / SCHEMA, msgspec.json.format(msgspec.json.encode(json_schema()), indent=2))
     import os
 
-    schema = os.path.relpath(project.root / SCHEMA, file.resolve().parent)
+    schema = shown(os.path.relpath(project.root / SCHEMA, file.resolve().parent))
     file.write_text(TEMPLATE.format(schema=schema, name=file.stem))
     if json:
         print_json({"schema_version": 1, "file": str(file), "schema": schema})

@@ -14,7 +14,7 @@ import msgspec
 from prodigy.plan import expression
 from prodigy.plan.nodes import SortKey, Source
 from prodigy.plan.reference import Lookup, Reference, Template, render, resolve
-from prodigy.plan.spelling import as_number
+from prodigy.plan.spelling import as_number, shown
 
 KEY_CHARS_MAX = 120
 KEY_BEGINNING_CHARS_MAX = 24
@@ -100,9 +100,9 @@ def _distinct(values: list[Any], path: tuple[str | int, ...]) -> list[Any]:
 
 def _natural_key(value: Any, item_key: Template, values_known: Mapping[str, Any]) -> str:
     """Return the key of a value that has no fellow; one whose `item_key` is empty is known by its content."""
-    written = render(item_key, _lookup(value, values_known)) if item_key else value
+    written = shown(render(item_key, _lookup(value, values_known))) if item_key else value
     if isinstance(written, str) and 0 < len(written) <= KEY_CHARS_MAX and written.isprintable():
-        return written
+        return str(written)
     return _digest_key(value if written == "" else written)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from prodigy.plan.spelling import unspelled, written
+from prodigy.plan.spelling import exact, unspelled, written
 
 DEPTH_MAX = 20
 EXCERPT_CHARS_MAX = 80
@@ -139,6 +139,11 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
+def as_given(value: Any) -> str:
+    """Return `value` as a command is given it: as text, but a name that is no UTF-8 byte for byte."""
+    return exact(value) if isinstance(value, str) else as_text(value)
+
+
 def count(value: Any) -> int | None:
     """Return how many elements or characters `value` has; null has no length."""
     if value is None:
@@ -147,7 +152,7 @@ def count(value: Any) -> int | None:
 
 
 def render(template: Template, lookup: Lookup, keep_file: KeepFile | None = None) -> str:
-    """Return the text of `template`, each reference replaced once by its value as text.
+    """Return the text of `template`, each reference replaced once by its value, as a command is given it.
 
     Of `${name|file}` that is what `keep_file` makes of the text: the path of a file that holds it.
     """
@@ -155,7 +160,7 @@ def render(template: Template, lookup: Lookup, keep_file: KeepFile | None = None
 
 
 def _placed(reference: Reference, lookup: Lookup, keep_file: KeepFile | None) -> str:
-    text = as_text(resolve(reference, lookup))
+    text = as_given(resolve(reference, lookup))
     return keep_file(text) if keep_file and "file" in reference.filters else text
 
 
@@ -362,7 +367,7 @@ def _filtered(name: str, value: Any) -> Any:
         case "json":
             return _json(value)
         case "lines":
-            return "\n".join(map(as_text, value)) if isinstance(value, list | tuple) else as_text(value)
+            return "\n".join(map(as_given, value)) if isinstance(value, list | tuple) else as_given(value)
         case "csv":
             return _csv(value if isinstance(value, list | tuple) else [value])
         case "length":
@@ -377,5 +382,5 @@ def _json(value: Any) -> str:
 
 def _csv(cells: list[Any] | tuple[Any, ...]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([as_text(cell) for cell in cells])
+    csv.writer(line, lineterminator="").writerow([as_given(cell) for cell in cells])
     return line.getvalue()

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from prodigy.plan.reference import Lookup, Reference, as_text, resolve
+from prodigy.plan.reference import Lookup, Reference, as_given, as_text, resolve
 from prodigy.plan.shell_script import Quoting, Script, Slot
 from prodigy.plan.spelling import unspelled
 
@@ -85,12 +85,12 @@ class _Values:
         if "file" in reference.filters:
             return _refer(self._keep_file(variable, value, reference), slot.quoting)
         if slot.quoting == "raw":
-            return _passable(as_text(value), reference)
+            return _passable(as_given(value), reference)
         if slot.is_integer:
             return self._integer(variable, value, slot)
         if slot.is_alone and isinstance(value, list | tuple):
             return self._words(variable, value, reference)
-        return _refer(self._keep(variable, as_text(value), reference), slot.quoting)
+        return _refer(self._keep(variable, as_given(value), reference), slot.quoting)
 
     def prelude(self) -> str:
         """Return the commands that load the values in files, byte for byte, on one line.
@@ -118,7 +118,7 @@ class _Values:
             # Unquoted and empty: no word, yet a word for the grammar, so that `${list} && x` still parses.
             return _refer(self._keep(variable, "", reference), "inside")
         names = [f"{variable}_{number}" for number in range(1, len(elements) + 1)]
-        texts = map(as_text, elements)
+        texts = map(as_given, elements)
         kept = [self._keep(name, text, reference) for name, text in zip(names, texts, strict=True)]
         return " ".join([_refer(name, "unquoted") for name in kept])
 
@@ -138,7 +138,7 @@ class _Values:
         return variable
 
     def _keep_file(self, variable: str, value: Any, reference: Reference) -> str:
-        text = as_text(value)
+        text = as_given(value)
         _encoded(text, reference)
         self.files[variable] = text
         return variable

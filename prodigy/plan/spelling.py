@@ -1,8 +1,11 @@
-"""Numbers that keep the spelling of their author: `3.10` is the number 3.1, and the text `3.10`.
+"""Values that keep the spelling of their author: `3.10` is the number 3.1, and the text `3.10`.
 
 Only a number that would be written otherwise carries its text: `0xFF`, `1e3`, `1.0`, `+5`. It is a number in every
 other way, in comparisons, as a key and in JSON. Where values are written down the spellings stand beside them, by JSON
 Pointer (RFC 6901): `{"variables": {"python": 3.1}, "spellings": {"/variables/python": "3.10"}}`.
+
+A file's name that is no UTF-8 is kept the same way: it is the text `b\\xe9.txt` for people, as a key and in JSON, and a
+command is given its bytes. Its spelling is those bytes, each as the character of that number (Latin-1).
 """
 
 import json
@@ -34,6 +37,33 @@ class SpelledFloat(float):
     text: str
 
 
+class SpelledName(str):
+    """A file's name that is no UTF-8, shown with `\\xe9` for such a byte. `text` has its bytes, as Latin-1."""
+
+    __slots__ = ("text",)
+    text: str
+
+
+def name_of(data: bytes) -> str:
+    """Return the bytes of a file's name as a text; one that is no UTF-8 keeps them."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        kept = SpelledName(data.decode(errors="backslashreplace"))
+        kept.text = data.decode("latin-1")
+        return kept
+
+
+def exact(text: str) -> str:
+    """Return a text as a command is given it: of a name that is no UTF-8 the bytes, as `os.fsdecode` has them."""
+    return text.text.encode("latin-1").decode(errors="surrogateescape") if isinstance(text, SpelledName) else text
+
+
+def shown(text: str) -> str:
+    """Return what `exact` made of a text as one that can be shown and written down."""
+    return text if text.isascii() else text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def spelled(number: Number, text: str) -> Number:
     """Return the number as its author wrote it; one that everybody writes so is returned as it is."""
     if written(number) == text and "e" not in text:  # 1e+16 is 1e16 to others
@@ -61,9 +91,11 @@ def unspelled(value: Any) -> Any:
 
 
 def as_number(value: Any) -> Any:
-    """Tell msgspec's encoders how such a number is written into JSON: as a number. For `enc_hook`."""
+    """Tell msgspec's encoders how such a value is written into JSON: as its number or text. For `enc_hook`."""
     if isinstance(value, SpelledInteger | SpelledFloat):
         return unspelled(value)
+    if isinstance(value, SpelledName):
+        return str(value)
     raise NotImplementedError(f"{type(value).__name__} is no value of a workflow")
 
 
@@ -106,12 +138,12 @@ def keep_spellings(struct: Any, *names: str) -> None:
 
 
 def spellings_of(value: Any) -> dict[str, str]:
-    """Return the text of each number within a value that carries one, by its JSON Pointer."""
+    """Return the spelling of each number or name within a value that carries one, by its JSON Pointer."""
     found: dict[str, str] = {}
     stack: list[tuple[str, Any]] = [("", value)]
     while stack:
         at, inside = stack.pop()
-        if isinstance(inside, SpelledInteger | SpelledFloat):
+        if isinstance(inside, SpelledInteger | SpelledFloat | SpelledName):
             found[at] = inside.text
         elif isinstance(inside, dict):
             stack += [(below(at, key), v) for key, v in inside.items() if type(v) not in _UNSPELLED]
@@ -121,12 +153,23 @@ def spellings_of(value: Any) -> dict[str, str]:
 
 
 def respelled(value: Any, spellings: dict[str, str]) -> Any:
-    """Return the value with its numbers spelled so; a pointer that leads to no such number changes nothing."""
+    """Return the value with its numbers and names spelled so; a pointer that leads to no such value changes nothing."""
     return changed(value, spellings, _respelled)
 
 
 def _respelled(value: Any, text: str) -> Any:
+    if type(value) is str:
+        return _renamed(value, text)
     return spelled(value, text) if type(value) in (int, float) and _reads_as(text, value) else value
+
+
+def _renamed(value: str, text: str) -> str:
+    """Return a name with its bytes, where they are those of this one."""
+    try:
+        name = name_of(text.encode("latin-1"))
+    except UnicodeEncodeError:
+        return value
+    return name if name == value else value
 
 
 def _reads_as(text: str, number: Number) -> bool:

@@ -27,7 +27,7 @@ from prodigy.plan.document import read_data
 from prodigy.plan.json_path import DEPTH_MAX, find
 from prodigy.plan.nodes import Source
 from prodigy.plan.source import excerpt
-from prodigy.plan.spelling import Number, spelled
+from prodigy.plan.spelling import Number, name_of, spelled
 from prodigy.runtime.clock import now
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
@@ -122,7 +122,7 @@ def _values(effect: fx.List, directory: Path, run_command: RunCommand) -> tuple[
             return _matches(effect, directory), f"nothing matched {excerpt(text)}{_on_values(effect)}"
         case "command":
             name = f"the output of `{excerpt(text)}`"
-            return _parsed(_as_utf8(run_command(effect.text)), None, json_path, name), _nothing(json_path, name)
+            return _parsed(run_command(effect.text), None, json_path, name, holds_names=True), _nothing(json_path, name)
         case _:
             raise AssertionError("a list is data")
 
@@ -154,20 +154,7 @@ def _matches(effect: fx.List, directory: Path) -> list[Any]:
         raise ItemsRefused(f"{shown}: {problem}") from problem
     if not found and not is_sure and re.search(r"\s", pattern):
         raise _refusal(f"map.input {shown!r}", "as a glob it matches nothing; write {command: …} if it is a command")
-    return sorted(map(_as_text, found))
-
-
-def _as_text(name: str) -> str:
-    """Return a file's name as an item, which is text: bytes that are no UTF-8 are written as `\\xe9`.
-
-    Whatever the agent does with such a name fails, and so it becomes a dead letter under that name; the others run.
-    """
-    return os.fsencode(name).decode(errors="backslashreplace")
-
-
-def _as_utf8(data: bytes) -> bytes:
-    """Return what a command printed, names of files as `_as_text` has them."""
-    return data.decode(errors="backslashreplace").encode()
+    return sorted(name_of(os.fsencode(name)) for name in found)
 
 
 def _on_values(effect: fx.List) -> str:
@@ -216,8 +203,13 @@ def _contents(descriptor: int, name: str) -> bytes:
 # What they are written in ------------------------------------------------------------------------------------
 
 
-def _parsed(data: bytes, form: Form | None, json_path: str | None, name: str) -> list[Any]:
-    """Return the items that bytes hold; without a form they are what they look like."""
+def _parsed(
+    data: bytes, form: Form | None, json_path: str | None, name: str, *, holds_names: bool = False
+) -> list[Any]:
+    """Return the items that bytes hold; without a form they are what they look like.
+
+    A line of text that `holds_names` need be no UTF-8.
+    """
     if len(data) > FILE_BYTES_MAX:
         raise _too_large(name)
     if form is None:
@@ -233,10 +225,18 @@ def _parsed(data: bytes, form: Form | None, json_path: str | None, name: str) ->
             return _json_lines(_decoded(data, name), data, name)
         case "csv":
             return _csv(_decoded(data, name), name)
+        case "text" if holds_names:
+            return _names(data)
         case "text":
             return [line for _, line in islice(_lines(_decoded(data, name)), ITEMS_MAX + 1)]
         case _:
             assert_never(form)
+
+
+def _names(data: bytes) -> list[str]:
+    """Return each line that is not blank, as a file's name: one that is no UTF-8 keeps its bytes."""
+    text = data.decode(errors="surrogateescape").removeprefix("\ufeff")
+    return [name_of(os.fsencode(line)) for _, line in islice(_lines(text), ITEMS_MAX + 1)]
 
 
 def _looks_like(data: bytes) -> Form:

@@ -9,6 +9,7 @@ from prodigy.kernel.signals import PurgeRequested, Requeue
 from prodigy.kernel.state import State
 from prodigy.plan import expression
 from prodigy.plan.reference import Syntax, suggestion
+from prodigy.plan.spelling import shown
 from prodigy.runtime.clock import now
 from prodigy.runtime.reactor import Reactor
 from prodigy.store.checkpoints import read_own_checkpoint
@@ -56,12 +57,12 @@ def dead_letters(state: State, wanted: Requeuing) -> list[tuple[str, Any, Item]]
     items = next(iter(state.maps.values()), None)
     if items is None:
         if wanted.keys:
-            raise UsageProblem(f"{wanted.keys[0]!r} is no item's key: the run has listed no items")
+            raise UsageProblem(f"{wanted.keys[0]!a} is no item's key: the run has listed no items")
         return []
-    dead = list(of(items, "dead"))
-    _check_keys(items, {key for key, _, _ in dead}, wanted.keys)
-    if wanted.keys:
-        dead = [row for row in dead if row[0] in wanted.keys]
+    dead, keys = list(of(items, "dead")), tuple(map(shown, wanted.keys))
+    _check_keys(items, {key for key, _, _ in dead}, keys)
+    if keys:
+        dead = [row for row in dead if row[0] in keys]
     return dead if wanted.filter is None else [row for row in dead if _matches(wanted.filter, row[1])]
 
 

@@ -56,19 +56,84 @@ def test_what_is_no_text_is_refused_before_there_is_a_run(
     assert not (house.state / "runs").exists() or not list((house.state / "runs").iterdir())
 
 
-@pytest.mark.parametrize("source", ["g/*.txt", {"command": "ls -d g/*.txt"}])
-def test_one_name_does_not_lose_the_map(house: House, source: object) -> None:
-    """It is a dead letter under a name that shows its bytes; the others run."""
+NAMES = (b"g/a.txt", b"g/w\xe9.txt", b"g/w\\xe9.txt")  # the last has a backslash
+SOURCES = ["g/*.txt", {"command": "ls -d g/*.txt"}]
+
+
+def map_of_names(house: House, source: object, *agent: dict[str, object]) -> None:
+    """Write a map over these files, which are made."""
     (house.folder / "g").mkdir()
-    for name in ("a.txt", "c.txt", f"{BYTES}.txt"):
-        (house.folder / "g" / name).touch()
-    agent = [{"shell": "ls -d ${item} >> items"}]
-    house.workflow(mode="mapreduce", map={"input": source, "agent_template": agent})
+    for name in NAMES:
+        (house.folder / os.fsdecode(name)).touch()
+    house.workflow(mode="mapreduce", map={"input": source, "max_parallel": 1, "agent_template": list(agent)})
     text = (house.folder / "demo.yaml").read_text().replace('"commands": []', '"description": "of names"')
     (house.folder / "demo.yaml").write_text(text)
-    assert typed(house, "cook", "demo.yaml").returncode == 4
-    assert sorted((house.folder / "items").read_text().split()) == ["g/a.txt", "g/c.txt"]
-    assert "w\\xe9.txt" in typed(house, "dlq", "list").stdout.decode()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_name_of_an_item_is_carried_byte_for_byte(house: House, source: object) -> None:
+    """Into a script, the environment, a file and a folder's name; it hits no other file."""
+    says = "printf '%s\\n' ${item} \"$NAME\" >> said; cat ${item|file} >> filed"
+    map_of_names(
+        house,
+        source,
+        {"shell": says, "env": {"NAME": "${item}"}},
+        {"shell": "mv ${item} moved; mkdir ${item}"},
+        {"shell": "pwd >> ../../been", "working_dir": "${item}"},
+    )
+    said = typed(house, "cook", "demo.yaml")
+    assert said.returncode == 0, said.stderr
+    assert sorted((house.folder / "said").read_bytes().splitlines()) == sorted(2 * NAMES)
+    assert sorted((house.folder / "filed").read_bytes()) == sorted(b"".join(NAMES))
+    been = [os.fsencode(house.folder) + b"/" + name for name in NAMES]
+    assert sorted((house.folder / "been").read_bytes().splitlines()) == sorted(been)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_such_an_item_comes_back_from_the_log_byte_for_byte(house: House, source: object) -> None:
+    """It is shown with its bytes in words, found by that, and tried again under its own name."""
+    map_of_names(house, source, {"shell": "[ -e ready ] && rm ${item}"})
+    assert typed(house, "cook", "demo.yaml").returncode == 1
+    assert "g/w\\xe9.txt" in typed(house, "dlq", "list").stdout.decode()
+    (house.folder / "ready").touch()
+    [rest] = (house.folder / "g").glob("a*")
+    said = typed(house, "dlq", "retry", "--filter", "item matches 'xe9'")
+    assert (said.returncode, list((house.folder / "g").iterdir())) == (4, [rest]), said.stderr
+
+
+def test_an_item_is_named_by_its_very_bytes(house: House) -> None:
+    """As a shell's completion writes them; its twin with a backslash stays."""
+    map_of_names(house, "g/*.txt", {"shell": "[ -e ready ] && rm ${item}"})
+    assert typed(house, "cook", "demo.yaml").returncode == 1
+    (house.folder / "ready").touch()
+    said = typed(house, "dlq", "retry", "--item", os.fsdecode(NAMES[1]))
+    kept = sorted(path.name for path in (house.folder / "g").iterdir())
+    assert (said.returncode, kept) == (4, ["a.txt", "w\\xe9.txt"]), said.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("dlq", "retry", "--item", BYTES),
+        ("dlq", "purge", "--item", BYTES),
+        ("dlq", "retry", "--filter", f"item is {BYTES}"),
+        ("resume", "--from-checkpoint", f"./{BYTES}"),
+        ("fork", "demo", "--at", BYTES),
+        ("fork", "demo", "--at", "v1", "--set", f"a={BYTES}"),
+        ("logs", "demo", BYTES),
+        ("events", "search", BYTES),
+        ("events", "ls", "--step", BYTES),
+        ("explain", "demo", BYTES),
+        ("schema", BYTES),
+        ("init", BYTES),
+    ],
+)
+def test_a_word_that_is_no_text_is_refused_in_a_sentence(house: House, words: tuple[str, ...]) -> None:
+    """By every command that finds nothing by it: exit 2, and no traceback kept for us."""
+    map_of_names(house, "g/*.txt", {"shell": "false"})
+    assert typed(house, "cook", "demo.yaml").returncode == 1
+    said = typed(house, *words)
+    assert (said.returncode, said.stderr.count(b"error: ")) == (2, 1), said.stderr
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,17 @@ from prodigy.plan.expression import parse as condition
 from prodigy.plan.nodes import Plan
 from prodigy.plan.reference import as_text
 from prodigy.plan.shell import parse_script, render_script
-from prodigy.plan.spelling import as_number, as_spelled, from_json, respelled, spelled, spellings_of
+from prodigy.plan.spelling import (
+    as_number,
+    as_spelled,
+    exact,
+    from_json,
+    name_of,
+    respelled,
+    shown,
+    spelled,
+    spellings_of,
+)
 
 AS_TEXT = {
     "3.10": "3.10",
@@ -142,3 +152,25 @@ def test_a_value_that_changed_since_does_not_take_an_old_spelling() -> None:
     assert texts(respelled({"python": 3.2}, old)) == texts({"python": 3.2})
     assert texts(respelled({"python": "3.1"}, old)) == texts({"python": "3.1"})
     assert spellings_of({"python": spelled(3.1, "3.1")}) == {}
+
+
+@given(st.lists(st.binary(max_size=8)))
+def test_a_name_that_is_no_utf8_comes_back_from_a_log_with_its_bytes(names: list[bytes]) -> None:
+    """And the log holds only text: what people see of it, and its spelling beside it."""
+    items = tuple(map(name_of, names))
+    listed = ev.ItemsListed(at="map", keys=tuple(map(str, range(len(items)))), items=items)
+    written = msgspec.json.encode(listed, enc_hook=as_number)
+    read = msgspec.json.decode(written, type=ev.ItemsListed)
+    given_ = [exact(item) for item in read.items]
+    assert [text.encode(errors="surrogateescape") for text in given_] == names
+    assert [shown(text) for text in given_] == [name.decode(errors="backslashreplace") for name in names]
+
+
+def test_only_a_name_that_is_no_utf8_has_a_spelling() -> None:
+    """Others are plain texts, which a log shows as they are."""
+    assert spellings_of([name_of(b"a"), name_of("\u00e9".encode()), name_of(b"b\xe9")]) == {"/2": "b\xe9"}
+
+
+def test_the_spelling_of_another_name_changes_nothing() -> None:
+    """A value that was changed since is what it is now."""
+    assert [type(value) for value in respelled(["a", "\u20ac"], {"/0": "b\xe9", "/1": "\u20ac"})] == [str, str]
