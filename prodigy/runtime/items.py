@@ -27,7 +27,7 @@ from prodigy.plan.document import read_data
 from prodigy.plan.json_path import DEPTH_MAX, find
 from prodigy.plan.nodes import Source
 from prodigy.plan.source import excerpt
-from prodigy.plan.spelling import Number, name_of, spelled
+from prodigy.plan.spelling import Number, exact, name_of, spelled
 from prodigy.runtime.clock import now
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
@@ -154,7 +154,7 @@ def _matches(effect: fx.List, directory: Path) -> list[Any]:
         raise ItemsRefused(f"{shown}: {problem}") from problem
     if not found and not is_sure and re.search(r"\s", pattern):
         raise _refusal(f"map.input {shown!r}", "as a glob it matches nothing; write {command: …} if it is a command")
-    return sorted(name_of(os.fsencode(name)) for name in found)
+    return sorted((name_of(os.fsencode(name)) for name in found), key=lambda name: (name, exact(name)))
 
 
 def _on_values(effect: fx.List) -> str:

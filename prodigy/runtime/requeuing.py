@@ -8,13 +8,13 @@ from prodigy.kernel.items import Item, Items, of
 from prodigy.kernel.signals import PurgeRequested, Requeue
 from prodigy.kernel.state import State
 from prodigy.plan import expression
-from prodigy.plan.reference import Syntax, suggestion
+from prodigy.plan.reference import Syntax, as_given, suggestion
 from prodigy.plan.spelling import shown
 from prodigy.runtime.clock import now
 from prodigy.runtime.reactor import Reactor
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.history import open_journal, read_history
-from prodigy.store.layout import Project
+from prodigy.store.layout import Project, is_text
 from prodigy.store.lock import RunLock
 
 COMPARED_MAX = 10_000  # keys of which the nearest to a misspelt one is looked for
@@ -59,11 +59,19 @@ def dead_letters(state: State, wanted: Requeuing) -> list[tuple[str, Any, Item]]
         if wanted.keys:
             raise UsageProblem(f"{wanted.keys[0]!a} is no item's key: the run has listed no items")
         return []
-    dead, keys = list(of(items, "dead")), tuple(map(shown, wanted.keys))
+    dead, keys = list(of(items, "dead")), tuple(_key(items, key) for key in wanted.keys)
     _check_keys(items, {key for key, _, _ in dead}, keys)
     if keys:
         dead = [row for row in dead if row[0] in keys]
     return dead if wanted.filter is None else [row for row in dead if _matches(wanted.filter, row[1])]
+
+
+def _key(items: Items, word: str) -> str:
+    """Return the key that a word of the command line means: a name that is no UTF-8 means the item of these bytes."""
+    if is_text(word):
+        return word
+    listed = zip(items.listed.keys, items.listed.values, strict=True)
+    return next((key for key, value in listed if as_given(value) == word), shown(word))
 
 
 def _check_keys(items: Items, dead: set[str], keys: tuple[str, ...]) -> None:
