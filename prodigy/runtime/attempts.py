@@ -34,8 +34,8 @@ class Attempt:
 
     __slots__ = (
         "asked_at", "begun", "duration_s", "effect", "ended_at", "files", "has_met_stop", "kill_at", "ladder", "limit",
-        "linger", "outstayed", "pidfd", "process", "stopped", "task", "timed_out", "watch", "weather_delay_s",
-        "weather_timer",
+        "linger", "outstayed", "pidfd", "process", "stopped", "task", "timed_out", "was_at_work", "watch",
+        "weather_delay_s", "weather_timer",
     )  # fmt: skip
 
     def __init__(self, effect: Spawn) -> None:
@@ -53,6 +53,7 @@ class Attempt:
         self.weather_delay_s = 0.0
         self.stopped = False
         self.has_met_stop = False  # it was at work when we heard that the run is to stop, and may have heard so too
+        self.was_at_work = False  # then, not just ended
         self.timed_out = False
         self.watch = claude.ResultWatch()
         self.linger: Timer | None = None  # when claude has said its result: until it has to have ended
@@ -78,6 +79,10 @@ class Attempt:
             while self.watch.look(self.files[0].piece):
                 pass
         return self.watch.has_succeeded
+
+    def was_cut_short(self) -> bool:
+        """Say whether a stop met it at work, which claude is until it has said that it succeeded."""
+        return self.was_at_work and not self.has_answered()
 
     def exit_status(self) -> int:
         """Return the status of a command that has ended, negative for a signal; where we ended what was done, 0."""
@@ -109,7 +114,7 @@ def exit_of(attempt: Attempt, *, now: str, ended: tuple[str, ...] = ()) -> Exite
     """
     effect, code = attempt.effect, attempt.exit_status()
     out, err = attempt.files[0].tail(effect.output_bytes_max), attempt.files[1].tail(STDERR_BYTES_MAX)
-    if attempt.has_met_stop and code != 0 and not attempt.timed_out:
+    if attempt.has_met_stop and not attempt.timed_out and (code != 0 or attempt.was_cut_short()):
         attempt.stopped = True
     was_ended = attempt.stopped or attempt.timed_out
     return Exited(

@@ -160,10 +160,14 @@ class Processes:
     def meet_stop(self) -> None:
         """Note what a signal to stop meets at work or just ended, before that comes to `terminate`.
 
-        What of it fails was stopped, by whomever, whatever its exit status; a success is one.
+        What was at work, as far as we know, was stopped, by whomever and whatever its exit status: many a program
+        answers with 0 in the middle of its work. Where it had ended after all, and nobody was told, it runs again.
+        Of what we know to have ended just now only a failure was stopped; a success is one.
         """
         for attempt in self._attempts.values():
-            if attempt.ended_at is None or awake_s() - attempt.ended_at < JUST_S:
+            if attempt.ended_at is None:
+                attempt.has_met_stop = attempt.was_at_work = True
+            elif awake_s() - attempt.ended_at < JUST_S:
                 attempt.has_met_stop = True
 
     def kill_all(self) -> None:

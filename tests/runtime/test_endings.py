@@ -76,17 +76,34 @@ async def test_what_had_ended_by_itself_was_not_stopped(world: World) -> None:
     assert await world.exited() == exited(exit_code=3)
 
 
-@pytest.mark.parametrize(
-    ("code", "told"),
-    [(1, {"exit_code": 1, "stopped": True}), (0, {"exit_code": 0})],
-    ids=["a failure", "a success"],
-)
-async def test_what_fails_when_a_stop_has_met_it_was_stopped(world: World, code: int, told: dict[str, object]) -> None:
-    """It may have heard of the stop as we did; a success stands."""
+@pytest.mark.parametrize("code", [1, 0], ids=["a failure", "a success"])
+async def test_what_ends_when_a_stop_has_met_it_at_work_was_stopped(world: World, code: int) -> None:
+    """It may have heard of the stop as we did, and many a program ends with 0 then, its work half done."""
     world.spawn(f"while [ ! -e go ]; do sleep 0.01; done; exit {code}")
     world.processes.meet_stop()
     (world.directory / "go").touch()
-    assert await world.exited() == exited(**told)
+    assert await world.exited() == exited(exit_code=code, stopped=True)
+
+
+async def test_what_had_succeeded_when_a_stop_met_it_has_succeeded(world: World) -> None:
+    """Its end is known, only what it left running is not gone yet."""
+    world.spawn(left_behind("setsid"))
+    attempt = world.processes._attempts[7]
+    await until(lambda: attempt.ended_at is not None)
+    world.processes.meet_stop()
+    seen = await world.exited()
+    assert (0, False) == (seen.exit_code, seen.stopped)
+
+
+async def test_claude_that_has_said_its_success_when_a_stop_meets_it_has_succeeded(world: World) -> None:
+    """It only has to end."""
+    script = f"echo '{json.dumps(RESULT)}'; touch ready; while [ ! -e go ]; do sleep 0.01; done"
+    world.spawn(command=RenderedClaude(prompt="x"), environment=fake_claude(world, script))
+    await until((world.directory / "ready").exists)
+    world.processes.meet_stop()
+    (world.directory / "go").touch()
+    seen = await world.exited()
+    assert (0, False, None) == (seen.exit_code, seen.stopped, seen.error)
 
 
 async def test_what_a_stop_has_met_may_time_out(world: World) -> None:
