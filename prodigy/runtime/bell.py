@@ -7,9 +7,36 @@ answer. But at the moment of the signal the system's own handler writes its numb
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
+
+SAME_STOP_S = 1.0
+TOLD_TWICE = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Stops:
+    """The stops that a run was told, counted; the first one's signal is kept.
+
+    A service manager or a closing terminal may tell the main process and its whole group: the same signal again, of
+    those in `TOLD_TWICE` and within `SAME_STOP_S` of the first, is the same stop. Ctrl-C twice are two.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.first = signal.SIGINT
+        self.count = 0
+        self._clock = clock
+        self._at = 0.0
+
+    def take(self, number: signal.Signals) -> bool:
+        """Count a signal, unless it is the first stop once more: then False."""
+        if self.count == 0:
+            self.first, self._at = number, self._clock()
+        elif number in TOLD_TWICE and number == self.first and self._clock() - self._at < SAME_STOP_S:
+            return False
+        self.count += 1
+        return True
 
 
 class Bell:

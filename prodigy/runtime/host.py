@@ -28,7 +28,7 @@ from prodigy.kernel.queries import is_awaited
 from prodigy.kernel.state import State
 from prodigy.projections.steps import confirmation
 from prodigy.runtime.alarms import Alarms
-from prodigy.runtime.bell import Bell
+from prodigy.runtime.bell import Bell, Stops
 from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.clock import now
 from prodigy.runtime.commands import WEATHER
@@ -104,7 +104,7 @@ class Host:
         self._before: Any = signal.SIG_DFL
         self._stops = 0
         self._bell = Bell(self._rung, self._meet_stop)
-        self._rings: list[signal.Signals] = []
+        self._heard = Stops()
         self._failure: BaseException | None = None
 
     @property
@@ -300,11 +300,10 @@ class Host:
         """Called by the bell's thread."""
         if number == signal.SIGTSTP:
             self._soon(self._suspend)
-        elif number != signal.SIGHUP or not self._ignores_hangup:
-            self._rings.append(number)
+        elif (number != signal.SIGHUP or not self._ignores_hangup) and self._heard.take(number):
             self._soon(self._stop, number.name)
-            if len(self._rings) == 2:
-                threading.Thread(target=self._leave, args=(self._rings[0],), name="leaving", daemon=True).start()
+            if self._heard.count == 2:
+                threading.Thread(target=self._leave, args=(self._heard.first,), name="leaving", daemon=True).start()
 
     def _leave(self, number: signal.Signals) -> None:
         """End the process after the second stop, whatever hangs: the reaper ends the commands, the log is in order."""

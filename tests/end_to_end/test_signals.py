@@ -62,6 +62,18 @@ def test_a_second_ctrl_c_ends_everything_at_once(house: House) -> None:
     assert elapsed_s < 3.0
 
 
+def test_a_stop_that_is_told_several_times_at_once_leaves_steps_their_grace(house: House) -> None:
+    """As a service manager does, which tells the main process and the group: the step ends in its own way."""
+    script = f"trap 'sleep 0.5; touch tidied; exit 0' TERM; {NOTE_PID}; while :; do sleep 0.1; done"
+    house.workflow({"shell": script}, grace=60)
+    live = house.start("cook", "demo.yaml")
+    house.pids(1)
+    for _ in range(3):
+        live.send(signal.SIGTERM)
+    code, _, err = live.wait()
+    assert (143, "interrupted", True) == (code, house.status, (house.folder / "tidied").exists()), err
+
+
 def test_a_hangup_that_nohup_ignores_stays_ignored(house: House) -> None:
     """The run goes on to its end: the step that was running, and the one after it."""
     house.workflow({"shell": house.gate("slow")}, {"shell": house.gate("later")})
