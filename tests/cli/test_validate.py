@@ -3,6 +3,8 @@
 import json
 import os
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -302,28 +304,44 @@ HOSTILE: dict[str, bytes] = {
 }
 
 
+MEASURE = """
+import json, os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stderr=subprocess.STDOUT)
+_, status, usage = os.wait4(process.pid, 0)
+process.returncode = os.waitstatus_to_exitcode(status)
+json.dump([process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss], sys.stderr)
+"""
+
+
 def measured(house: House, *arguments: str) -> tuple[int, float, int, str]:
     """Return a command's exit status, seconds of processor time, bytes of memory, and all that it printed.
 
-    Not seconds of the clock: other work on the machine must not decide a test.
+    Not seconds of the clock: other work on the machine must not decide a test. And by way of a small process: a child
+    begins as a copy of whoever starts it, and the system counts the memory of that copy too, which is all of ours.
     """
     environment = house.environment
     program = find("prodigy", environment["PATH"])
-    process = subprocess.Popen(
-        (program, *arguments),
-        cwd=house.folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    with process.stdout:
-        printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, printed
+    with tempfile.TemporaryFile("w+") as printed:
+        process = subprocess.run(
+            (sys.executable, "-S", "-c", MEASURE, program, *arguments),
+            cwd=house.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        printed.seek(0)
+        code, seconds, kibibytes = json.loads(process.stderr)
+        return code, seconds, kibibytes * 1024, printed.read()
+
+
+def test_the_memory_of_a_command_is_measured_without_ours(tmp_path: Path) -> None:
+    """However much the tests take themselves."""
+    ours = bytearray(b"x") * MEMORY_BYTES_MAX
+    code, _, memory_bytes, _ = measured(House(tmp_path), "--version")
+    assert (code, memory_bytes < len(ours) // 2) == (0, True)
 
 
 def test_hostile_files_are_refused_quickly_with_one_message_each(tmp_path: Path) -> None:
