@@ -77,6 +77,7 @@ def ls(
     found = _last(filter(wanted.takes, _records(project.run(workflow_id), generation)), limit)
     if json or jsonl:
         _print_json(found, workflow_id, is_document=not jsonl)
+        _tell_lost_end(project, workflow_id, generation)
     else:
         from prodigy.cli.output import print_table
         from prodigy.projections.timeline import DETAIL_CHARS_MAX, row_of
@@ -84,6 +85,7 @@ def ls(
         most = DETAIL_CHARS_MAX if sys.stdout.isatty() else None
         print_table(("SEQ", "TIME", "EVENT", "AT", "DETAILS"), (row_of(record, most=most) for record in found))
         _tell_earlier(project.run(workflow_id), generation)
+        _tell_lost_end(project, workflow_id, generation)
 
 
 @app.command("search")
@@ -125,6 +127,7 @@ def search(
         print_table(("SEQ", "TIME", "EVENT", "AT", "MATCH"), rows)
     else:
         print(f"nothing in {workflow_id} matches {pattern[:100]!a}", file=sys.stderr)
+    _tell_lost_end(project, workflow_id, generation)
     if not found:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -152,11 +155,13 @@ def export(
     found = filter(wanted.takes, _records(project.run(workflow_id), generation))
     if format_ != "csv":
         _print_json(found, workflow_id, is_document=format_ == "json")
+        _tell_lost_end(project, workflow_id, generation)
         return
     from prodigy.cli.spreadsheet import print_csv
     from prodigy.projections.timeline import CSV_COLUMNS, cells_of
 
     print_csv(CSV_COLUMNS, map(cells_of, found))
+    _tell_lost_end(project, workflow_id, generation)
 
 
 @app.command("stats")
@@ -185,6 +190,7 @@ def stats(ref: _Ref = None, job_id: _JobId = None, generation: _Generation = Non
         print_json({"schema_version": 1, "workflow_id": workflow_id, "generations": chosen, **fields})
     else:
         _print_statistics(workflow_id, chosen, told)
+    _tell_lost_end(project, workflow_id, generation)
 
 
 @app.command("follow")
@@ -213,6 +219,7 @@ def follow(
             check_reader()
 
     anyio.run(print_all)
+    _tell_lost_end(project, workflow_id)
 
 
 @app.command("verify")
@@ -248,6 +255,14 @@ def _run(ref: str | None, job_id: str | None) -> "tuple[Project, str]":
     named = ref if ref is not None else job_id
     project = project_here()
     return project, run_of(project, named, with_cleaned=True)
+
+
+def _tell_lost_end(project: "Project", workflow_id: str, generation: int | None = None) -> None:
+    """Say it where the log that was printed has lost its end."""
+    from prodigy.cli.rescue import tell_lost_end
+
+    sys.stdout.flush()
+    tell_lost_end(project, workflow_id, generation)
 
 
 def _tell_earlier(folder: "RunFolder", generation: int | None) -> None:
@@ -410,9 +425,8 @@ def _print_statistics(workflow_id: str, generations: list[int], told: "Statistic
     from prodigy.cli.words import duration, money
 
     count = f"generation {generations[0]}" if len(generations) == 1 else f"{len(generations)} generations"
-    print(
-        f"{workflow_id}  {_number(told.events, 'event', 'events')} in {count}, {told.first[:19]}Z to {told.last[:19]}Z"
-    )
+    print(f"{workflow_id}  {_number(told.events, 'event', 'events')} in {count}")
+    print(f"{told.first[:19]}Z to {told.last[:19]}Z")
     line = f"{_number(told.attempts, 'attempt', 'attempts')} took {duration(told.duration_s)}: {told.failed} failed, "
     line += f"{told.interrupted} interrupted, {_number(told.retries, 'retry', 'retries')}, "
     line += _number(told.resumes, "resume", "resumes")

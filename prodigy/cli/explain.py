@@ -26,6 +26,7 @@ def explain(
     """Tell why a step ran, was skipped, retried, handled or run again."""
     from prodigy.cli.output import print_json
     from prodigy.cli.place import project_here, run_of
+    from prodigy.cli.rescue import tell_lost_end
 
     project = project_here()
     workflow_id = run_of(project, ref, with_cleaned=True)
@@ -34,6 +35,8 @@ def explain(
         print_json({"schema_version": 1, "workflow_id": workflow_id, "explanation": explanation})
     else:
         print(_paragraph(explanation))
+    sys.stdout.flush()
+    tell_lost_end(project, workflow_id)
 
 
 def register(app: typer.Typer) -> None:

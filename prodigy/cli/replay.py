@@ -58,6 +58,7 @@ def replay(
     """Fold the log of a run event by event, and show what changed at each."""
     from prodigy.cli.output import print_json, print_json_line
     from prodigy.cli.place import project_here, run_of
+    from prodigy.cli.rescue import tell_lost_end
     from prodigy.errors import UsageProblem
 
     project = project_here()
@@ -82,6 +83,8 @@ def replay(
         step_through(workflow_id, frames)
     else:
         _print(frames)
+    sys.stdout.flush()
+    tell_lost_end(project, workflow_id, generation)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,9 +1,11 @@
 """What to type when a run is damaged: the ways out of it, the one that loses least first."""
 
 import shlex
+import sys
+from contextlib import suppress
 
 from prodigy.cli.program import program
-from prodigy.errors import DamagedState
+from prodigy.errors import DamagedState, ProdigyError
 from prodigy.store.layout import Mirror, Project
 from prodigy.store.rescue import Way, ways_out
 
@@ -29,6 +31,24 @@ def lines(project: Project, mirror: Mirror | None, workflow_id: str) -> list[str
         ]
     ways.append(f"give it up and remove it: {remove}")
     return [f"{ways[0][0].upper()}{ways[0][1:]}", *(f"or {way}" for way in ways[1:])]
+
+
+def tell_lost_end(project: Project, workflow_id: str, generation: int | None = None) -> None:
+    """Say on stderr where the present log has lost its end, and what to type; what was printed is what is left of it.
+
+    Args:
+        generation: the one whose log was printed; the present one without. Of an earlier one nothing is said.
+    """
+    from prodigy.cli.place import mirror_of
+    from prodigy.store.validation import lost_end
+
+    with suppress(ProdigyError, OSError):  # another damage: whoever reads the log says it
+        if generation not in (None, max(project.run(workflow_id).generations(), default=None)):
+            return
+        if short := lost_end(project, mirror_of(project), workflow_id):
+            print(f"note: {short.message}", file=sys.stderr)
+            for line in lines(project, mirror_of(project), workflow_id):
+                print(f"  {line}", file=sys.stderr)
 
 
 def least_costly(project: Project, mirror: Mirror | None, workflow_id: str) -> str | None:

@@ -142,3 +142,33 @@ def test_a_log_of_a_later_generation_that_is_gone_is_refused(house: House) -> No
     code, _, err = house.prodigy("resume", "demo")
     assert (7, ran) == (code, house.trace)
     assert [True, True] == ["events-2.jsonl is gone" in err, "--from-checkpoint mirror" in err], err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("events", "ls"),
+        ("events", "ls", "--jsonl"),
+        ("events", "search", "one"),
+        ("events", "export"),
+        ("events", "export", "--format", "csv"),
+        ("events", "stats"),
+        ("events", "follow"),
+        ("explain", "demo", "one"),
+        ("replay", "demo"),
+    ],
+)
+def test_who_reads_a_log_that_lost_its_end_is_told_so(house: House, words: tuple[str, ...]) -> None:
+    """On stderr, with what to type: as `events verify` says it; what is there is shown, as of the whole log."""
+    house.workflow({"shell": "true", "id": "one"}, {"shell": "true", "id": "two"})
+    assert house.cook().code == 0
+    _, _, err = house.prodigy(*words)
+    whole = house.log().read_bytes().splitlines(keepends=True)
+    last = max(index for index, line in enumerate(whole[:-1], start=1) if b',"commit":true,' in line)
+    house.log().write_bytes(b"".join(whole[:last]))
+    refused = house.prodigy("events", "verify")
+    shown = house.prodigy(*words)
+    assert (err, refused.code, shown.code, bool(shown.out)) == ("", 7, 0, True)
+    note, *ways = shown.err.splitlines()
+    assert (note.startswith("note: "), "lost its end: a checkpoint has seen event" in note) == (True, True)
+    assert (ways, f"resume {house.run_id} --from-checkpoint " in ways[0]) == (refused.err.splitlines()[1:], True)
