@@ -40,13 +40,13 @@ class Share(msgspec.Struct):
 class NoCheckpointer:
     """Takes the place of the checkpoint writer and writes nothing; whoever waits for a file is let go at once."""
 
-    def __init__(self, *_: Any) -> None:
+    def __init__(self, *_: Any, **__: Any) -> None:
         pass
 
     def publish(self, state: object, chain: str) -> None:
         """Forget the state."""
 
-    def when_written(self, seq: int, call: Callable[[], None]) -> None:
+    def when_written(self, seq: int, call: Callable[[], None], *, is_mirrored: bool = False) -> None:
         """Call at once."""
         call()
 

@@ -26,7 +26,7 @@ _EVENTS_PER_STEP = 4
 
 
 class Long(msgspec.Struct, frozen=True):
-    """A project whose only run was killed in step `done`, 0-based, of `steps`; `kept` is a copy of its state."""
+    """A run of `steps` that was killed in step `done`, 0-based; `kept` has copies of its state and of its mirror."""
 
     place: Place
     steps: int
@@ -39,9 +39,10 @@ class Long(msgspec.Struct, frozen=True):
         return RunFolder(self.place.project / ".prodigy" / "runs" / _RUN)
 
     def restore(self, *, with_checkpoint: bool) -> None:
-        """Put the project's state back to where the run was killed."""
-        shutil.rmtree(self.kept.parent / "project" / ".prodigy")
-        shutil.copytree(self.kept, self.place.project / ".prodigy")
+        """Put the project's state and its mirror, which is a witness, back to where the run was killed."""
+        for name, folder in _state(self.place).items():
+            shutil.rmtree(folder)
+            shutil.copytree(self.kept / name, folder)
         if not with_checkpoint:
             (self.place.project / ".prodigy" / "checkpoints" / f"{_RUN}.json").unlink()
 
@@ -110,5 +111,10 @@ def _killed(place: Place, steps: int, *, done: int) -> Long:
     run.checkpoint()
     run.close()
     kept = place.folder / "kept"
-    shutil.copytree(place.project / ".prodigy", kept)
+    for name, folder in _state(place).items():
+        shutil.copytree(folder, kept / name)
     return Long(place, steps, done, kept)
+
+
+def _state(place: Place) -> dict[str, Path]:
+    return {"state": place.project / ".prodigy", "home": place.home}
