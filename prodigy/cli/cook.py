@@ -336,7 +336,7 @@ def _play(project: "Project", start: "Callable[[Display], State]", *, json: bool
     from prodigy.cli.summary import exit_code, print_summary
     from prodigy.runtime.trust import is_known
 
-    display = Display(assume_yes=yes)
+    display = Display(assume_yes=yes, needs_trust=lambda run_id: not is_known(project, run_id))
     try:
         state = start(display)
     finally:

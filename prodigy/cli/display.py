@@ -33,9 +33,10 @@ _DISPOSITIONS = {"dead": "dead", "failed": "failed", "skipped": "skip", "succeed
 
 
 class Display:
-    """The lines of one run on stderr."""
+    """The lines of one run on stderr. `needs_trust` tells of a run whether this machine does not know it."""
 
-    def __init__(self, *, assume_yes: bool = False) -> None:
+    def __init__(self, *, assume_yes: bool = False, needs_trust: Callable[[str], bool] = lambda _: False) -> None:
+        self._needs_trust = needs_trust
         self._paper = Paper(2)
         self._floor = Floor()
         self._colour = has_colour(2)
@@ -149,7 +150,8 @@ class Display:
     def _begin(self, state: State, how: str) -> None:
         run = state.run
         self._say("run", f"{run.workflow_id}  {visible(run.workflow_path)}{'  ' + how if how else ''}", "1")
-        self._say("", f"if it stops, go on with: {program()} resume {run.workflow_id}", "2")
+        trust = " --trust" if self._needs_trust(run.workflow_id) else ""
+        self._say("", f"if it stops, go on with: {program()} resume {run.workflow_id}{trust}", "2")
         if not run.synced:
             self._say(
                 "note",
