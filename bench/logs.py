@@ -25,9 +25,9 @@ Ends = Callable[[fx.Spawn], int]
 class UnsyncedJournal(Journal):
     """The real journal on a disk that is in no hurry."""
 
-    def append(self, turn: Sequence[tuple[str, Event]], *, sync: bool) -> None:
+    def append(self, turn: Sequence[tuple[str, Event]], *, sync: bool) -> Sequence[tuple[str, Event]]:
         """Write one turn."""
-        super().append(turn, sync=False)
+        return super().append(turn, sync=False)
 
 
 class LoggedRun:

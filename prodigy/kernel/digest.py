@@ -5,9 +5,11 @@ that a later version adds changes no digest. Nodes that nothing has happened to 
 nothing; the rest is JSON with sorted keys.
 """
 
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
+import immutables
 import msgspec
 
 from prodigy.kernel.items import Items
@@ -23,7 +25,6 @@ def digest_of(state: State) -> str:
     nodes = {address: told for address, node in state.nodes.items() if (told := _meaning(node))}
     meaning: dict[str, Any] = {
         "nodes": nodes,
-        "captures": dict(state.captures.items()),
         "outputs": dict(state.outputs.items()),
         "version": state.version,
     }
@@ -31,7 +32,20 @@ def digest_of(state: State) -> str:
         meaning["maps"] = {address: _items(items) for address, items in state.maps.items()}
     if state.scoped:
         meaning["scoped"] = dict(state.scoped.items())
-    return blake2b(_ENCODER.encode(meaning), digest_size=_DIGEST_BYTES).hexdigest()
+    digest = blake2b(b'{"captures":', digest_size=_DIGEST_BYTES)  # which come first in the order of names
+    for piece in _captures(state.captures):
+        digest.update(piece)
+    digest.update(b"," + _ENCODER.encode(meaning)[1:])
+    return digest.hexdigest()
+
+
+def _captures(captures: immutables.Map[str, Any]) -> Iterator[bytes]:
+    """Yield their JSON one by one: those that are kept elsewhere may be larger together than the memory is."""
+    yield b"{"
+    for place, name in enumerate(sorted(captures)):
+        yield (b"," if place else b"") + _ENCODER.encode(name) + b":"
+        yield _ENCODER.encode(captures[name])
+    yield b"}"
 
 
 def _items(items: Items) -> dict[str, Any]:

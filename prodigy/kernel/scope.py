@@ -13,6 +13,7 @@ from prodigy.kernel.state import NodeState, State
 from prodigy.plan.address import item_of, key_of
 from prodigy.plan.nodes import Map
 from prodigy.plan.reference import Captured, KeepFile, Lookup, Result, render
+from prodigy.plan.stored import whole
 
 _NAMESPACES = frozenset({"shell", "claude", "workflow"})
 _ITEM = ("item", "item_key", "item_index")
@@ -37,7 +38,7 @@ def lookup_in(state: State, at: str, keep_file: KeepFile | None = None) -> Looku
             return True, _item(state, item, name)
         address = _address(state, item, name)
         if name in scoped or name in state.captures:
-            value = scoped[name] if name in scoped else state.captures[name]
+            value = scoped[name] if name in scoped else whole(state.captures[name])
             return True, value if address is None else Captured(value, result(state, address))
         if address is not None:
             return True, result(state, address)

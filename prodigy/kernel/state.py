@@ -84,8 +84,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     address of each running command to its epoch, `expired` names sequences that reached their timeout and still have
     something in flight. `maps` has the items of each map that has listed them, `scoped` what is captured within each
     item at work. `addresses` maps each id to its address, `captures` each captured name to its value,
-    `outputs` each kind of command to its last output. `cost_usd` adds up what is known; `costs_unknown` counts the
-    claude attempts of which nothing is.
+    or to a `Stored` that has it, `outputs` each kind of command to its last output. `cost_usd` adds up what is known;
+    `costs_unknown` counts the claude attempts of which nothing is.
     """
 
     seq: int = 0

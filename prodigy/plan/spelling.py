@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from prodigy.plan.pointer import below, changed
+from prodigy.plan.stored import Stored
 
 WHOLE_FLOAT_MAX = 1e16
 
@@ -91,7 +92,12 @@ def unspelled(value: Any) -> Any:
 
 
 def as_number(value: Any) -> Any:
-    """Tell msgspec's encoders how such a value is written into JSON: as its number or text. For `enc_hook`."""
+    """Tell msgspec's encoders how such a value is written into JSON: as its number or text. For `enc_hook`.
+
+    A value that is kept elsewhere is written as what it is.
+    """
+    if isinstance(value, Stored):
+        return value.load()
     if isinstance(value, SpelledInteger | SpelledFloat):
         return unspelled(value)
     if isinstance(value, SpelledName):

@@ -18,7 +18,6 @@ from prodigy.kernel.snapshot import Snapshot, restored, snapshot_of
 from prodigy.kernel.state import RunStatus, State
 from prodigy.plan.headline import headline
 from prodigy.plan.nodes import Node, Plan
-from prodigy.plan.spelling import from_json
 from prodigy.projections.failure import failure_of
 from prodigy.projections.steps import Step, current_step, stage_of, steps_of
 
@@ -147,9 +146,9 @@ def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Check
     )
 
 
-def restore(checkpoint: Checkpoint, plan: Plan, *, get: Get) -> State:
-    """Return the state that a checkpoint holds; `get` yields a stored value's JSON by digest."""
-    large = {name: from_json(get(digest)) for name, digest in checkpoint.stored_captures.items()}
+def restore(checkpoint: Checkpoint, plan: Plan, *, get: Get, captured: Callable[[str], Any]) -> State:
+    """Return the state that a checkpoint holds; by digest `get` yields JSON, and `captured` a captured value."""
+    large = {name: captured(digest) for name, digest in checkpoint.stored_captures.items()}
     captures = checkpoint.snapshot.captures | large
     maps = {
         at: msgspec.structs.replace(items, listed=_list(get(checkpoint.stored_items[at])))

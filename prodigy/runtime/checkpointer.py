@@ -22,11 +22,13 @@ import msgspec
 from prodigy.errors import ProdigyError
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
-from prodigy.plan.spelling import as_number, as_spelled
+from prodigy.plan.spelling import as_number
+from prodigy.plan.stored import Stored
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
 from prodigy.runtime.diary import diary
 from prodigy.store.checkpoints import encode_checkpoint, write_checkpoint
 from prodigy.store.layout import Mirror
+from prodigy.store.shelf import json_of_value
 from prodigy.store.values import Values
 
 REST_FACTOR = 50  # rest this many times what a write took: a share of 2 %
@@ -196,9 +198,11 @@ class Checkpointer:
 
     def _keep(self, name: str, value: Any) -> str | None:
         """Name a large value, once; a value is known by identity, for captures are never changed in place."""
+        if isinstance(value, Stored) and self._values.has(value.digest):
+            return value.digest
         known = self._kept.get(name)
         if known is None or known[0] is not value:
-            data = msgspec.json.encode(value, enc_hook=as_spelled)
+            data = json_of_value(value)
             digest = self._named(data) if len(data) > INLINE_CHARS_MAX else None
             known = self._kept[name] = (value, digest)
         return known[1]

@@ -13,6 +13,7 @@ from prodigy.kernel.decide import decide
 from prodigy.kernel.durability import must_sync
 from prodigy.kernel.effects import Effect, effects
 from prodigy.kernel.events import Event
+from prodigy.kernel.evolve import fold
 from prodigy.kernel.signals import Signal, StopRequested
 from prodigy.kernel.state import State
 
@@ -20,9 +21,12 @@ Record = tuple[str, Event]
 
 
 class Journal(Protocol):
-    """Where turns go. An append that returns has happened; with `sync`, for ever."""
+    """Where turns go. An append that returns has happened; with `sync`, for ever.
 
-    def append(self, turn: Sequence[Record], *, sync: bool) -> None: ...
+    It returns the turn as a reader gets it: the same, or one whose large values are left where they are kept now.
+    """
+
+    def append(self, turn: Sequence[Record], *, sync: bool) -> Sequence[Record]: ...
 
 
 class Reactor:
@@ -47,11 +51,14 @@ class Reactor:
             turn += [(signal.time, event) for event in events]
         if not turn:
             return []
-        self._journal.append(turn, sync=state.run.synced and must_sync(state, (event for _, event in turn)))
+        sync = state.run.synced and must_sync(state, (event for _, event in turn))
+        written = self._journal.append(turn, sync=sync)
+        if written is not turn:
+            state = fold(self.state, written)
         first = self.state.seq + 1
         self.state = state
-        self._publish(state, turn)
-        return [effect for seq, (_, event) in enumerate(turn, start=first) for effect in effects(state, event, seq)]
+        self._publish(state, written)
+        return [effect for seq, (_, event) in enumerate(written, start=first) for effect in effects(state, event, seq)]
 
 
 def _is_no_stop(signal: Signal) -> bool:

@@ -19,6 +19,7 @@ from prodigy.kernel.snapshot import snapshot_of
 from prodigy.kernel.state import State
 from prodigy.plan.parameters import fitted
 from prodigy.plan.reference import suggestion
+from prodigy.plan.stored import whole
 from prodigy.runtime.bootstrap import (
     SUFFIX_ALPHABET,
     Ground,
@@ -42,6 +43,7 @@ from prodigy.store.lock import RunLock, next_number
 from prodigy.store.log import Log, Position, read_chunks, scan
 from prodigy.store.moments import Found, find_moment, find_node, find_seq, find_version, version_number
 from prodigy.store.rescue import MIRROR, is_file, last_version, usable_copy
+from prodigy.store.shelf import moved
 
 
 class ForkOrder(NamedTuple):
@@ -105,7 +107,8 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
                 notes=notes,
                 fork=sig.Fork(workflow_id=workflow_id, from_workflow_id=order.workflow_id, variables=variables),
             )
-            return play(Ground(project, folder, mirror, reaper, display), found.state, journal, first)
+            state = moved(found.state, journal.values, workflow_id)
+            return play(Ground(project, folder, mirror, reaper, display), state, journal, first)
     finally:
         reaper.close()
 
@@ -163,7 +166,7 @@ def _go_on(ground: Ground, order: ResumeOrder, found: Found, *, snapshot: bool) 
             reason=f"resume --from-checkpoint {order.from_checkpoint}",
             by=display.operator,
             target=found.target,
-            restored=snapshot_of(found.state, dict(found.state.captures)) if snapshot else None,
+            restored=snapshot_of(found.state, _whole_captures(found.state)) if snapshot else None,
         ),
     )
     log = new_log(folder, generation, Position(found.seq, found.chain))
@@ -200,6 +203,11 @@ def _from_copy(ground: Ground, order: ResumeOrder, path: Path, *values: Path, na
     return _go_on(ground, order, moment, snapshot=True)
 
 
+def _whole_captures(state: State) -> dict[str, Any]:
+    """Return the captures to stand in an event, for what keeps them now may be gone later."""
+    return {name: whole(value) for name, value in state.captures.items()}
+
+
 def _moment_of(folder: RunFolder, at: str) -> Found:
     """Return the moment that `vN`, a bare event seq, a step or a stage means."""
     number = version_number(at)
@@ -223,7 +231,7 @@ def _checked(state: State, variables: dict[str, Any]) -> dict[str, Any]:
                 f"the run has no variable {name!r}",
                 hint=near or (f"It has {', '.join(known)}." if known else "It has none."),
             )
-    return {name: fitted(name, value, known[name], option="--set") for name, value in variables.items()}
+    return {name: fitted(name, value, whole(known[name]), option="--set") for name, value in variables.items()}
 
 
 def _copied(source: RunFolder, folder: RunFolder, found: Found) -> Log:

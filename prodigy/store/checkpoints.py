@@ -15,6 +15,7 @@ from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import as_number
 from prodigy.projections.checkpoint import SCHEMA_VERSION, Checkpoint, restore
 from prodigy.store.files import read_private, write_atomically
+from prodigy.store.shelf import kept_value
 from prodigy.store.values import Values
 
 _ENCODER = msgspec.json.Encoder(enc_hook=as_number)
@@ -81,4 +82,9 @@ def restored(checkpoint: Checkpoint, values: Values) -> State:
         msgspec.DecodeError: a value is not what its name says.
     """
     plan = msgspec.json.decode(values.get(checkpoint.plan_digest), type=Plan)
-    return restore(checkpoint, plan, get=values.get)
+    return restore(
+        checkpoint,
+        plan,
+        get=values.get,
+        captured=lambda digest: kept_value(digest, values, checkpoint.workflow_id),
+    )

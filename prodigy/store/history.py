@@ -175,15 +175,15 @@ class NewJournal(Journal):
         self._path = folder.events(generation)
         self._is_named = False
 
-    def append(self, turn: Sequence[tuple[str, Event]], *, sync: bool) -> None:
+    def append(self, turn: Sequence[tuple[str, Event]], *, sync: bool) -> Sequence[tuple[str, Event]]:
         """Write one turn; the first is durable on return in any case.
 
         Raises:
             StorageFailure: the disk refused the turn, or the log's name.
         """
-        super().append(turn, sync=sync or not self._is_named)
+        written = super().append(turn, sync=sync or not self._is_named)
         if self._is_named:
-            return
+            return written
         try:
             self._log.path.rename(self._path)
             sync_folder(self._path.parent)
@@ -191,6 +191,7 @@ class NewJournal(Journal):
             raise refused(self._path, error) from error
         self._log.path = self._path
         self._is_named = True
+        return written
 
 
 def new_log(folder: RunFolder, generation: int, start: Position = START) -> Log:

@@ -1,24 +1,26 @@
 """Events to records and back: the codec between the kernel and the log.
 
 Fields that are large become files named by digest and are synced before the event that names them; readers get
-them back, so the kernel sees whole values. An event of a kind that this prodigy does not know was written by a newer
-one: it is refused, never guessed.
+them back, so the kernel sees whole values, and of a captured one over `WHOLE_BYTES_MAX` where it is. An event of a
+kind that this prodigy does not know was written by a newer one: it is refused, never guessed.
 """
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from prodigy.errors import DamagedState
-from prodigy.kernel.events import FORMAT, TYPES, Event, RunStarted
+from prodigy.kernel.events import FORMAT, TYPES, Event, RunStarted, ValueCaptured
 from prodigy.plan.spelling import as_number
+from prodigy.plan.stored import WHOLE_BYTES_MAX, Stored
 from prodigy.store.files import refused
 from prodigy.store.lock import check_owned
 from prodigy.store.log import EVENT_BYTES_MAX, Log, Position, Record, records
+from prodigy.store.shelf import damage_of_run, digest_of_value
 from prodigy.store.values import Values
 
 STORED_BYTES_MIN = 16 * 1024
@@ -26,6 +28,7 @@ STORED_BYTES_MIN = 16 * 1024
 _ENCODER = msgspec.json.Encoder(enc_hook=as_number)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STORED = msgspec.json.Decoder(dict[str, str])
+_NOTHING = msgspec.Raw(b"{}")
 _NAMES_STORED = b',"stored":{"'
 _TIME = b'"time":"'
 _STARTS_RUN = b'"type":"run_started"'
@@ -72,14 +75,21 @@ class Journal:
         except OSError as error:
             raise refused(self._log.path, error) from error
 
-    def append(self, turn: Sequence[tuple[str, Event]], *, sync: bool) -> None:
+    def append(self, turn: Sequence[tuple[str, Event]], *, sync: bool) -> Sequence[tuple[str, Event]]:
         """Write one turn of (time, event), durable on return if `sync`.
+
+        Returns the turn as a reader gets it: another one only where a large value is left where it is kept now.
 
         Raises:
             StorageFailure: the disk refused the turn or one of its stored values, or the run is not ours any more.
         """
         check_owned()
-        self._log.append([(time, encode(event, self._values)) for time, event in turn], sync=sync)
+        bodies = [encode(event, self._values) for _, event in turn]
+        self._log.append([(time, body) for (time, _), body in zip(turn, bodies, strict=True)], sync=sync)
+        light = [lightened(event, body, self._values) for (_, event), body in zip(turn, bodies, strict=True)]
+        if all(event is now for (_, event), now in zip(turn, light, strict=True)):
+            return turn
+        return [(time, event) for (time, _), event in zip(turn, light, strict=True)]
 
     def settle(self) -> None:
         """Make durable what was appended without `sync`, from whatever thread.
@@ -101,14 +111,14 @@ def encode(event: Event, values: Values) -> bytes:
 
 
 def decode(record: Record, values: Values, *, name: str) -> Event:
-    """Return the event of a record, its stored fields put back. `name` is what messages call the log.
+    """Return the event of a record, its stored fields checked and put back. `name` is what messages call the log.
 
     Raises:
         DamagedState: a stored value is missing or altered, or a newer prodigy wrote the event.
     """
     try:
         if _NAMES_STORED in record.line:
-            return _restore(record.line, values)
+            return lightened(_restore(record.line, values), record.line, values)
         return _known(_decoder().decode(record.line))
     except msgspec.DecodeError as error:
         raise _unreadable(record, name, error) from error
@@ -167,6 +177,27 @@ def _restore(line: bytes, values: Values) -> Event:
     for name, digest in stored.items():
         fields[name] = msgspec.Raw(values.get(digest))
     return _known(_decoder().decode(_ENCODER.encode(fields)))
+
+
+def lightened(event: Event, line: bytes, values: Values) -> Event:
+    """Return the event of a line without its captured value where that is large: it stays in its file."""
+    if type(event) is not ValueCaptured or _NAMES_STORED not in line:
+        return event
+    digest = _STORED.decode(_FIELDS.decode(line).get("stored", _NOTHING)).get("value")
+    if digest is None or values.size(digest) <= WHOLE_BYTES_MAX:
+        return event
+    if event.spellings:  # which stand beside it in the log, and in it in a checkpoint
+        digest = digest_of_value(event.value)
+    return msgspec.structs.replace(event, value=Stored(digest, partial(_captured, line, values.folder)), spellings={})
+
+
+@lru_cache(maxsize=1)
+def _captured(line: bytes, folder: Path) -> Any:
+    """Return the value that a line captured: the last one is at hand, for it is often used more than once."""
+    with damage_of_run(folder.parent.name):
+        event = _restore(line, Values(folder))
+    assert isinstance(event, ValueCaptured), "no other event has a value"
+    return event.value
 
 
 def _known(event: Event) -> Event:

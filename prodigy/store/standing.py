@@ -8,12 +8,14 @@ act reads the whole log.
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from prodigy.errors import DamagedState, RunNotFound
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import RunStatus, State
+from prodigy.plan.stored import Stored
 from prodigy.projections.checkpoint import SCHEMA_VERSION, MapProgress, document
 from prodigy.projections.next_steps import Rest
 from prodigy.store.checkpoints import encode_checkpoint
@@ -170,7 +172,11 @@ def read_header(path: Path, workflow_id: str) -> Header | None:
 
 def header_of(state: State, chain: str = "") -> Header:
     """Return what a checkpoint of this state would begin with."""
-    return _DECODER.decode(encode_checkpoint(document(state, chain=chain, plan_digest="", keep=lambda *_: None)))
+    return _DECODER.decode(encode_checkpoint(document(state, chain=chain, plan_digest="", keep=_digest_of_stored)))
+
+
+def _digest_of_stored(_name: str, value: Any) -> str | None:
+    return value.digest if isinstance(value, Stored) else None
 
 
 def cleaned_at(folder: RunFolder, generation: int) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.state import State
-from prodigy.plan.spelling import as_spelled
+from prodigy.plan.stored import Stored
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
 from prodigy.store.catalog import cleaning_of
 from prodigy.store.checkpoints import encode_checkpoint, read_own_checkpoint, restored
@@ -31,6 +31,7 @@ from prodigy.store.journal import decode, decode_lines
 from prodigy.store.layout import Mirror, Project, RunFolder
 from prodigy.store.lock import holder
 from prodigy.store.log import TornTail, read_chunks, scan
+from prodigy.store.shelf import json_of_value
 from prodigy.store.values import Values
 
 NAMED_MAX = 5  # so many differences are named, and the rest is counted
@@ -250,5 +251,7 @@ def _differences(checkpoint: Checkpoint, state: State, values: Values) -> str:
 
 
 def _digest_of_large(name: str, value: Any) -> str | None:
-    data = msgspec.json.encode(value, enc_hook=as_spelled)
+    if isinstance(value, Stored):
+        return value.digest
+    data = json_of_value(value)
     return sha256(data).hexdigest() if len(data) > INLINE_CHARS_MAX else None

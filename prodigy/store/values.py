@@ -95,6 +95,22 @@ class Values:
             raise DamagedState(f"the stored value {path} is not what was written")
         return data
 
+    def has(self, digest: str) -> bool:
+        """Whether there is a file of that digest; what is in it is not looked at."""
+        return digest in self._durable or (self.folder / digest).is_file()
+
+    def size(self, digest: str) -> int:
+        """Return the size in bytes of a value that was put or got just now.
+
+        Raises:
+            LostValue: its file is gone.
+        """
+        path = self.folder / digest
+        try:
+            return path.lstat().st_size
+        except OSError as error:
+            raise LostValue(f"the stored value {path} cannot be read: {error.strerror}") from error
+
 
 def _is_stored(path: Path, data: bytes) -> bool:
     """Return whether the file is there, right and durable; its writer may have died before its sync."""

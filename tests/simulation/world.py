@@ -106,12 +106,13 @@ class FakeJournal:
         self.disk = disk
         self.position: Position = scan([bytes(disk.data)], disk.start).verify().end
 
-    def append(self, turn: Sequence[Record], *, sync: bool) -> None:
+    def append(self, turn: Sequence[Record], *, sync: bool) -> Sequence[Record]:
         data, position = frame(
             self.position, [(time, msgspec.json.encode(event, enc_hook=as_number)) for time, event in turn]
         )
         self.disk.append(data, sync=sync)
         self.position = position
+        return turn
 
 
 def history(disk: Disk) -> Iterator[Record]:

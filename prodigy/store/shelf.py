@@ -1,0 +1,70 @@
+"""Large captured values that stay in their files while a run is played or read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from prodigy.errors import DamagedState
+from prodigy.kernel.state import State
+from prodigy.plan.spelling import as_spelled, from_json
+from prodigy.plan.stored import WHOLE_BYTES_MAX, Stored
+from prodigy.store.values import Values
+
+
+def json_of_value(value: Any) -> bytes:
+    """Return a value as checkpoints keep it: JSON, its numbers as their author wrote them."""
+    return msgspec.json.encode(value, enc_hook=as_spelled)
+
+
+def digest_of_value(value: Any) -> str:
+    """Return the digest under which a checkpoint keeps a value."""
+    return value.digest if isinstance(value, Stored) else sha256(json_of_value(value)).hexdigest()
+
+
+def kept_value(digest: str, values: Values, workflow_id: str) -> Any:
+    """Return what a checkpoint of this run keeps among `values`; of a large one it is checked that it is there.
+
+    Raises:
+        DamagedState: it is missing or altered.
+    """
+    data = values.get(digest)
+    return from_json(data) if len(data) <= WHOLE_BYTES_MAX else _on_shelf(digest, values, workflow_id)
+
+
+def moved(state: State, values: Values, workflow_id: str) -> State:
+    """Return the state with its large captures among the values of another run, which then needs no other's.
+
+    Raises:
+        DamagedState: a value is missing or altered where it was.
+        StorageFailure: the disk refused.
+    """
+    large = {name: value for name, value in state.captures.items() if isinstance(value, Stored)}
+    here = {name: _on_shelf(values.put(json_of_value(value)), values, workflow_id) for name, value in large.items()}
+    return replace(state, captures=state.captures.update(here))
+
+
+@contextmanager
+def damage_of_run(workflow_id: str) -> Iterator[None]:
+    """Give a value that is lost or altered the id of its run, so that the message has the ways out."""
+    try:
+        yield
+    except DamagedState as problem:
+        problem.workflow_id = workflow_id
+        raise
+
+
+def _on_shelf(digest: str, values: Values, workflow_id: str) -> Stored:
+    return Stored(digest, partial(_loaded, values.folder, digest, workflow_id))
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: Path, digest: str, workflow_id: str) -> Any:
+    """Return a value from its file: the last one is at hand, for it is often used more than once."""
+    with damage_of_run(workflow_id):
+        return from_json(Values(folder).get(digest))
