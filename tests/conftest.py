@@ -3,12 +3,16 @@
 import ctypes
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
 _SUBREAPER_OPTION = 36
+
+os.environ["TZ"] = "UTC"  # what people read is in local time, here and in every child
+time.tzset()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

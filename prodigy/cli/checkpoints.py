@@ -87,11 +87,13 @@ def _table(runs: "list[Standing]") -> list[str]:
 
 
 def _row(run: "Standing") -> tuple[str, str, str, str, str]:
+    from prodigy.cli.when import since
+
     status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
     header = run.header
     if header is None:
         return run.workflow_id, status, "cannot be read", "", ""
-    return run.workflow_id, status, _step(header), _version(header.version), header.timestamp[:19] + "Z"
+    return run.workflow_id, status, _step(header), _version(header.version), since(header.timestamp)
 
 
 def _version(number: int) -> str:
@@ -108,6 +110,7 @@ def _step(header: "Header") -> str:
 
 def _block(project: "Project", mirror: "Mirror | None", run: "Standing") -> list[str]:
     """Return what there is to say of a run, a line each."""
+    from prodigy.cli.when import dated, local
     from prodigy.cli.words import money
     from prodigy.kernel.cause import meaningful_line
     from prodigy.runtime.terminal import visible
@@ -119,8 +122,8 @@ def _block(project: "Project", mirror: "Mirror | None", run: "Standing") -> list
     cost, unknown = header.snapshot.cost_usd, header.snapshot.costs_unknown
     facts = [
         ("workflow", header.workflow_path),
-        ("started", header.snapshot.origin.started[:19] + "Z"),
-        ("updated", header.timestamp[:19] + "Z"),
+        ("started", local(header.snapshot.origin.started)),
+        ("updated", dated(header.timestamp)),
         ("version", f"{_version(header.version) or 'none yet'}, generation {header.generation}"),
         ("variables", str(len(header.variables))),
         ("cost", money(cost, unknown) if cost or unknown else ""),

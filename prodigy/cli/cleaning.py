@@ -275,9 +275,10 @@ def _shared(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]") -
 
 def _table(runs: list[Chosen], *, with_projects: bool) -> list[str]:
     from prodigy.cli.columns import columns_of_terminal, table
+    from prodigy.cli.when import since
 
     headings = ["RUN", "STATUS", "UPDATED", "FREES"]
-    rows = [[run.workflow_id, run.status, run.updated[:19] + "Z", in_bytes(run.size_bytes)] for run in runs]
+    rows = [[run.workflow_id, run.status, since(run.updated), in_bytes(run.size_bytes)] for run in runs]
     if with_projects:
         headings.append("PROJECT")
         rows = [[*row, str(run.project.root)] for row, run in zip(rows, runs, strict=True)]

@@ -80,10 +80,10 @@ def ls(
         _tell_lost_end(project, workflow_id, generation)
     else:
         from prodigy.cli.output import print_table
-        from prodigy.projections.timeline import DETAIL_CHARS_MAX, row_of
+        from prodigy.projections.timeline import DETAIL_CHARS_MAX
 
         most = DETAIL_CHARS_MAX if sys.stdout.isatty() else None
-        print_table(("SEQ", "TIME", "EVENT", "AT", "DETAILS"), (row_of(record, most=most) for record in found))
+        print_table(("SEQ", "TIME", "EVENT", "AT", "DETAILS"), (_row(record, most) for record in found))
         _tell_earlier(project.run(workflow_id), generation)
         _tell_lost_end(project, workflow_id, generation)
 
@@ -121,9 +121,8 @@ def search(
         _print_json((record for record, _ in found), workflow_id, is_document=not jsonl, pattern=pattern)
     elif found:
         from prodigy.cli.output import print_table
-        from prodigy.projections.timeline import row_of
 
-        rows = ((*row_of(record)[:4], text) for record, text in found)
+        rows = ((*_row(record)[:4], text) for record, text in found)
         print_table(("SEQ", "TIME", "EVENT", "AT", "MATCH"), rows)
     else:
         print(f"nothing in {workflow_id} matches {pattern[:100]!a}", file=sys.stderr)
@@ -204,7 +203,6 @@ def follow(
 
     from prodigy.cli.following import follow_records
     from prodigy.cli.output import print_json_line
-    from prodigy.projections.timeline import row_of
     from prodigy.runtime.terminal import visible
 
     project, workflow_id = _run(ref, job_id)
@@ -214,7 +212,7 @@ def follow(
             if jsonl:
                 print_json_line(record)
             else:
-                print(*(visible(cell) for cell in row_of(record)), sep="  ")
+                print(*(visible(cell) for cell in _row(record)), sep="  ")
             sys.stdout.flush()
             check_reader()
 
@@ -410,6 +408,15 @@ def _around(text: str, start: int, end: int) -> str:
     return f"{'…' if first else ''}{shown}{'…' if last < len(text) else ''}"
 
 
+def _row(record: dict[str, Any], most: int | None = 200) -> tuple[str, ...]:
+    """Return (seq, time, type, address, details) of a record, its time as people here read it."""
+    from prodigy.cli.when import local
+    from prodigy.projections.timeline import row_of
+
+    seq, time, *rest = row_of(record, most=most)
+    return (seq, local(time), *rest)
+
+
 def _print_json(found: Iterable[dict[str, Any]], workflow_id: str, *, is_document: bool, **more: Any) -> None:
     from prodigy.cli.output import print_json, print_json_line
 
@@ -422,11 +429,12 @@ def _print_json(found: Iterable[dict[str, Any]], workflow_id: str, *, is_documen
 
 def _print_statistics(workflow_id: str, generations: list[int], told: "Statistics") -> None:
     from prodigy.cli.output import print_table
+    from prodigy.cli.when import local
     from prodigy.cli.words import duration, money
 
     count = f"generation {generations[0]}" if len(generations) == 1 else f"{len(generations)} generations"
     print(f"{workflow_id}  {_number(told.events, 'event', 'events')} in {count}")
-    print(f"{told.first[:19]}Z to {told.last[:19]}Z")
+    print(f"{local(told.first)} to {local(told.last)}")
     line = f"{_number(told.attempts, 'attempt', 'attempts')} took {duration(told.duration_s)}: {told.failed} failed, "
     line += f"{told.interrupted} interrupted, {_number(told.retries, 'retry', 'retries')}, "
     line += _number(told.resumes, "resume", "resumes")

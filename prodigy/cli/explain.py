@@ -30,7 +30,7 @@ def explain(
 
     project = project_here()
     workflow_id = run_of(project, ref, with_cleaned=True)
-    explanation = explained(project.run(workflow_id), step)
+    explanation = explained(project.run(workflow_id), step, in_document=json)
     if json:
         print_json({"schema_version": 1, "workflow_id": workflow_id, "explanation": explanation})
     else:
@@ -44,17 +44,19 @@ def register(app: typer.Typer) -> None:
     app.command("explain")(explain)
 
 
-def explained(folder: "RunFolder", step: str) -> "Explanation":
-    """Return the story of a step of the run's present history.
+def explained(folder: "RunFolder", step: str, *, in_document: bool = False) -> "Explanation":
+    """Return the story of a step of the run's present history; its times are local, but in a document UTC.
 
     Raises:
         UsageProblem: the run has no such step; the hint has the nearest.
         DamagedState: the log cannot be trusted.
     """
+    from prodigy.cli.when import local
     from prodigy.kernel.events import PlanChanged
     from prodigy.kernel.evolve import evolve
     from prodigy.kernel.state import State
     from prodigy.projections.explain import explain as told
+    from prodigy.projections.explain import in_utc
     from prodigy.store.history import is_empty, lineage, moments, nothing_in, present_generation, start_of
 
     parts = lineage(folder, present_generation(folder))
@@ -70,7 +72,8 @@ def explained(folder: "RunFolder", step: str) -> "Explanation":
         final = evolve(final, event, time)
         if isinstance(event, PlanChanged):
             moves.append(event)
-    return told(history(), start, final, moves, _address(folder.path.name, final, step))
+    clock = in_utc if in_document else local
+    return told(history(), start, final, moves, _address(folder.path.name, final, step), clock=clock)
 
 
 def _address(workflow_id: str, state: "State", step: str) -> str:

@@ -10,6 +10,7 @@ from prodigy.cli.columns import blocks, columns_of_terminal, table
 from prodigy.cli.output import print_json
 from prodigy.cli.program import program
 from prodigy.cli.said import near, said_files
+from prodigy.cli.when import dated, local
 from prodigy.cli.words import counted
 from prodigy.errors import DamagedState, UsageProblem
 from prodigy.kernel.events import type_of
@@ -94,7 +95,7 @@ def _version_row(made: Made) -> tuple[str, str, str, str, str]:
     name = f"{version.at} ({version.label})" if version.label not in ("", version.at) else version.at
     if made.is_left:
         name += f", left behind in generation {version.generation}"
-    return f"v{version.version}", name, version.outcome, version.time[:19] + "Z", made.command
+    return f"v{version.version}", name, version.outcome, local(version.time), made.command
 
 
 def show_moment(
@@ -157,7 +158,7 @@ def _overview(checkpoint: Checkpoint, shown: Shown) -> Iterator[str]:
     yield f"{checkpoint.workflow_id}  {stood}  {done}"
     facts = [
         ("workflow", checkpoint.workflow_path),
-        ("updated", f"{checkpoint.timestamp[:19]}Z  v{checkpoint.version}, generation {checkpoint.generation}"),
+        ("updated", f"{dated(checkpoint.timestamp)}  v{checkpoint.version}, generation {checkpoint.generation}"),
         ("stage", checkpoint.stage or ""),
         ("stands at", checkpoint.address),
         ("attempt", f"{retry.current_attempt} of {retry.max_attempts}" if retry else ""),
@@ -175,7 +176,7 @@ def _culprit(state: State) -> NodeState:
 
 def _steps(checkpoint: Checkpoint) -> list[tuple[str, ...]]:
     return [
-        (step.address, step.outcome, f"v{step.version}" if step.version else "", _time(step.timestamp), step.command)
+        (step.address, step.outcome, f"v{step.version}" if step.version else "", local(step.timestamp), step.command)
         for step in checkpoint.completed_steps
     ]
 
@@ -190,7 +191,7 @@ def _print_in_full(variables: dict[str, Any]) -> None:
 def _print_details(shown: Shown) -> None:
     details = _details(shown)
     for key, headings in _DETAILS.items():
-        _print_table(headings, [tuple(map(as_text, row.values())) for row in details[key]], cut=headings[-1])
+        _print_table(headings, [_cells(row) for row in details[key]], cut=headings[-1])
     events = details["events_since"]
     if events:
         since = f"v{details['since_version']}" if details["since_version"] else "the beginning"
@@ -198,6 +199,11 @@ def _print_details(shown: Shown) -> None:
         _print_table(
             ("SEQ", "EVENT", "AT"), [tuple(map(as_text, row.values())) for row in events[-EVENTS_SHOWN:]], cut="AT"
         )
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return a row of the details as people read it, its times among them."""
+    return tuple(local(value) if key in ("due", "when") else as_text(value) for key, value in row.items())
 
 
 _DETAILS = {

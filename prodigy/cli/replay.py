@@ -260,6 +260,7 @@ def _print(frames: Iterable[Frame]) -> None:
     """Print a line per event: wrapped to fit on a terminal, whole in a pipe."""
     from prodigy.cli.display import has_colour
     from prodigy.cli.outlet import draw
+    from prodigy.cli.when import local
     from prodigy.projections.replay import in_words
     from prodigy.runtime.terminal import visible
 
@@ -268,14 +269,14 @@ def _print(frames: Iterable[Frame]) -> None:
             check_reader()
             told = in_words(frame.event, frame.changes)
             shown = told if told.isprintable() else visible(told)  # which is slower, and seldom needed
-            print(f"{frame.seq:>6}  {frame.time[:19]}Z  {shown}")
+            print(f"{frame.seq:>6}  {local(frame.time)}  {shown}")
         return
     columns = max(COLUMNS_MIN, shutil.get_terminal_size().columns)
     day = ""
     for frame in frames:
-        if frame.time[:10] != day:
-            day = frame.time[:10]
-            draw(_dim(f"        {day} UTC\n", has_colour(1)))
+        if local(frame.time)[:10] != day:
+            day = local(frame.time)[:10]
+            draw(_dim(f"        {day}\n", has_colour(1)))
         print("\n".join(lines_of(frame, columns)))
 
 
@@ -283,10 +284,11 @@ def lines_of(frame: Frame, columns: int) -> list[str]:
     """Return a frame as it stands on a terminal of so many columns: one line, and more where it does not fit."""
     import textwrap
 
+    from prodigy.cli.when import local
     from prodigy.projections.replay import in_words
     from prodigy.runtime.terminal import visible
 
-    head = f"{frame.seq:>6}  {frame.time[11:19]}  "
+    head = f"{frame.seq:>6}  {local(frame.time)[11:]}  "
     indent = len(head) + (20 if columns >= WIDE_COLUMNS else 2)
     lines = textwrap.wrap(
         head + visible(in_words(frame.event, frame.changes, clip=VALUE_CHARS_MAX)),

@@ -18,6 +18,7 @@ def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
     from prodigy.cli.place import project_here
     from prodigy.cli.program import program
     from prodigy.cli.progress import progress
+    from prodigy.cli.when import dated
     from prodigy.projections.next_steps import rest_of
     from prodigy.store.catalog import list_runs
 
@@ -45,7 +46,7 @@ def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
                     str(run.owner.pid) if run.owner else "",
                     run.status,
                     progress(run.state),
-                    run.owner.started if run.owner else "",
+                    dated(run.owner.started) if run.owner else "",
                 )
                 for run in live
             ),

@@ -77,6 +77,8 @@ def lines(run: "Listed", *, advises: bool = True) -> list[str]:
     from prodigy.cli.advice import advice
     from prodigy.cli.job import job_lines
     from prodigy.cli.progress import progress
+    from prodigy.cli.summary import took
+    from prodigy.cli.when import local
     from prodigy.cli.words import duration, money
     from prodigy.kernel.lifecycle import Status
     from prodigy.projections.failure import failure_of
@@ -89,7 +91,7 @@ def lines(run: "Listed", *, advises: bool = True) -> list[str]:
         return [f"{run.workflow_id}  damaged", f"  {run.problem}"]
     end = now() if run.owner else state.time
     status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
-    shown = [f"{run.workflow_id}  {status}  {progress(state)}  {duration(_between_s(state.run.started, end))}"]
+    shown = [f"{run.workflow_id}  {status}  {progress(state)}  {took(state, end)}"]
     if state.cost_usd or state.costs_unknown:
         shown[0] += f"  {money(state.cost_usd, state.costs_unknown)}"
     for at in sorted(state.in_flight) if run.owner else ():
@@ -97,7 +99,7 @@ def lines(run: "Listed", *, advises: bool = True) -> list[str]:
         shown.append(f"  running  {visible(at)}  attempt {node.attempt}, for {duration(_between_s(node.since, end))}")
     for at, node in state.nodes.items():
         if node.status is Status.WAITING:
-            shown.append(f"  waiting  {visible(at)}  attempt {node.attempt + 1} at {node.due[:19]}Z")
+            shown.append(f"  waiting  {visible(at)}  attempt {node.attempt + 1} at {local(node.due)}")
     shown += [f"  {text}" for text in job_lines(state)]
     if state.failure:
         word = "waits" if state.status == "paused" else "failed"

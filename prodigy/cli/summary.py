@@ -1,6 +1,5 @@
 """How a run ended: the answer of `cook` and `resume`, and their exit code."""
 
-from datetime import datetime
 from typing import Any
 
 from prodigy.cli.advice import advice
@@ -10,6 +9,7 @@ from prodigy.cli.output import print_json
 from prodigy.cli.said import near, said_files
 from prodigy.cli.words import duration, money
 from prodigy.errors import ExitCode
+from prodigy.kernel.queries import worked_s
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import map_progress
 from prodigy.projections.failure import failure_of
@@ -18,6 +18,7 @@ from prodigy.projections.steps import steps_of
 from prodigy.runtime.terminal import visible
 from prodigy.store.layout import RunFolder
 
+REST_SHOWN_MIN_S = 1.0
 _BY_SIGNAL = {
     "SIGINT": ExitCode.INTERRUPT,
     "SIGTERM": ExitCode.TERMINATE,
@@ -48,7 +49,7 @@ def print_summary(state: State, folder: RunFolder, *, json: bool, needs_trust: b
     line = f"{state.status}  {state.run.workflow_id}  {counts['settled']} of {counts['total']} steps"
     details = [f"{counts[word]} {word}" for word in ("failed", "handled", "skipped") if counts[word]]
     line += f" ({', '.join(details)})" if details else ""
-    line += f"  {duration(_elapsed_s(state))}"
+    line += f"  {took(state)}"
     if state.cost_usd or state.costs_unknown:
         line += f"  {money(state.cost_usd, state.costs_unknown)}"
     print(line)
@@ -83,11 +84,18 @@ def summary(state: State, *, needs_trust: bool = False) -> dict[str, Any]:
         "cause": failure_of(state) or None,
         "started": run.started,
         "ended": state.time,
-        "duration_s": _elapsed_s(state),
+        "duration_s": worked_s(state),
+        "rested_s": state.rested_s,
         "cost_usd": state.cost_usd,
         "attempts_of_unknown_cost": state.costs_unknown,
         "last_checkpoint": f"v{state.version}" if state.version else None,
     } | advised(rest_of(state, needs_trust=needs_trust))
+
+
+def took(state: State, until: str = "") -> str:
+    """Return how long a run worked, and how long it rested if it did: `12 s, and 3 m 05 s at rest`."""
+    rest = f", and {duration(state.rested_s)} at rest" if state.rested_s >= REST_SHOWN_MIN_S else ""
+    return f"{duration(worked_s(state, until))}{rest}"
 
 
 def _dead(state: State) -> int:
@@ -102,8 +110,3 @@ def _counts(state: State) -> dict[str, int]:
             counts["settled"] += 1
             counts[str(step.here.status)] += 1
     return counts
-
-
-def _elapsed_s(state: State) -> float:
-    ended, started = datetime.fromisoformat(state.time), datetime.fromisoformat(state.run.started)
-    return max(0.0, (ended - started).total_seconds())

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from prodigy.kernel import events as ev
 from prodigy.kernel import evolve_map as on_map
 from prodigy.kernel.lifecycle import Status, after
-from prodigy.kernel.retry import due_at
+from prodigy.kernel.retry import due_at, elapsed_s
 from prodigy.kernel.snapshot import restored
 from prodigy.kernel.state import NodeState, Origin, State
 from prodigy.plan.address import item_of
@@ -78,11 +78,13 @@ def _generation_started(state: State, event: ev.GenerationStarted, time: str) ->
 
 def _run_resumed(state: State, event: ev.RunResumed, time: str) -> State:
     """What was in flight has ended with its coordinator: nobody waits for it any more."""
+    stood = event.stood or state.time
     state = replace(
         state,
         seq=state.seq + 1,
         time=time,
-        stood=event.stood or state.time,
+        stood=stood,
+        rested_s=state.rested_s + elapsed_s(stood, time),
         status="running",
         stopping="",
         in_flight=immutables.Map(),
@@ -294,7 +296,8 @@ def _run_rested(state: State, event: ev.RunRested, time: str) -> State:
         for at, node in state.nodes.items()
         if node.limit_since and not node.is_settled
     }
-    return replace(state, seq=state.seq + 1, time=time, nodes=state.nodes.update(later))
+    rested_s = state.rested_s + event.rested_s
+    return replace(state, seq=state.seq + 1, time=time, rested_s=rested_s, nodes=state.nodes.update(later))
 
 
 def _stop_requested(state: State, event: ev.StopRequested, time: str) -> State:

@@ -7,6 +7,7 @@ from prodigy.kernel.counts import count_of
 from prodigy.kernel.items import Items
 from prodigy.kernel.items import failures as failed_items
 from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import NodeState, State
 from prodigy.plan.nodes import ROOT, ErrorPolicy, Map, Node, Run, Sequence, is_below
@@ -187,3 +188,15 @@ def _limit(state: State, node: Node, written: int | Template, name: str) -> int:
     if isinstance(written, int):
         return written
     return count_of(written, lookup_in(state, node.address), name=name, least=1, most=PARALLEL_MAX)
+
+
+# How long has it worked? -----------------------------------------------------------------------------------------
+
+
+def worked_s(state: State, until: str = "") -> float:
+    """Return for how long somebody has played the run, in seconds: from its start to `until`, without its rest.
+
+    Args:
+        until: UTC, ISO 8601; when anything last happened without it.
+    """
+    return max(0.0, elapsed_s(state.run.started, until or state.time) - state.rested_s)

@@ -56,6 +56,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     failed_at: str
     failure: str
     stood: str = ""
+    rested_s: float = 0.0
     expired: tuple[str, ...] = ()
     maps: dict[str, ItemsSnapshot] = {}
     scoped: dict[str, dict[str, Any]] = {}
@@ -84,6 +85,7 @@ def snapshot_of(state: State, captures: dict[str, Any], *, elsewhere: Container[
         failed_at=state.failed_at,
         failure=state.failure,
         stood=state.stood,
+        rested_s=state.rested_s,
         expired=tuple(sorted(state.expired)),
         maps={at: _items_of(items, has_list=at not in elsewhere) for at, items in state.maps.items()},
         scoped=dict(state.scoped.items()),
@@ -114,6 +116,7 @@ def restored(snapshot: Snapshot, plan: Plan, *, seq: int, generation: int, versi
         failed_at=snapshot.failed_at,
         failure=snapshot.failure,
         stood=snapshot.stood,
+        rested_s=snapshot.rested_s,
         expired=frozenset(snapshot.expired),
         maps=immutables.Map({at: _items(items) for at, items in snapshot.maps.items()}),
         scoped=immutables.Map(snapshot.scoped),

@@ -5,7 +5,7 @@ why it began, what each attempt came to, who retried, handled, skipped, passed o
 that decided it as they were then. An edited workflow may have moved a step; it is followed to where it was before.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +29,12 @@ from prodigy.projections.failure import failure_of, node_cause
 VALUE_CHARS_MAX = 100
 
 Happened = tuple[str, ev.Event]
+Clock = Callable[[str], str]
+
+
+def in_utc(time: str) -> str:
+    """Return a moment of the log as a date, a time, and what clock that is of."""
+    return f"{time[:10]} {time[11:19]} UTC"
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +47,13 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explain(
-    history: Iterable[Happened], start: State, final: State, moves: Sequence[ev.PlanChanged], address: str
+    history: Iterable[Happened],
+    start: State,
+    final: State,
+    moves: Sequence[ev.PlanChanged],
+    address: str,
+    *,
+    clock: Clock = in_utc,
 ) -> Explanation:
     """Return the story of the node at `address`.
 
@@ -50,8 +62,9 @@ def explain(
         start: the state before it.
         final: the state after it, which has a node at `address`.
         moves: the plan changes of that history, oldest first.
+        clock: how a moment of the log is told, as a date, a blank, and a time.
     """
-    story = _Story(addresses=_addresses(address, moves), state=start)
+    story = _Story(addresses=_addresses(address, moves), state=start, clock=clock)
     for time, event in history:
         story.tell(time, event)
     story.end()
@@ -84,10 +97,11 @@ class _Before(NamedTuple):
 class _Story:
     """Sentences about one node, as the events come."""
 
-    def __init__(self, *, addresses: list[str], state: State) -> None:
+    def __init__(self, *, addresses: list[str], state: State, clock: Clock) -> None:
         self.sentences: list[str] = []
         self._addresses = addresses
         self._state = state
+        self._local = clock
         self._day = ""
         self._stopped_by = ""
         # As it was last: of an item that has settled the nodes are forgotten.
@@ -316,9 +330,9 @@ class _Story:
 
     def _clock(self, time: str = "") -> str:
         """Return a time as people say it: the date only where it is another one than was said last."""
-        time = time or self._state.time
-        day, self._day = self._day, time[:10]
-        return f"{time[11:19]}" if day == self._day else f"{time[:10]} {time[11:19]} UTC"
+        said = self._local(time or self._state.time)
+        day, self._day = self._day, said[:10]
+        return said[11:19] if day == self._day else said
 
 
 def _reason(state: State, node: Node) -> str:

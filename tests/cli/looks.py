@@ -12,6 +12,7 @@ from prodigy.cli.app import app, complain
 from prodigy.errors import ProdigyError
 from prodigy.kernel import effects as fx
 from prodigy.kernel.events import Event
+from prodigy.runtime import clock
 from prodigy.store.journal import Journal
 from prodigy.store.layout import prepare_run
 from prodigy.store.log import Log
@@ -56,6 +57,7 @@ def settle(path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setenv("HOME", str(path))
     monkeypatch.setenv("PRODIGY_HOME", str(path / "global"))
     monkeypatch.setattr(sys, "argv", ["prodigy"])
+    monkeypatch.setattr(clock, "now", lambda: at(2 * 3600))
     house = House(path)
     monkeypatch.chdir(house.root)
     return house

@@ -11,8 +11,9 @@ import pytest
 from prodigy.cli import display, events
 from prodigy.cli.cook import go_on
 from prodigy.errors import RunNotFound
+from prodigy.runtime import clock
 from prodigy.store.lock import RunLock
-from tests.cli.made import PROGRAM, STAGED, Ending, House, said
+from tests.cli.made import PROGRAM, STAGED, Ending, House, at, said
 
 LARGE = "x" * 20_000
 SIZE = re.compile(r"[0-9]+(?:\.[0-9])? (?:kB|bytes)")
@@ -170,13 +171,14 @@ def test_a_run_without_its_folder_is_cleaned_from_the_mirror(house: House) -> No
 # What stays -----------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_shows_and_changes_nothing(house: House) -> None:
+def test_a_dry_run_shows_and_changes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """What would go, and how much that is."""
+    monkeypatch.setattr(clock, "now", lambda: at(3 * 3600))
     before = house.disk()
     shown = house.checkpoints("clean", "--all", "--dry-run")
     assert sizeless(shown.out) == (
-        "RUN          STATUS     UPDATED               FREES\n"
-        "done-aaaaaa  completed  2026-01-31T09:00:03Z  SIZE\n"
+        "RUN          STATUS     UPDATED      FREES\n"
+        "done-aaaaaa  completed  2 hours ago  SIZE\n"
         "values in the mirror that no other run needs  SIZE\n"
         "would free SIZE of 1 run; nothing was removed\n"
     )

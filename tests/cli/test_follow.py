@@ -38,7 +38,7 @@ def test_people_get_a_line_for_each(house: House) -> None:
     house.open("g")
     cook.wait()
     code, out, err = house.prodigy("events", "follow", "--job-id", "demo")
-    last = [line.split()[0:1] + line.split()[2:] for line in out.splitlines()][-2:]
+    last = [line.split()[0:1] + line.split()[3:] for line in out.splitlines()][-2:]
     count = len(house.log().read_text().splitlines())
     expected = [[str(count - 1), "node_succeeded", "workflow"], [str(count), "run_completed"]]
     assert (code, last, err) == (0, expected, "")

@@ -3,15 +3,20 @@
 import pytest
 
 from prodigy.kernel import events as ev
+from prodigy.kernel.evolve import fold
 from prodigy.kernel.outcome import STOP_SIGNALS
+from prodigy.kernel.queries import worked_s
+from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
 from tests.kernel.story import (
     Told,
+    begun,
     breaks,
     ends,
     exited,
     given,
     interrupted,
+    later,
     resume,
     resumes,
     starts,
@@ -96,3 +101,28 @@ def test_items_that_die_of_a_stop_are_no_dead_letters() -> None:
     state = now.when(exited("map[a].x", 7, **TERM)).then(ev.CommandInterrupted(at="map[a].x", epoch=7, duration_s=1.0))
     items = state.maps["map"]
     assert (["a", "b"], 0, {}) == (sorted(items.active), items.dead, dict(items.settled))
+
+
+def test_work_and_rest_are_counted_apart() -> None:
+    """Between its end and a resume, and while it stood still, a run rests; so it is after it went back, or forked."""
+    told: list[tuple[float, ev.Event]] = [
+        *((0, event) for event in begun(PLANS["alone"])),
+        (0, starts("a")),
+        (10, ev.RunRested(rested_s=4.0)),
+        (12, interrupted("a", 3)[0]),
+        (12, interrupted("a", 3)[1]),
+        (100, resumes("a")),
+        (103, ev.RunInterrupted()),
+        (200, ev.RunForked(workflow_id="demo-000002", from_workflow_id="demo-000001", from_seq=9)),
+        (200, ev.RunResumed(number=3, stood=later(103))),
+        (205, ev.RunInterrupted()),
+    ]
+    state = fold(State(), ((later(seconds), event) for seconds, event in told))
+    assert (worked_s(state), worked_s(state, later(206)), state.rested_s) == (16.0, 17.0, 189.0)
+
+
+def test_a_clock_that_went_back_gives_no_rest() -> None:
+    """A resume that seems to be before the end adds nothing, and no work is less than none."""
+    state = given(PLANS["alone"], starts("a"), stops(), interrupted("a", 3)).state
+    back = fold(state, [("2025-01-31T09:00:00.000000Z", resumes("a"))])
+    assert (worked_s(back), back.rested_s) == (0.0, 0.0)
