@@ -186,8 +186,18 @@ def test_the_exit_code_names_the_first_of_two_signals_whatever_hangs(broken: Hou
     broken.pids(1)
     eventually((broken.folder / "hangs.up").exists, "it hangs")
     live.send(signal.SIGTERM)
+    eventually(
+        lambda: not is_pending(live.pid, signal.SIGTERM), "the first is heard: of two the system tells the lower"
+    )
     stopped_again(live)
     assert 143 == live.wait().code
+
+
+def is_pending(pid: int, number: signal.Signals) -> bool:
+    """Whether a signal has been sent to a process and not been told to it; where nothing says so, it has been told."""
+    status = Path(f"/proc/{pid}/status")
+    masks = re.findall(r"^S(?:ig|hd)Pnd:\s*(\w+)$", status.read_text(), re.M) if status.exists() else []
+    return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
 
 
 def stopped_again(live: Live) -> float:

@@ -1,0 +1,169 @@
+"""When the host starts what was decided: at once, or when the checkpoint file shows what came before.
+
+The kernel, the journal and the log are the real ones. The writer of checkpoints writes nothing, and says so only after
+the loop has gone round many times; commands succeed as soon as they are started.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prodigy.kernel import effects as fx
+from prodigy.kernel import signals as sig
+from prodigy.kernel.state import State
+from prodigy.plan.nodes import Plan
+from prodigy.runtime.checkpointer import Checkpointer
+from prodigy.runtime.host import Host
+from prodigy.runtime.processes import Processes
+from prodigy.runtime.reactor import Record
+from prodigy.store.journal import Journal
+from prodigy.store.layout import Project, prepare_run
+from prodigy.store.log import Log
+from prodigy.store.values import Values
+from tests.kernel.story import NOW
+from tests.simulation.plans import compiled, step
+
+ROUNDS = 50  # of the loop, until a checkpoint is written: whoever does not wait for it is long past
+
+
+class Writer(Checkpointer):
+    """Writes nothing, and tells `heard` of each file that was waited for when that would be on disk."""
+
+    def __init__(self, heard: list[str]) -> None:
+        self._heard = heard
+        self.published = 0
+        self.on_wait: Callable[[], None] = lambda: None
+
+    def publish(self, state: State, chain: str) -> None:
+        self.published = state.seq
+
+    def when_written(self, seq: int, call: Callable[[], None], *, is_mirrored: bool = False) -> None:
+        assert seq == self.published, "what is waited for is the newest state"
+        self._heard.append("waits for the mirror" if is_mirrored else "waits")
+        asyncio.get_running_loop().call_soon(partial(self._go_round, ROUNDS, call, is_mirrored))
+        if not is_mirrored:
+            self.on_wait()
+
+    def close(self) -> None:
+        pass
+
+    def _go_round(self, rounds: int, call: Callable[[], None], is_mirrored: bool) -> None:
+        if rounds:
+            asyncio.get_running_loop().call_soon(partial(self._go_round, rounds - 1, call, is_mirrored))
+            return
+        if not is_mirrored:
+            self._heard.append("is written")
+        call()
+
+
+class Commands(Processes):
+    """Commands that succeed at once; `heard` is told of each start."""
+
+    def __init__(self, emit: Callable[[sig.Exited], None], heard: list[str]) -> None:
+        self._tell = emit
+        self._heard = heard
+
+    def be_ready(self) -> None:
+        pass
+
+    def spawn(self, effect: fx.Spawn) -> None:
+        self._heard.append(effect.at)
+        self._tell(sig.Exited(time=NOW, at=effect.at, epoch=effect.epoch, exit_code=0))
+
+    def terminate(self, epoch: int) -> None:
+        raise AssertionError("nothing runs that could be ended")
+
+    def kill_all(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    def abandon(self) -> None:
+        pass
+
+
+class Nobody:
+    """A display that nobody looks at."""
+
+    user = operator = "nobody"
+
+    def note(self, message: str) -> None:
+        pass
+
+    def observe(self, state: State, turn: Sequence[Record]) -> None:
+        pass
+
+    def show(self, at: str, chunk: bytes) -> None:
+        pass
+
+    def ask(self, question: str) -> bool | None:
+        return None
+
+
+class Stage:
+    """A host with its writer, and what was heard of both it and the commands."""
+
+    def __init__(self, folder: Path) -> None:
+        self.heard = list[str]()
+        self.writer = Writer(self.heard)
+        run = prepare_run(Project(folder), "demo-000001")
+        self.journal = Journal(Log.create(run.events(1)), Values(run.values))
+        self.host = Host(
+            State(),
+            self.journal,
+            checkpointer=self.writer,
+            inbox=run.inbox,
+            display=Nobody(),
+            make_listing=lambda: pytest.fail("there is no map"),
+        )
+
+    def play(self, plan: Plan) -> State:
+        cook = sig.CookRequested(
+            time=NOW,
+            workflow_id="demo-000001",
+            workflow_path="demo.yaml",
+            workflow_text="",
+            directory="/project",
+            number=1,
+            plan=plan,
+            prodigy_version="0",
+        )
+        return self.host.run(cook, lambda emit: Commands(emit, self.heard))
+
+    def stops(self) -> None:
+        """Let somebody stop the run while it waits for the writer."""
+        self.host.send(sig.StopRequested(time=NOW, by="SIGINT"))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Any:
+    stage = Stage(tmp_path)
+    yield stage
+    stage.journal.close()
+
+
+def test_a_step_that_asks_for_a_checkpoint_holds_the_next_one_back_until_it_is_written(stage: Stage) -> None:
+    """The step itself waits too, for the state that it begins with. Between other steps nothing waits."""
+    plan = compiled(step("a"), step("b"), step("c", checkpoint=True), step("d"), step("e"))
+    assert stage.play(plan).status == "completed"
+    first = ["waits for the mirror", "waits", "is written"]  # the first result of a run, see below
+    assert ["a", *first, "b", "waits", "is written", "c", "waits", "is written", "d", "e"] == stage.heard
+
+
+def test_the_first_result_of_a_run_is_known_elsewhere_before_the_next_step_begins(stage: Stage) -> None:
+    """The next one might remove the state. So it is for the first alone."""
+    assert stage.play(compiled(step("a"), step("b"), step("c"))).status == "completed"
+    assert ["a", "waits for the mirror", "waits", "is written", "b", "c"] == stage.heard
+
+
+def test_a_stop_while_a_step_is_held_back_interrupts_it_and_it_never_begins(stage: Stage) -> None:
+    """Whatever becomes of the checkpoint."""
+    stage.writer.on_wait = stage.stops
+    state = stage.play(compiled(step("a"), step("b")))
+    assert ("interrupted", {}) == (state.status, dict(state.in_flight))
+    assert "b" not in stage.heard
