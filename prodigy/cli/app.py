@@ -118,10 +118,13 @@ def _keep_only(called: list[str]) -> None:
         app.registered_commands, app.registered_groups = commands, groups
 
 
-def complain(error: ProdigyError) -> ExitCode:
-    """Print an error as people need it, what happened, where, and what to type next; with --json as a document too."""
+def complain(error: ProdigyError, *, is_answer: bool = True) -> ExitCode:
+    """Print an error as people need it: what happened, where, and what to type next.
+
+    With --json it is a document on stdout too, where it is the command's answer and not a part of that.
+    """
     with suppress(OSError):
-        if _wants_json():
+        if is_answer and _wants_json():
             _print_document(error)
         if isinstance(error, WorkflowProblem):
             from prodigy.cli.output import shown

@@ -2,11 +2,14 @@
 
 import re
 import shlex
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+import sys
+from contextlib import nullcontext, redirect_stdout
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
+    from prodigy.errors import ProdigyError
     from prodigy.store.layout import Mirror, Project
 
 _AGE = re.compile(r"(\d{1,4})([smhdw])")
@@ -30,6 +33,46 @@ class Choice(NamedTuple):
         words += ["--dead-letters"] if self.dead_letters else []
         words += [f"--older-than {self.older_than}"] if self.older_than else []
         return " ".join([*words, "--purge"] if self.purge else words)
+
+
+class Report:
+    """What became of it all, for `--json`: each run by its `result`, and what was refused, in words."""
+
+    def __init__(self) -> None:
+        self.runs = list[dict[str, Any]]()
+        self.errors = list[str]()
+        self.freed_bytes = 0
+
+    def tell(self, run: "Chosen", result: str, size_bytes: int = 0) -> None:
+        """Add a run: it was `cleaned`, `purged` or `kept`, or `would_go`."""
+        self.runs.append(
+            {
+                "workflow_id": run.workflow_id,
+                "project": str(run.project.root),
+                "status": run.status,
+                "dead_letters": run.dead,
+                "result": result,
+                "size_bytes": size_bytes,
+            }
+        )
+        self.freed_bytes += size_bytes if result in ("cleaned", "purged") else 0
+
+    def refuse(self, problem: "ProdigyError") -> int:
+        """Say what was refused, and return its exit code."""
+        from prodigy.cli.app import complain
+
+        self.errors.append(problem.message)
+        return complain(problem, is_answer=False)
+
+    def document(self, code: int) -> dict[str, Any]:
+        """Return all of it."""
+        return {
+            "schema_version": 1,
+            "runs": self.runs,
+            "freed_bytes": self.freed_bytes,
+            "errors": self.errors,
+            "exit_code": code,
+        }
 
 
 class Chosen(NamedTuple):
@@ -58,12 +101,15 @@ def clean(
     dead_letters: Annotated[
         bool, typer.Option("--dead-letters", help="Runs with open dead letters too: they cannot be retried then.")
     ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document; what people read goes to stderr.")
+    ] = False,
 ) -> None:
     """Remove checkpoints, stored values and outputs of runs that are over; their logs stay for the audit.
 
     Runs with open dead letters are kept, unless --dead-letters takes them too.
     """
-    from prodigy.cli.display import has_terminal
+    from prodigy.cli.output import print_json
     from prodigy.errors import UsageProblem
 
     if all_ == (workflow_id is not None):
@@ -73,24 +119,39 @@ def clean(
             "  One run, whatever its status: `prodigy checkpoints clean --workflow-id REF`.",
         )
     choice = Choice(workflow_id, older_than, _earliest(older_than), purge, dead_letters)
+    report = Report()
+    with redirect_stdout(sys.stderr) if json else nullcontext():
+        code = _carry_out(choice, report, force=force, dry_run=dry_run)
+    if json:
+        print_json(report.document(code))
+    raise typer.Exit(code)
+
+
+def _carry_out(choice: Choice, report: Report, *, force: bool, dry_run: bool) -> int:
+    """Choose, ask, and clean; return the exit code."""
+    from prodigy.cli.display import has_terminal
+
     places, is_everywhere = _places(choice)
-    runs, code = _gathered(places, choice)
-    if code and workflow_id is not None:
-        raise typer.Exit(code)  # there is no such run, and that was said
-    runs = _without_dead_letters(runs, choice, asks=has_terminal() and not force)
+    runs, code = _gathered(places, choice, report)
+    if code and choice.workflow_id is not None:
+        return code  # there is no such run, and that was said
+    runs = _without_dead_letters(runs, choice, report, asks=has_terminal() and not force)
     if not runs:
         print(_nothing(choice, [project for project, _ in places] if is_everywhere else []))
-        raise typer.Exit(code)
+        return code
     if is_everywhere or dry_run or (not force and has_terminal()):
         print("\n".join(_table(runs, with_projects=is_everywhere)))
     if dry_run:
         if shared := _shared(runs, places):
             print(f"values in the mirror that no other run needs  {in_bytes(shared)}")
         print(f"would free {_total(runs, places)} of {_count(len(runs))}; nothing was removed")
-        raise typer.Exit(code)
-    if not force:
-        _confirm(runs, choice, _total(runs, places))
-    raise typer.Exit(_clean(runs, places, choice) or code)
+        for run in runs:
+            report.tell(run, "would_go", run.size_bytes)
+        return code
+    if not force and not _is_confirmed(runs, choice, _total(runs, places)):
+        print("nothing was removed")
+        return 1
+    return _clean(runs, places, choice, report) or code
 
 
 def _places(choice: Choice) -> "tuple[list[tuple[Project, Mirror | None]], bool]":
@@ -117,9 +178,10 @@ def _is_outside(project: "Project") -> bool:
     return not os.path.lexists(project.root / ".git") or project.root == Path(os.path.realpath(Path.home()))
 
 
-def _gathered(places: "list[tuple[Project, Mirror | None]]", choice: Choice) -> "tuple[list[Chosen], int]":
+def _gathered(
+    places: "list[tuple[Project, Mirror | None]]", choice: Choice, report: Report
+) -> "tuple[list[Chosen], int]":
     """Return the runs to clean; a project that cannot be read is named, and decides the exit code."""
-    from prodigy.cli.app import complain
     from prodigy.errors import ProdigyError
 
     runs, code = list[Chosen](), 0
@@ -127,7 +189,8 @@ def _gathered(places: "list[tuple[Project, Mirror | None]]", choice: Choice) -> 
         try:
             runs += _chosen(project, mirror, choice)
         except ProdigyError as problem:
-            code = code or complain(problem)
+            refused = report.refuse(problem)
+            code = code or refused
     return runs, code
 
 
@@ -161,7 +224,7 @@ def _chosen(project: "Project", mirror: "Mirror | None", choice: Choice) -> list
     return [run for run in found if not choice.earliest or run.updated < choice.earliest]
 
 
-def _without_dead_letters(runs: list[Chosen], choice: Choice, *, asks: bool) -> list[Chosen]:
+def _without_dead_letters(runs: list[Chosen], choice: Choice, report: Report, *, asks: bool) -> list[Chosen]:
     """Return the runs that may go, and say which are kept for their dead letters.
 
     Raises:
@@ -177,6 +240,8 @@ def _without_dead_letters(runs: list[Chosen], choice: Choice, *, asks: bool) -> 
     if choice.workflow_id is None:
         several = f"{counted(len(kept), 'run')} with {letters}"
         print(f"kept     {several}; --dead-letters takes them too, and look first: {_look(kept[0])}")
+        for run in kept:
+            report.tell(run, "kept")
         return [run for run in runs if not run.dead]
     if asks:
         return runs
@@ -193,7 +258,7 @@ def _look(run: Chosen) -> str:
     return f"{program()} dlq list {run.workflow_id}"
 
 
-def _confirm(runs: list[Chosen], choice: Choice, size: str) -> None:
+def _is_confirmed(runs: list[Chosen], choice: Choice, size: str) -> bool:
     """Ask on a terminal, default no. Elsewhere nobody can be asked.
 
     Raises:
@@ -216,9 +281,7 @@ def _confirm(runs: list[Chosen], choice: Choice, size: str) -> None:
         for run in runs
         if run.dead
     ]
-    if not confirmed("\n".join([f"Remove {what}?", *lost]), yes=False):
-        print("nothing was removed")
-        raise typer.Exit(1)
+    return confirmed("\n".join([f"Remove {what}?", *lost]), yes=False)
 
 
 def _is_unfinished(run: Chosen) -> bool:
@@ -227,9 +290,8 @@ def _is_unfinished(run: Chosen) -> bool:
     return run.status not in FINISHED and run.status != "cleaned"
 
 
-def _clean(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]", choice: Choice) -> int:
+def _clean(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]", choice: Choice, report: Report) -> int:
     """Clean each run, say so, and go on with the next where one is refused; return the first refusal's exit code."""
-    from prodigy.cli.app import complain
     from prodigy.cli.display import user
     from prodigy.errors import ProdigyError
     from prodigy.runtime.clock import now
@@ -246,17 +308,21 @@ def _clean(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]", ch
         try:
             size = clean(run.project, run.mirror, run.workflow_id, order)
         except ProdigyError as problem:
-            code = code or complain(problem)
+            refused = report.refuse(problem)
+            code = code or refused
             continue
         if size is None:
             print(f"kept     {run.workflow_id}: it has gone on")
+            report.tell(run, "kept")
             continue
         print(f"{'purged' if choice.purge else 'cleaned'}  {run.workflow_id}  {in_bytes(size)}")
+        report.tell(run, "purged" if choice.purge else "cleaned", size)
         freed, count = freed + size, count + 1
     shared = sum(clean_values(project, mirror) for project, mirror in places)
     if shared:
         print(f"cleaned  values in the mirror that no other run needs  {in_bytes(shared)}")
     freed += shared
+    report.freed_bytes += shared
     logs = "" if choice.purge or not count else "; what happened stays in the log, until --purge"
     print(f"freed {in_bytes(freed)} of {_count(count)}{logs}")
     return code

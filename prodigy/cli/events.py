@@ -224,19 +224,27 @@ def follow(
 def verify(
     ref: _Ref = None,
     job_id: _JobId = None,
+    json: _Json = False,
 ) -> None:
     """Check every line of a run's log: its order, its chain, and that it can be read with the values it names.
 
     A log that is gone, or ends before what a checkpoint has seen, is damaged: exit 7.
     """
+    from prodigy.cli.output import print_json
     from prodigy.cli.place import mirror_of
     from prodigy.cli.words import counted
     from prodigy.store.catalog import cleaning_of
     from prodigy.store.validation import verified
 
     project, workflow_id = _run(ref, job_id)
-    besides = "; its stored values were cleaned" if cleaning_of(project, workflow_id) else ""
-    for log in verified(project, mirror_of(project), workflow_id):
+    is_cleaned = bool(cleaning_of(project, workflow_id))
+    logs = verified(project, mirror_of(project), workflow_id)
+    if json:
+        found = [log._asdict() | {"torn": log.torn._asdict() if log.torn else None} for log in logs]
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "is_cleaned": is_cleaned, "logs": found})
+        return
+    besides = "; its stored values were cleaned" if is_cleaned else ""
+    for log in logs:
         if log.damage:
             print(f"{log.name}: damaged, and left behind: the run has gone on from elsewhere ({log.damage})")
             continue

@@ -1,6 +1,7 @@
 """`checkpoints clean`: what goes, what stays, who is asked, and what is never touched."""
 
 import io
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -325,3 +326,16 @@ def test_one_project_that_cannot_be_read_does_not_stop_the_others(
     cleaned = house.checkpoints("clean", "--all", "--force")
     assert (cleaned.code, str(other.project.state) in cleaned.err) == (7, True)
     assert kept_of(house, "done-aaaaaa") == ["events-1.jsonl", "lock"]
+
+
+def test_what_became_of_all_is_one_document(house: House) -> None:
+    """On stdout; what people read goes to stderr. Sizes are bytes."""
+    before = json.loads(house.checkpoints("clean", "--all", "--dry-run", "--json").out)
+    said = house.checkpoints("clean", "--all", "--force", "--json")
+    document = json.loads(said.out)
+    assert [(run["workflow_id"], run["result"]) for run in before["runs"]] == [("done-aaaaaa", "would_go")]
+    assert [(run["workflow_id"], run["result"]) for run in document["runs"]] == [("done-aaaaaa", "cleaned")]
+    assert document["freed_bytes"] >= document["runs"][0]["size_bytes"] > len(LARGE)
+    assert before["freed_bytes"] == 0
+    assert document["exit_code"] == 0
+    assert "cleaned  done-aaaaaa" in said.err

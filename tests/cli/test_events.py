@@ -284,3 +284,10 @@ def test_nothing_is_changed_by_reading(house: House) -> None:
     ):
         assert piped("events", *words).code == 0
     assert house.disk() == before
+
+
+def test_a_check_is_a_document_too(house: House) -> None:
+    """Each log with how many events it has, and what a crash left behind them."""
+    document = json.loads(piped("events", "verify", "--json").out)
+    assert document["logs"] == [{"name": "events-1.jsonl", "events": 33, "torn": None, "damage": ""}]
+    assert document["is_cleaned"] is False
