@@ -10,9 +10,9 @@ from prodigy.cli.output import print_json
 from prodigy.cli.program import program
 from prodigy.cli.said import near
 from prodigy.cli.words import counted
+from prodigy.kernel.outcome import end_of
 from prodigy.plan.address import is_at
 from prodigy.projections.failure import Failure, failures_of
-from prodigy.runtime.outputs import end_of
 from prodigy.runtime.terminal import Lines, visible
 from prodigy.store.catalog import listed
 from prodigy.store.files import open_private

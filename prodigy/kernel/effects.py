@@ -263,13 +263,17 @@ def _spawn(state: State, event: ev.CommandStarted, epoch: int) -> Effect:
         return Reject(at=event.at, epoch=epoch, reason=str(problem))
 
 
+def kept_bytes_max(node: Node) -> int:
+    """Return how much of the end of its output a step's result keeps, in bytes; what it captures is kept besides."""
+    return KEPT_OUTPUT_BYTES_MAX if node.keeps_output else OUTPUT_BYTES_MAX
+
+
 def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, epoch: int) -> Spawn:
     files = _Files(state, epoch)
     lookup = lookup_in(state, node.address, files.keep)
     policy = node.policy
     if policy.retry:
         attempts_of(state, node, policy.retry)
-    kept = KEPT_OUTPUT_BYTES_MAX if node.keeps_output else OUTPUT_BYTES_MAX
     return Spawn(
         at=node.address,
         epoch=epoch,
@@ -279,7 +283,7 @@ def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, e
         working_dir=_plain("working_dir", render(command.working_dir, lookup)),
         timeout_s=None if policy.timeout is None else timeout_of(policy.timeout, lookup),
         grace_s=state.plan.grace_s,
-        output_bytes_max=CAPTURE_BYTES_MAX if policy.capture else kept,
+        output_bytes_max=CAPTURE_BYTES_MAX if policy.capture else kept_bytes_max(node),
         whole_output=policy.capture is not None,
         after_checkpoint=policy.checkpoint,
         files=files.contents,

@@ -45,6 +45,12 @@ def judge(exited: Exited) -> Outcome:
     )
 
 
+def end_of(text: str, bytes_max: int) -> str:
+    """Return the last `bytes_max` bytes of `text`, no character cut in two."""
+    data = text.encode(errors="replace")
+    return data[-bytes_max:].decode(errors="ignore") if len(data) > bytes_max else text
+
+
 def may_be_stopped(exited: Exited) -> bool:
     """Whether an attempt ended as one does whom a stop of everything reaches; its own timeout is no such end."""
     if exited.timed_out_s is not None:

@@ -12,11 +12,12 @@ from contextlib import suppress
 import msgspec
 
 from prodigy.kernel.effects import RenderedClaude, Spawn
+from prodigy.kernel.outcome import end_of
 from prodigy.kernel.signals import Exited
 from prodigy.runtime import claude
 from prodigy.runtime.child import Process
 from prodigy.runtime.commands import VALUE_TOO_LONG
-from prodigy.runtime.outputs import OutputFile, Tail, end_of
+from prodigy.runtime.outputs import OutputFile, Tail
 from prodigy.runtime.timers import Timer, awake_s
 
 STDERR_BYTES_MAX = 16 * 1024

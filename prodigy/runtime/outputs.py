@@ -254,12 +254,6 @@ class Outputs:
             os.unlink(name, dir_fd=self._descriptor)
 
 
-def end_of(text: str, bytes_max: int) -> str:
-    """Return the last `bytes_max` bytes of `text`, no character cut in two."""
-    data = text.encode(errors="replace")
-    return _without_half_character(data[-bytes_max:]).decode() if len(data) > bytes_max else text
-
-
 def _without_half_character(data: bytes) -> bytes:
     """Drop up to three continuation bytes at the start: the rest of a character that was cut."""
     start = 0

@@ -4,7 +4,7 @@ from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.digest import digest_of
-from prodigy.kernel.effects import effects
+from prodigy.kernel.effects import KEPT_OUTPUT_BYTES_MAX, effects
 from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.scope import lookup_in
 from tests.kernel.story import NOW, breaks, broke, ends, exited, fails, given, resume, run_fails, starts
@@ -106,3 +106,14 @@ def test_a_failure_inside_a_timeout_of_its_stage_is_tried_again_in_time() -> Non
     began = (ev.NodeStarted(at="one", attempt=1), ev.LimitStarted(at="one", attempt=1, left_s=60.0), starts("one.a"))
     decided = given(both, *began).when(broke("one.a", 5)).events
     assert [type(event) for event in decided] == [ev.CommandFinished, ev.RetryScheduled]
+
+
+def test_what_a_step_captures_is_whole_and_its_result_keeps_the_end() -> None:
+    """Also where it captures into its own id: 50 outputs of 10 MB would else be held in its results."""
+    text = "x" * (KEPT_OUTPUT_BYTES_MAX + 5)
+    asked = compiled(step("a", capture="a"), {"shell": "echo ${a} ${a.exit_code} ${a.output}"})
+    finished, captured, *_ = given(asked, starts("a")).when(exited("a", 3, output=f"{text}\n")).events
+    assert isinstance(finished, ev.CommandFinished)
+    assert isinstance(captured, ev.ValueCaptured)
+    assert len(finished.output) == KEPT_OUTPUT_BYTES_MAX - 1
+    assert captured.value == text

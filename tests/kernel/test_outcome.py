@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from prodigy.kernel.outcome import ERROR_BYTES_MAX, captured, judge, parse
+from prodigy.kernel.outcome import ERROR_BYTES_MAX, captured, end_of, judge, parse
 from prodigy.kernel.signals import Exited
 from prodigy.plan.nodes import CaptureFormat
 from tests.kernel.story import NOW
@@ -115,3 +115,10 @@ def test_a_capture_loses_one_newline_at_its_end() -> None:
     plan = compiled(step("a", capture="x"))
     exited = end(exit_code=0, output="one\n\n")
     assert captured(plan.nodes["a"], exited, judge(exited))[0] == "one\n"
+
+
+def test_the_end_of_a_text_cuts_no_character_in_two() -> None:
+    """It is bytes that are counted."""
+    assert end_of("aé€😀", 9) == "é€😀"
+    assert end_of("aé€😀", 8) == "€😀"
+    assert end_of("aé€😀", 10) == "aé€😀"

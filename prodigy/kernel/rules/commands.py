@@ -2,8 +2,9 @@
 
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
+from prodigy.kernel.effects import kept_bytes_max
 from prodigy.kernel.moves import EndExpired, Fail, Move, Moves, Rest, Succeed
-from prodigy.kernel.outcome import captured, explained, judge, may_be_stopped
+from prodigy.kernel.outcome import captured, end_of, explained, judge, may_be_stopped
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.turn import Turn
 
@@ -48,7 +49,7 @@ def _finish(turn: Turn, signal: sig.Exited) -> Move:
             signal=signal.signal,
             timed_out_s=signal.timed_out_s,
             error=outcome.error or None,
-            output=signal.output.removesuffix("\n"),
+            output=end_of(signal.output, kept_bytes_max(node)).removesuffix("\n"),
             stderr=signal.stderr.removesuffix("\n"),
             output_file=signal.output_file,
             cost_usd=signal.cost_usd,
