@@ -1,38 +1,13 @@
 """Large captured values stay on disk until they are used, so a run holds few of them at a time."""
 
-import json
-import subprocess
-import sys
-from typing import NamedTuple
-
 from tests.end_to_end.house import House
 from tests.end_to_end.mapped import mapreduce
+from tests.end_to_end.measured import measured
 
 CAPTURES = 24
 CAPTURE_BYTES = 8_000_000
 # Beside what the program itself takes, and far below their sum: while a step ends, its output is there a few times.
 MEBIBYTES_MAX = 120
-_MEASURED = """
-import json, resource, subprocess, sys
-ended = subprocess.run([sys.executable, "-m", "prodigy", *sys.argv[1:]], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-kibibytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-json.dump([ended.returncode, kibibytes / 1024, ended.stdout.decode(), ended.stderr.decode()[-1000:]], sys.stdout)
-"""
-
-
-class Measured(NamedTuple):
-    """How a command ended, and the most memory that it had, in MiB."""
-
-    code: int
-    mebibytes: float
-    out: str
-    err: str
-
-
-def measured(house: House, *arguments: str) -> Measured:
-    command = (sys.executable, "-c", _MEASURED, *arguments)
-    done = subprocess.run(command, cwd=house.folder, env=house.environment, capture_output=True, check=True)
-    return Measured(*json.loads(done.stdout))
 
 
 def capturing(house: House, *last: dict[str, str]) -> None:

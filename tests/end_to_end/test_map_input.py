@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +12,11 @@ import pytest
 
 from tests.end_to_end.house import House
 from tests.end_to_end.mapped import SAY_RESULTS, mapreduce, results
+from tests.end_to_end.measured import measured
 
 SECONDS_MAX = 2.0
 LOADED_TIMES = 3  # how much slower everything may be on a machine that others use too
-KIBIBYTES_MAX = 300 * 1024
+MEBIBYTES_MAX = 300
 ECHO = {"shell": "printf %s ${item}"}
 
 
@@ -56,12 +56,12 @@ def test_what_is_no_list_fails_the_map_with_its_place(house: House, name: str) -
         content(path)
     mapreduce(house, ECHO, input=name, reduce=[SAY_RESULTS])
     began = time.monotonic()
-    code, out, err = house.cook()
+    code, mebibytes, out, err = measured(house, "cook", "demo.yaml")
     elapsed_s = time.monotonic() - began
     assert (1, True, []) == (code, f"map failed: {reason}" in out, house.events("command_started"))
     assert "Traceback" not in err
     assert elapsed_s < SECONDS_MAX * LOADED_TIMES
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < KIBIBYTES_MAX
+    assert mebibytes < MEBIBYTES_MAX
 
 
 @pytest.mark.parametrize(
