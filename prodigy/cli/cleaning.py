@@ -137,7 +137,7 @@ def _carry_out(choice: Choice, report: Report, *, force: bool, dry_run: bool) ->
         return code  # there is no such run, and that was said
     runs = _without_dead_letters(runs, choice, report, asks=has_terminal() and not force)
     if not runs:
-        print(_nothing(choice, [project for project, _ in places] if is_everywhere else []))
+        print(_nothing(choice, [project for project, _ in places] if is_everywhere else [], keeps=bool(report.runs)))
         return code
     if is_everywhere or dry_run or (not force and has_terminal()):
         print("\n".join(_table(runs, with_projects=is_everywhere)))
@@ -351,18 +351,19 @@ def _table(runs: list[Chosen], *, with_projects: bool) -> list[str]:
     return table(headings, rows, columns=columns_of_terminal())
 
 
-def _nothing(choice: Choice, projects: "list[Project]") -> str:
-    """Say that there is nothing to clean, and why that may be."""
+def _nothing(choice: Choice, projects: "list[Project]", *, keeps: bool) -> str:
+    """Say that there is nothing to clean, and why that may be; nothing else, where some runs were kept."""
     if choice.workflow_id is not None:
         what = f"{choice.workflow_id} is " + (
             f"younger than {choice.older_than}" if choice.older_than else "cleaned already"
         )
     else:
-        what = "no run here is completed or cancelled"
+        run = "no other run" if keeps else "no run"
+        what = f"{run} here is completed or cancelled"
         if projects:
-            what = f"no run is completed or cancelled in {', '.join(str(project.root) for project in projects)}"
+            what = f"{run} is completed or cancelled in {', '.join(str(project.root) for project in projects)}"
         what += f" and older than {choice.older_than}" if choice.older_than else ""
-    return f"nothing to clean: {what}"
+    return f"nothing{' else' if keeps else ''} to clean: {what}"
 
 
 def _earliest(age: str | None) -> str:

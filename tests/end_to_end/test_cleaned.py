@@ -76,6 +76,7 @@ def test_all_keeps_runs_with_open_dead_letters(partly: House) -> None:
     """A crontab must not take them away without a word: how many is said, and what takes them too."""
     code, out, _ = partly.prodigy("checkpoints", "clean", "--all", "--force")
     assert (0, True, True) == (code, "kept     1 run with 1 open dead letter" in out, "--dead-letters" in out)
+    assert out.endswith("nothing else to clean: no other run here is completed or cancelled\n")
     partly.write("ready", "")
     assert partly.prodigy("dlq", "retry", "demo").code == 0
     assert "cleaned  demo-" in partly.prodigy("checkpoints", "clean", "--all", "--force").out
