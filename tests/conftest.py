@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +14,11 @@ _SUBREAPER_OPTION = 36
 
 os.environ["TZ"] = "UTC"  # what people read is in local time, here and in every child
 time.tzset()
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As a background job of a script has it. Programs that tests start hear Ctrl-C, unless a test says otherwise.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
