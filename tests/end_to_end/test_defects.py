@@ -151,7 +151,6 @@ def test_a_report_goes_to_the_temporary_folder_where_nothing_else_takes_it(broke
     assert (1, broken.path) == (code, reported(err).parent.parent)
 
 
-LOADED_S = 2.0  # what a loaded machine adds to the end of a process; what hangs here would hang for ever
 HANGS = {
     "a callback": "from prodigy.cli.display import Display; Display.show = hangs",
     "the writer of checkpoints": "from prodigy.runtime import checkpointer; checkpointer.write_checkpoint = hangs",
@@ -175,7 +174,7 @@ def test_a_second_ctrl_c_ends_the_process_within_2_s_whatever_hangs(broken: Hous
     eventually(hung.exists, "it hangs")
     elapsed_s = stopped_again(live)
     assert live.wait().code == 130
-    assert elapsed_s < 2.0 + LOADED_S
+    assert elapsed_s < 2.0
     eventually(lambda: not lives(pid), "the step is gone")
     assert 0 == broken.prodigy("events", "verify", broken.run_id).code
     assert (0, ["last"]) == (broken.prodigy("resume", broken.run_id).code, broken.trace)
