@@ -322,10 +322,10 @@ class Host:
             self._processes.kill_all()
 
     def _suspend(self) -> None:
-        """Ctrl-Z: whatever runs stops with us, and goes on with us."""
+        """Ctrl-Z: whatever runs stops with us, and goes on with us; we may know of it before SIGCONT is heard."""
         self._processes.suspend()
         os.kill(os.getpid(), signal.SIGSTOP)
-        self._processes.resume_all()
+        self._rested(self._processes.resume_all())
 
     def _continued(self, _number: int, _frame: object) -> None:
         """SIGCONT: know of the rest before a timer does; called between any two steps of the main thread."""

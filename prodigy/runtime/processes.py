@@ -188,14 +188,15 @@ class Processes:
             attempt.signal_group(signal.SIGSTOP)
         self._suspended += sweep.suspend_marked(self._run_folder)
 
-    def resume_all(self) -> None:
-        """Let what was suspended go on."""
-        go_on()
+    def resume_all(self) -> float:
+        """Let what was suspended go on; return how long it rested, in seconds, if nobody has asked before."""
+        rested_s = go_on()
         for attempt in self._attempts.values():
             attempt.signal_group(signal.SIGCONT)
         for process in self._suspended:
             sweep.send(process, signal.SIGCONT)
         self._suspended.clear()
+        return rested_s
 
     async def close(self) -> None:
         """End what is left, wait until all of it is reported, and let the files go. A second time is nothing."""

@@ -19,6 +19,7 @@ class _Awake:
     def __init__(self) -> None:
         self.rested_s = 0.0
         self.beat_at = 0.0
+        self.beat_before = 0.0
         self.rests_since: float | None = None
 
 
@@ -33,7 +34,7 @@ def awake_s() -> float:
 
 def beat() -> None:
     """Say that we are awake. Whoever wants a SIGCONT to be understood does so every `BEAT_S`."""
-    _awake.beat_at = time.monotonic()
+    _awake.beat_before, _awake.beat_at = _awake.beat_at, time.monotonic()
 
 
 def rest() -> None:
@@ -45,12 +46,22 @@ def rest() -> None:
 def go_on() -> float:
     """End a rest, or understand in hindsight that there was one; return how long it was, in seconds."""
     now = time.monotonic()
-    began = _awake.rests_since
-    if began is None:
-        began = _awake.beat_at if _awake.beat_at and now - _awake.beat_at >= _REST_S_MIN else now
-    _awake.rests_since, _awake.beat_at = None, now
+    began = _last_awake(now) if _awake.rests_since is None else _awake.rests_since
+    _awake.rests_since, _awake.beat_before, _awake.beat_at = None, now, now
     _awake.rested_s += now - began
     return now - began
+
+
+def _last_awake(now: float) -> float:
+    """Return when we last beat in time; `now` if we did all the while.
+
+    Another thread may be the one that SIGCONT reaches: then a beat that is late comes before the news of it.
+    """
+    if _awake.beat_at and now - _awake.beat_at >= _REST_S_MIN:
+        return _awake.beat_at
+    if _awake.beat_before and now - _awake.beat_at < BEAT_S and _awake.beat_at - _awake.beat_before >= _REST_S_MIN:
+        return _awake.beat_before
+    return now
 
 
 class Timer:

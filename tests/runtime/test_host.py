@@ -5,6 +5,8 @@ the loop has gone round many times; commands succeed as soon as they are started
 """
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from prodigy.kernel import effects as fx
+from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
@@ -27,6 +30,7 @@ from prodigy.store.values import Values
 from tests.kernel.story import NOW
 from tests.simulation.plans import compiled, step
 
+REST_S = 6.0
 ROUNDS = 50  # of the loop, until a checkpoint is written: whoever does not wait for it is long past
 
 
@@ -80,6 +84,12 @@ class Commands(Processes):
     def kill_all(self) -> None:
         pass
 
+    def suspend(self) -> None:
+        self._heard.append("rests")
+
+    def resume_all(self) -> float:
+        return REST_S
+
     async def close(self) -> None:
         pass
 
@@ -88,15 +98,18 @@ class Commands(Processes):
 
 
 class Nobody:
-    """A display that nobody looks at."""
+    """A display that nobody looks at; it keeps what it was to show."""
 
     user = operator = "nobody"
+
+    def __init__(self) -> None:
+        self.seen = list[ev.Event]()
 
     def note(self, message: str) -> None:
         pass
 
     def observe(self, state: State, turn: Sequence[Record]) -> None:
-        pass
+        self.seen += [event for _, event in turn]
 
     def show(self, at: str, chunk: bytes) -> None:
         pass
@@ -111,6 +124,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.heard = list[str]()
         self.writer = Writer(self.heard)
+        self.display = Nobody()
         run = prepare_run(Project(folder), "demo-000001")
         self.journal = Journal(Log.create(run.events(1)), Values(run.values))
         self.host = Host(
@@ -118,7 +132,7 @@ class Stage:
             self.journal,
             checkpointer=self.writer,
             inbox=run.inbox,
-            display=Nobody(),
+            display=self.display,
             make_listing=lambda: pytest.fail("there is no map"),
         )
 
@@ -138,6 +152,10 @@ class Stage:
     def stops(self) -> None:
         """Let somebody stop the run while it waits for the writer."""
         self.host.send(sig.StopRequested(time=NOW, by="SIGINT"))
+
+    def rests(self) -> None:
+        """Let somebody type Ctrl-Z, and later go on."""
+        self.host._suspend()
 
 
 @pytest.fixture
@@ -167,3 +185,14 @@ def test_a_stop_while_a_step_is_held_back_interrupts_it_and_it_never_begins(stag
     state = stage.play(compiled(step("a"), step("b")))
     assert ("interrupted", {}) == (state.status, dict(state.in_flight))
     assert "b" not in stage.heard
+
+
+def test_a_rest_is_told_though_the_signal_that_ends_it_is_heard_too_late(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may give it to another thread than the one that goes on."""
+    monkeypatch.setattr(os, "kill", lambda pid, number: stage.heard.append(f"{signal.Signals(number).name} to {pid}"))
+    stage.writer.on_wait = stage.rests
+    stage.play(compiled(step("a"), step("b")))
+    assert ["rests", f"SIGSTOP to {os.getpid()}"] == stage.heard[stage.heard.index("rests") :][:2]
+    assert [REST_S] == [event.rested_s for event in stage.display.seen if isinstance(event, ev.RunRested)]

@@ -57,6 +57,23 @@ def test_a_stop_that_nobody_announced_is_understood_in_hindsight(clock: Clock) -
     assert (60.0, 0.0) == (go_on(), awake_s() - began)
 
 
+def test_a_beat_may_come_before_the_news_of_a_stop(clock: Clock) -> None:
+    """Another thread hears of it. That beat is late, which tells the rest."""
+    beat()
+    began = awake_s()
+    clock.now += 60
+    beat()
+    assert (60.0, 0.0) == (go_on(), awake_s() - began)
+
+
+def test_a_beat_that_was_late_long_ago_tells_nothing(clock: Clock) -> None:
+    """The disk was slow then; whoever sends SIGCONT now means nothing by it."""
+    for lateness_s in (0.0, 60.0, timers.BEAT_S, timers.BEAT_S):
+        clock.now += lateness_s
+        beat()
+    assert go_on() == 0.0
+
+
 def test_going_on_without_a_stop_means_nothing(clock: Clock) -> None:
     """Somebody sent SIGCONT to a process that was awake."""
     before = go_on()
