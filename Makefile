@@ -26,10 +26,10 @@ types: setup  ## mypy, strict
 	$(BIN)/mypy
 
 test: setup  ## the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 quick: lint types  ## what must hold before a commit: all but the tests that start whole runs
-	$(BIN)/python -m pytest --ignore tests/end_to_end --ignore tests/workflows --ignore tests/bench
+	$(BIN)/python -m pytest -n auto --ignore tests/end_to_end --ignore tests/workflows --ignore tests/bench
 
 lock: setup  ## write constraints.txt anew, with the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --upgrade --no-header --no-annotate --output-file constraints.txt \
