@@ -1,10 +1,10 @@
 """Say yes to a node of a live run from another terminal."""
 
 from prodigy.cli.display import user
-from prodigy.cli.named import address_of
 from prodigy.cli.output import print_json
 from prodigy.errors import UsageProblem
 from prodigy.kernel.lifecycle import Status
+from prodigy.projections.naming import address_of
 from prodigy.store.catalog import listed
 from prodigy.store.inbox import Approve, send
 from prodigy.store.layout import Project
@@ -14,7 +14,7 @@ def approve_in_owner(project: Project, workflow_id: str, node: str | None, *, js
     """Leave the yes in the run's inbox if somebody owns the run; else return the node: the caller resumes with it.
 
     Args:
-        node: what is approved, by id or address; None for the only one that waits.
+        node: what is approved, by id, address or name; None for the only one that waits.
 
     Raises:
         DamagedState: the run cannot be read.

@@ -26,7 +26,8 @@ _Ref = Annotated[
 _JobId = Annotated[str | None, typer.Option("--job-id", metavar="REF", help="The same, as an option.")]
 _Types = Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; may be given again.")]
 _Step = Annotated[
-    str | None, typer.Option(metavar="STEP", help="Only of this step or stage, by id or address, and what is in it.")
+    str | None,
+    typer.Option(metavar="STEP", help="Only of this step or stage, by id, address or name, and what is in it."),
 ]
 _Since = Annotated[
     str | None, typer.Option(help="Only what is younger: `2h`, `90s`, or a time such as 2026-01-31T09:00.")
@@ -339,15 +340,15 @@ def _of_step(project: "Project", workflow_id: str, step: str) -> "Callable[[str]
     Raises:
         UsageProblem: the run has no such step; the hint has the nearest.
     """
-    from prodigy.cli.named import address_of
     from prodigy.plan.nodes import ROOT
+    from prodigy.projections.naming import address_of
     from prodigy.store.catalog import listed
 
     state = listed(project, workflow_id).state
-    address = step if state is None else state.addresses.get(step, step)
-    is_older = state is not None and state.generation > 1 and _alike(address) & set(state.plan.nodes)
-    if state is not None and not is_older:  # an earlier generation may have had other items
-        address = address_of(workflow_id, state, step, form="--step {}")
+    address = step
+    if state is not None:
+        is_older = state.generation > 1 and _alike(step) & set(state.plan.nodes)  # which may have had other items
+        address = step if is_older else address_of(workflow_id, state, step, form="--step {}")
     if address == ROOT:
         return lambda at: at != ""
     return lambda at: any(like == address or like.startswith((f"{address}.", f"{address}[")) for like in _alike(at))

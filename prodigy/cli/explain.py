@@ -78,9 +78,9 @@ def explained(folder: "RunFolder", step: str, *, in_document: bool = False) -> "
 
 def _address(workflow_id: str, state: "State", step: str) -> str:
     """Return the address of what an id, a name or an address means; a step of a template is named with its item."""
-    from prodigy.cli.named import address_of
     from prodigy.errors import UsageProblem
     from prodigy.plan.address import item_address
+    from prodigy.projections.naming import address_of
 
     address = address_of(workflow_id, state, step)
     if "[]" not in address:

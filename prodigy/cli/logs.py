@@ -41,7 +41,7 @@ class Attempt(NamedTuple):
 def logs(
     ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
     step: Annotated[
-        str | None, typer.Argument(help="A step, by id or address; every step without.", show_default=False)
+        str | None, typer.Argument(help="A step, by id, address or name; every step without.", show_default=False)
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run rests.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="The end of what failed steps and items said.")] = False,
@@ -88,7 +88,7 @@ def register(app: typer.Typer) -> None:
 
 def _address(project: "Project", workflow_id: str, step: str) -> str:
     """Return the address of a step that is named by its address or id; of a run that cannot be folded, the name."""
-    from prodigy.cli.named import address_of
+    from prodigy.projections.naming import address_of
     from prodigy.store.catalog import listed
 
     state = listed(project, workflow_id).state

@@ -42,7 +42,11 @@ def replay(
     ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
     until: Annotated[
         str | None,
-        typer.Option(metavar="SEQ|vN", help="Stop after this event or checkpoint version.", show_default=False),
+        typer.Option(
+            metavar="SEQ|vN|STEP",
+            help="Stop after this event or checkpoint version, or where this step or stage began last.",
+            show_default=False,
+        ),
     ] = None,
     generation: Annotated[
         int | None,
@@ -163,10 +167,10 @@ def _parts(folder: "RunFolder", until: str | None, generation: int | None) -> Pa
     """Return the files of the history that is asked for, up to where it is to stop.
 
     Raises:
-        UsageProblem: `until` is neither an event nor a version.
+        UsageProblem: `until` is no event, version, step or stage, or several steps.
         RunNotFound: there is no such generation, event or version; the hint says what there is.
     """
-    from prodigy.errors import RunNotFound, UsageProblem
+    from prodigy.errors import RunNotFound
     from prodigy.store.history import damage_of, is_empty, lineage, nothing_in, present_generation
     from prodigy.store.moments import version_number
 
@@ -180,14 +184,20 @@ def _parts(folder: "RunFolder", until: str | None, generation: int | None) -> Pa
     if until is None:
         return lineage(folder, generation or newest)
     number = version_number(until)
-    if number is None:
-        raise UsageProblem(
-            f"--until {until[:100]!a} is neither an event nor a version", hint="For example: --until 12, --until v3"
-        )
     with damage_of(folder):
+        if number is None:
+            return _until_step(folder, until, generation or newest)
         if until.startswith("v"):
             return _until_version(folder, number, [generation] if generation is not None else there[::-1])
         return _until_event(folder, number, generation or newest)
+
+
+def _until_step(folder: "RunFolder", name: str, generation: int) -> Parts:
+    from prodigy.store.history import lineage
+    from prodigy.store.moments import find_node
+
+    found = find_node(folder, name, generation)
+    return _cut(lineage(folder, generation), found.seq)
 
 
 def _until_event(folder: "RunFolder", seq: int, generation: int) -> Parts:

@@ -230,6 +230,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
         templates = [node.body.template for node in self.nodes.values() if isinstance(node.body, Map)]
         return {at: tuple(found[len(at) :] for found in self._below(at)) for at in templates}
 
+    @cached_property
+    def called(self) -> dict[str, tuple[str, ...]]:
+        """The addresses that each name people may use means: an id before an address, that before a `name:`."""
+        called: dict[str, tuple[str, ...]] = {}
+        for at, node in self.nodes.items():
+            name = (node.name or "").strip()
+            called[name] = (*called.get(name, ()), at)
+        called |= {at: (at,) for at in self.nodes}
+        called |= {node.id: (at,) for at, node in self.nodes.items() if node.id}
+        called.pop("", None)
+        return called
+
     def _below(self, address: str) -> Iterator[str]:
         """Yield an address and all below it, handlers among them."""
         stack = [address]

@@ -12,12 +12,11 @@ from prodigy.kernel.evolve import evolve
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import is_below
-from prodigy.plan.reference import suggestion
+from prodigy.projections.naming import addresses_in, check_one, near_or_all
 from prodigy.store.history import Moment, beginning, is_empty, lineage, moments, nothing_in, present_generation
 from prodigy.store.layout import RunFolder
 
 _ENTERS = (ev.NodeStarted, ev.CommandStarted, ev.ConfirmationRequested, ev.NodeSkipped, ev.NodeBypassed)
-SHOWN_MAX = 20
 
 
 class Found(NamedTuple):
@@ -91,18 +90,19 @@ def find_seq(folder: RunFolder, seq: int) -> Found:
     return Found(state, last.generation, last.seq, last.chain)
 
 
-def find_node(folder: RunFolder, name: str) -> Found:
+def find_node(folder: RunFolder, name: str, generation: int | None = None) -> Found:
     """Return the moment right before a step or stage was last entered; the latest one where it never was.
 
     Args:
-        name: the id, the address or the stage's name.
+        name: the id, the address or the `name:`.
+        generation: whose history is looked at; the present one's without.
 
     Raises:
         UsageProblem: the run has no such step, or it is one of handlers that never began.
         RunNotFound: where it began is not in the history any more.
     """
     _check_begun(folder)
-    generation = present_generation(folder)
+    generation = generation or present_generation(folder)
     state, before = beginning(folder, generation), None
     last: Moment | None = None
     for moment in moments(folder, lineage(folder, generation)):
@@ -113,11 +113,13 @@ def find_node(folder: RunFolder, name: str) -> Found:
             elif target := _passed_over(state, moment.event, name):
                 before = Found(state, last.generation, last.seq, last.chain, target=target, at=target)
         state, last = evolve(state, moment.event, moment.time), moment
+    called = addresses_in(state.plan, name)
+    check_one(folder.path.name, name, called)
     if before is not None:
         return before
-    address = state.addresses.get(name, name)
-    if last is None or address not in state.plan.nodes:
+    if last is None or not called:
         raise _no_such_step(folder, state, name)
+    (address,) = called
     if "[]" in address:
         raise UsageProblem(f"{name} is inside a map, for each item anew", hint="Name the map, a step, or a version.")
     if not _is_step(state, address):
@@ -150,13 +152,12 @@ def find_moment(folder: RunFolder, reference: str) -> Found:
 
 
 def _is_entered(state: State, at: str, name: str) -> bool:
-    is_it = at == state.addresses.get(name, name)
-    return is_it and state.node(at).status is Status.PENDING
+    return addresses_in(state.plan, name) == (at,) and state.node(at).status is Status.PENDING
 
 
 def _passed_over(state: State, event: ev.Event, name: str) -> str:
     """Return the address of the named node where this event passes over something that it is in, else nothing."""
-    address = state.addresses.get(name, name)
+    address = next(iter(addresses_in(state.plan, name)), "")
     if not isinstance(event, ev.NodeSkipped | ev.NodeBypassed) or address == event.at or not _is_step(state, address):
         return ""
     is_new = state.node(address).status is Status.PENDING
@@ -169,12 +170,10 @@ def _is_step(state: State, address: str) -> bool:
 
 
 def _no_such_step(folder: RunFolder, state: State, name: str) -> UsageProblem:
-    known = [*state.addresses, *(at for at in state.plan.nodes if at not in state.addresses.values())][:SHOWN_MAX]
-    near = suggestion(name, tuple(known), form="{}")
     versions = f"versions v1 to v{state.version}" if state.version else "no versions yet"
     return UsageProblem(
         f"{folder.path.name} has neither a version nor a step or stage {name[:100]!a}",
-        hint=f"{near or 'There are ' + ', '.join(known)}; {versions}.",
+        hint=f"{near_or_all(state, name).removesuffix('.')}; {versions}.",
     )
 
 

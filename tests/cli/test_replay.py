@@ -73,9 +73,9 @@ def test_the_document_is_a_contract(house: House) -> None:
     ]
 
 
-@pytest.mark.parametrize(("until", "last"), [("1", 1), ("12", 12), ("33", 33), ("v1", 8), ("v5", 31)])
+@pytest.mark.parametrize(("until", "last"), [("1", 1), ("12", 12), ("33", 33), ("v1", 8), ("v5", 31), ("lint", 17)])
 def test_it_stops_where_it_is_told_to(house: House, until: str, last: int) -> None:
-    """After an event, or after a version."""
+    """After an event, after a version, or where a step began."""
     assert seqs("--until", until) == list(range(1, last + 1))
 
 
@@ -86,9 +86,9 @@ def test_it_stops_where_it_is_told_to(house: House, until: str, last: int) -> No
         (("--until", "0"), 6, "story-000001 has no event 0\n"),
         (("--until", "v6"), 6, "story-000001 has no version v6\n  It has v1 to v5."),
         (("--until", "v0"), 6, "story-000001 has no version v0\n"),
-        (("--until", "v"), 2, "--until 'v' is neither an event nor a version\n"),
-        (("--until", "-1"), 2, "--until '-1' is neither"),
-        (("--until", "9" * 30), 2, "neither an event nor a version"),
+        (("--until", "v"), 2, "story-000001 has neither a version nor a step or stage 'v'\n"),
+        (("--until", "-1"), 2, "neither a version nor a step or stage '-1'\n"),
+        (("--until", "9" * 30), 2, "neither a version nor a step or stage '999"),
         (("--generation", "2"), 6, "story-000001 has no generation 2\n  It has 1."),
         (("--check", "--until", "3"), 2, "--check proves the whole run\n"),
     ],

@@ -1,0 +1,94 @@
+"""What people call a step or stage, and which node they mean: its id, its address, or its `name:`.
+
+The plan knows the nodes, the state the items whose steps stand inside brackets: `map[src/a.py].lint`. An id is one
+node's, and so is an address; a `name:` may be several nodes', and then it means none until the address is said.
+"""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from prodigy.errors import UsageProblem
+from prodigy.kernel.state import State
+from prodigy.plan.address import item_address, item_of, key_of, template_of
+from prodigy.plan.nodes import Plan
+from prodigy.plan.reference import suggestion
+
+SHOWN_MAX = 20
+NAMED_CHARS_MAX = 100
+COMPARED_MAX = 10_000  # names with which a misspelt one is compared
+
+
+def addresses_in(plan: Plan, name: str) -> tuple[str, ...]:
+    """Return the addresses in the plan that a name means: none, one, or those of all steps of one `name:`."""
+    return plan.called.get(name.strip(), ())
+
+
+def address_of(workflow_id: str, state: State, name: str, *, form: str = "{}") -> str:
+    """Return the address of the step or stage that a name means, of one inside an item too.
+
+    Args:
+        name: its id, its address, or its `name:`.
+        form: how the nearest name is shown where there is none.
+
+    Raises:
+        UsageProblem: the run has no such step, stage or item, and the hint has the nearest; or it has several of that
+            `name:`, and the hint has their addresses.
+    """
+    found = addresses_in(state.plan, name) or _in_item(state, name.strip())
+    check_one(workflow_id, name, found)
+    if found:
+        return found[0]
+    message = f"{workflow_id} has no step or stage {name[:NAMED_CHARS_MAX]!a}"
+    raise UsageProblem(message, hint=near_or_all(state, name, form=form))
+
+
+def check_one(workflow_id: str, name: str, found: tuple[str, ...]) -> None:
+    """Refuse a name that several steps have.
+
+    Raises:
+        UsageProblem: there are several; the hint has their addresses.
+    """
+    if len(found) > 1:
+        raise UsageProblem(
+            f"{workflow_id} has {len(found)} steps of the name {name[:NAMED_CHARS_MAX]!a}",
+            hint=f"Say which, by its address: {_listed(found)}.",
+        )
+
+
+def near_or_all(state: State, name: str, *, form: str = "{}") -> str:
+    """Return the hint about a name that means nothing: the nearest that does, else those that there are."""
+    ids = tuple(node.id for node in state.plan.nodes.values() if node.id)
+    known = tuple(dict.fromkeys([*ids, *state.plan.nodes]))
+    names = (node.name for node in state.plan.nodes.values() if node.name and node.name.isprintable())
+    like = islice([*known, *names, *_items_like(state, name)], COMPARED_MAX)
+    near = suggestion(name[:NAMED_CHARS_MAX], tuple(like), form=form)
+    return near or f"There are {', '.join(known[:SHOWN_MAX])}."
+
+
+def _in_item(state: State, name: str) -> tuple[str, ...]:
+    """Return the address of an item, or of a step in it: what follows the item is an address, an id or a name."""
+    item = item_of(name)
+    if item is None:
+        return ()
+    items = state.maps.get(item[: item.index("[")])
+    template = template_of(item)
+    if items is None or template not in state.plan.nodes or key_of(item) not in items.listed.places:
+        return ()
+    if template_of(name) in state.plan.nodes:
+        return (name,)
+    called = addresses_in(state.plan, name[len(item) :].removeprefix("."))
+    return tuple(item + at[len(template) :] for at in called if at.startswith(template))
+
+
+def _items_like(state: State, name: str) -> Iterable[str]:
+    """Return the addresses in all items that end as the name does, where it has the shape of one."""
+    item = item_of(name)
+    if item is None:
+        return ()
+    rest = name[len(item) :]
+    return (item_address(at, key) + rest for at, items in state.maps.items() for key in items.listed.keys)
+
+
+def _listed(addresses: tuple[str, ...]) -> str:
+    more = f" and {len(addresses) - SHOWN_MAX} more" if len(addresses) > SHOWN_MAX else ""
+    return ", ".join(addresses[:SHOWN_MAX]) + more
