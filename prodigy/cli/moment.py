@@ -109,10 +109,11 @@ def show_moment(
     """
     shown = _now(project, mirror, workflow_id) if version is None else _then(project, workflow_id, version)
     checkpoint = document(shown.state, chain="", plan_digest="", keep=lambda name, value: None)
+    validity = _validity(project, shown) if verbose else None
     if json:
-        print_json(_public(checkpoint, shown) | (_details(shown) if verbose else {}))
+        print_json(_public(checkpoint, shown) | (_details(shown) | {"checkpoint": validity} if verbose else {}))
         return
-    print("\n".join(_overview(checkpoint, shown)))
+    print("\n".join(_overview(checkpoint, shown, validity)))
     _print_table(("STEP", "OUTCOME", "VERSION", "WHEN", "COMMAND"), _steps(checkpoint), cut="COMMAND")
     if verbose:
         _print_in_full(checkpoint.variables)
@@ -151,7 +152,26 @@ def _public(checkpoint: Checkpoint, shown: Shown) -> dict[str, Any]:
     return fields
 
 
-def _overview(checkpoint: Checkpoint, shown: Shown) -> Iterator[str]:
+def _validity(project: Project, shown: Shown) -> dict[str, Any] | None:
+    """Return what was found about the run's checkpoint file; nothing of an earlier version, or where no log is left."""
+    from prodigy.store.validation import examine_checkpoint
+
+    if shown.version is not None or not shown.folder.generations():
+        return None
+    found = examine_checkpoint(project, shown.folder.path.name)
+    return {"ok": not found.is_wrong, "says": found.says}
+
+
+def _valid(validity: dict[str, Any] | None) -> str:
+    """Return it for people: what is wrong with a checkpoint costs nothing, for this is shown from the log."""
+    if validity is None:
+        return ""
+    if validity["ok"]:
+        return f"the checkpoint is sound: {validity['says']}"
+    return f"the checkpoint is of no use: {validity['says']}\nthe log stands in for it, here and when resumed"
+
+
+def _overview(checkpoint: Checkpoint, shown: Shown, validity: dict[str, Any] | None) -> Iterator[str]:
     execution, retry = checkpoint.execution_state, checkpoint.retry_state
     stood = shown.status if shown.version is None else f"as it was at v{shown.version}"
     done = f"{len(checkpoint.completed_steps)} of {execution.total_steps} steps"
@@ -159,6 +179,7 @@ def _overview(checkpoint: Checkpoint, shown: Shown) -> Iterator[str]:
     facts = [
         ("workflow", checkpoint.workflow_path),
         ("updated", f"{dated(checkpoint.timestamp)}  v{checkpoint.version}, generation {checkpoint.generation}"),
+        ("validity", _valid(validity)),
         ("stage", checkpoint.stage or ""),
         ("stands at", checkpoint.address),
         ("attempt", f"{retry.current_attempt} of {retry.max_attempts}" if retry else ""),

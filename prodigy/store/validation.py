@@ -17,7 +17,7 @@ from prodigy.kernel.state import State
 from prodigy.plan.stored import Stored
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
 from prodigy.store.catalog import cleaning_of
-from prodigy.store.checkpoints import encode_checkpoint, read_own_checkpoint, restored
+from prodigy.store.checkpoints import Found, encode_checkpoint, read_own_checkpoint, restored
 from prodigy.store.history import (
     beginning,
     damage_of,
@@ -72,15 +72,19 @@ def examine(project: Project, mirror: Mirror | None, workflow_id: str) -> list[F
     if not log.is_wrong and (short := lost_end(project, mirror, workflow_id)):
         log = Finding("log", True, short.message)
     findings = [log, _of_values(folder, named)]
-    for thing, path, values, (checkpoint, problem) in found:
-        if checkpoint is None:
-            says = problem or f"{path} is missing" + (", as long as the run has not come far" if is_live else "")
-            findings.append(Finding(thing, bool(problem) or not is_live, says))
-        else:
-            findings.append(_of_copy(thing, path, checkpoint, folder, Values(values)))
+    for thing, path, values, read in found:
+        findings.append(_of_read(thing, path, read, folder, Values(values), is_live=is_live))
     if len(copies) == 1:
         findings.append(Finding("mirror", False, "none: this machine does not know the run"))
     return findings
+
+
+def examine_checkpoint(project: Project, workflow_id: str) -> Finding:
+    """Return what was found about the checkpoint of a run that has a log; one that is live may be examined too."""
+    folder, path = project.run(workflow_id), project.checkpoint(workflow_id)
+    is_live = holder(folder.lock) is not None
+    read = read_own_checkpoint(path, workflow_id)
+    return _of_read("checkpoint", path, read, folder, Values(folder.values), is_live=is_live)
 
 
 class Verified(NamedTuple):
@@ -201,6 +205,14 @@ def _of_values(folder: RunFolder, named: set[str]) -> Finding:
         return Finding("values", True, "; ".join(wrong[:NAMED_MAX]) + more)
     says = f"{len(named)} named by the log, every one as it was written" if named else "none named by the log"
     return Finding("values", False, says)
+
+
+def _of_read(thing: str, path: Path, read: Found, folder: RunFolder, values: Values, *, is_live: bool) -> Finding:
+    """Say what there is to say of a copy of the checkpoint as it was read."""
+    if read.checkpoint is not None:
+        return _of_copy(thing, path, read.checkpoint, folder, values)
+    says = read.problem or f"{path} is missing" + (", as long as the run has not come far" if is_live else "")
+    return Finding(thing, bool(read.problem) or not is_live, says)
 
 
 def _of_copy(thing: str, path: Path, checkpoint: Checkpoint, folder: RunFolder, values: Values) -> Finding:

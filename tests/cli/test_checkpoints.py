@@ -245,7 +245,23 @@ def test_the_shape_of_what_verbose_adds(several: House) -> None:
             {"seq": 21, "type": "command_finished", "at": "staging[1]"},
             {"seq": 22, "type": "retry_scheduled", "at": "staging[1]"},
         ],
+        "checkpoint": {"ok": True, "says": "event 22, v4: what the log folds to"},
     }
+
+
+@pytest.mark.parametrize(("content", "says"), [(None, "FILE is missing"), ("no JSON", "FILE is not a checkpoint of")])
+def test_verbose_says_that_a_checkpoint_is_of_no_use(several: House, content: str | None, says: str) -> None:
+    """All else is shown as the log has it; without `--verbose` the file is not looked at."""
+    file = several.project.checkpoint(STANDING)
+    sound, short = (several.checkpoints("show", STANDING, *more).out for more in (["--verbose"], []))
+    file.unlink() if content is None else file.write_text(content)
+    shown = several.checkpoints("show", STANDING, "--verbose").out.replace(str(file), "FILE").splitlines()
+    place = next(place for place, line in enumerate(shown) if line.startswith("  validity"))
+    assert shown[place].startswith(f"  validity   the checkpoint is of no use: {says}")
+    assert shown[place + 1] == "             the log stands in for it, here and when resumed"
+    kept = [line for line in sound.splitlines() if not line.startswith("  validity")]
+    assert kept == [*shown[:place], *shown[place + 2 :]]
+    assert short == several.checkpoints("show", STANDING).out
 
 
 def test_the_shape_of_a_validation(several: House) -> None:

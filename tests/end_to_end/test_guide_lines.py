@@ -365,8 +365,9 @@ def test_trouble_with_a_checkpoint_is_got_rid_of(house: House) -> None:
     """It is looked at, removed, and not missed; by force the workflow starts over."""
     stopped(house, "workflow-id")
     show, force, remove = TROUBLED
-    assert (0, True) == ((shown := typed(house, show)).code, "interrupted" in shown.out)
+    assert (0, True) == ((shown := typed(house, show)).code, "the checkpoint is sound" in shown.out)
     house.checkpoint_file.write_text("no checkpoint at all")
+    assert (0, True) == ((shown := typed(house, show)).code, "is not a checkpoint of this prodigy" in shown.out)
     assert 0 == typed(house, remove.replace("workflow-id", house.run_id)).code
     assert (["workflow-id"], False) == (listed(house), house.checkpoint_file.exists())
     before = len(house.trace)
