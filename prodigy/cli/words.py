@@ -23,5 +23,6 @@ def first_line(text: str) -> str:
 
 def money(cost_usd: float, unknown: int) -> str:
     """Return what a run cost, as far as it is known."""
-    known = f"${cost_usd:.4f}".rstrip("0").rstrip(".") if cost_usd else "$0"
+    whole, _, cents = f"{cost_usd:.4f}".partition(".")
+    known = f"${whole}.{cents[:2]}{cents[2:].rstrip('0')}" if cost_usd else "$0"
     return f"{known} and {counted(unknown, 'attempt')} of unknown cost" if unknown else known

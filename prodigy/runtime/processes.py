@@ -349,10 +349,16 @@ class Processes:
         self._forget(attempt)
         self._emit(exited)
 
-    def _unknown(self, attempt: Attempt, error: str | None) -> Exited:
-        """Return the exit of an attempt of which nothing is known but `error`."""
-        effect = attempt.effect
-        return Exited(time=self._now(), at=effect.at, epoch=effect.epoch, stopped=attempt.stopped, error=error)
+    def _unknown(self, attempt: Attempt, error: str | None, *, cost_usd: float | None = None) -> Exited:
+        """Return the exit of an attempt of which nothing is known but `error`, and the cost of one that never began."""
+        return Exited(
+            time=self._now(),
+            at=attempt.effect.at,
+            epoch=attempt.effect.epoch,
+            stopped=attempt.stopped,
+            error=error,
+            cost_usd=cost_usd,
+        )
 
     def _forget(self, attempt: Attempt) -> None:
         remove_private(self._values_of(attempt.effect))
@@ -401,7 +407,8 @@ class Processes:
 
     def _report_unstarted(self, attempt: Attempt, error: str | None) -> None:
         self._forget(attempt)
-        self._emit(self._unknown(attempt, error))
+        is_claude = isinstance(attempt.effect.command, RenderedClaude)
+        self._emit(self._unknown(attempt, error, cost_usd=0.0 if is_claude else None))
 
     def _later(self, delay_s: float, callback: Callable[..., None], *args: Any) -> Timer:
         return Timer(asyncio.get_running_loop(), delay_s, callback, *args)

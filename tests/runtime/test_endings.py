@@ -371,6 +371,12 @@ async def test_claude_does_not_see_an_outer_claude(tmp_path: Path, monkeypatch: 
     await world.processes.close()
 
 
+async def test_a_claude_that_did_not_start_cost_nothing(world: World) -> None:
+    """That is known, and no cost of which nothing is known."""
+    unstarted = await world.run(command=RenderedClaude(prompt="x"), environment={"PATH": "/nowhere"})
+    assert unstarted.cost_usd == 0
+
+
 async def test_a_missing_claude_is_explained(world: World) -> None:
     """With the command to check."""
     seen = await world.run(command=RenderedClaude(prompt="x"), environment={"PATH": "/nowhere"})
