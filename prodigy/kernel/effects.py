@@ -59,6 +59,7 @@ class Spawn(msgspec.Struct, frozen=True, kw_only=True):
     its output `Exited` carries; with `whole_output` all of it is wanted and more than that fails the attempt.
     `files` maps names to contents: private files in the `values_folder` of the epoch, to which the texts refer.
     `after_checkpoint` holds the start back until the checkpoint file is on disk.
+    `printed_bytes_max`: what it prints is for us to read and for nobody to see, and more than that ends it.
     """
 
     at: str
@@ -72,6 +73,7 @@ class Spawn(msgspec.Struct, frozen=True, kw_only=True):
     output_bytes_max: int = 16 * 1024
     whole_output: bool = False
     after_checkpoint: bool = False
+    printed_bytes_max: int | None = None
     files: dict[str, str] = {}
 
 

@@ -133,14 +133,12 @@ class Listed(_Signal, frozen=True):
     """A map's items were read, or could not be: `error` says why. `items[i]` has the key `keys[i]`.
 
     Where there are none, `note` says why.
-    `may_be_stopped`: their command ended as one does whom a stop of everything reaches.
     """
 
     at: str
     keys: tuple[str, ...] = ()
     items: tuple[Any, ...] = ()
     error: str | None = None
-    may_be_stopped: bool = False
     note: str = ""
 
 

@@ -398,11 +398,6 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
     state = msgspec.structs.replace(state, folder=os.path.realpath(folder.path))
     is_synced = first.synced if isinstance(first, sig.CookRequested) else state.run.synced
     directory = project.root / read_path(origin)
-    marks = {
-        "PRODIGY_RUN_ID": folder.path.name,
-        "PRODIGY_RUN_DIR": os.path.realpath(folder.path),
-        "PRODIGY_OWNER": ground.reaper.owner,
-    }
     if blind := why_blind():
         display.note(blind)
 
@@ -416,7 +411,7 @@ def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, a
         checkpointer=_checkpointer_of(ground, journal, is_synced=is_synced),
         inbox=folder.inbox,
         display=display,
-        make_listing=lambda: Listing(directory, run_folder=folder.path, marks=marks, reaper=ground.reaper),
+        listing=Listing(directory, folder.path),
         look_after=look_after,
         approved=approved,
     )

@@ -15,34 +15,29 @@ from prodigy.runtime.timers import Timer
 
 JUDGED_AFTER_S = 1.0  # signals to a whole group take milliseconds; `prodigy stop` is heard within a quarter of a second
 
-End = sig.Exited | sig.Listed
 
-
-def is_doubtful(end: End) -> bool:
+def is_doubtful(end: sig.Exited) -> bool:
     """Whether a stop that has not arrived yet may have caused this end."""
-    if isinstance(end, sig.Listed):
-        return end.may_be_stopped
     return not end.stopped and may_be_stopped(end)
 
 
 class Hindsight:
     """The ends that wait to be judged. `emit` takes each once, in its turn."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, emit: Callable[[End], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, emit: Callable[[sig.Exited], None]) -> None:
         self._loop = loop
         self._emit = emit
-        self._waiting: dict[int | str, tuple[End, Timer]] = {}
+        self._waiting: dict[int, tuple[sig.Exited, Timer]] = {}
 
-    def keep(self, end: End) -> None:
+    def keep(self, end: sig.Exited) -> None:
         """Keep an end for a moment, and then let it go."""
-        key = _key(end)
-        self._waiting[key] = (end, Timer(self._loop, JUDGED_AFTER_S, self.release, key))
+        self._waiting[end.epoch] = (end, Timer(self._loop, JUDGED_AFTER_S, self.release, end.epoch))
 
-    def release(self, key: int | str) -> bool:
-        """Let the end of an epoch, or of a map's listing, go now; False where none waits."""
-        if key not in self._waiting:
+    def release(self, epoch: int) -> bool:
+        """Let the end of an epoch go now; False where none waits."""
+        if epoch not in self._waiting:
             return False
-        end, timer = self._waiting.pop(key)
+        end, timer = self._waiting.pop(epoch)
         timer.cancel()
         self._emit(end)
         return True
@@ -52,7 +47,3 @@ class Hindsight:
         for _, timer in self._waiting.values():
             timer.cancel()
         self._waiting.clear()
-
-
-def _key(end: End) -> int | str:
-    return end.epoch if isinstance(end, sig.Exited) else end.at

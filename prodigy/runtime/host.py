@@ -34,7 +34,7 @@ from prodigy.runtime.clock import now
 from prodigy.runtime.commands import WEATHER
 from prodigy.runtime.defects import heard
 from prodigy.runtime.diary import diary
-from prodigy.runtime.hindsight import End, Hindsight, is_doubtful
+from prodigy.runtime.hindsight import Hindsight, is_doubtful
 from prodigy.runtime.listing import Listing
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reactor import Reactor, Record
@@ -81,7 +81,7 @@ class Host:
         checkpointer: Checkpointer,
         inbox: Path,
         display: Display,
-        make_listing: Callable[[], Listing],
+        listing: Listing,
         look_after: Callable[[], None] = lambda: None,
         approved: str | None = None,
     ) -> None:
@@ -92,9 +92,8 @@ class Host:
         self._display = display
         self._approved = approved
         self._asked = ""
-        self._make_listing = make_listing
+        self._listing = listing
         self._look_after = look_after
-        self._listing: Listing | None = None
         self._queue: deque[sig.Signal] = deque()
         self._is_turning = False
         self._unseen: list[tuple[State, Sequence[Record]]] = []
@@ -145,15 +144,21 @@ class Host:
             self._is_turning = True
             self._loop.call_soon(self._turn)
 
-    def _ended(self, end: End) -> None:
+    def _ended(self, end: sig.Exited) -> None:
         """Hear of a command's end at once, or in a moment where a stop on its way may explain it."""
         if is_doubtful(end) and not self.state.stopping:
             self._hindsight.keep(end)
         else:
-            self.send(end)
+            self._tell(end)
 
-    def _judged(self, end: End) -> None:
-        self.send(msgspec.structs.replace(end, time=now()))
+    def _judged(self, end: sig.Exited) -> None:
+        self._tell(msgspec.structs.replace(end, time=now()))
+
+    def _tell(self, end: sig.Exited) -> None:
+        if self._listing.awaits(end):
+            self._listing.read(end, partial(self._soon, self._listed))
+        else:
+            self.send(end)
 
     def give_up(self, reason: str) -> None:
         """Stop the run because nothing can be started for minutes now; what waits is interrupted, not failed."""
@@ -224,8 +229,6 @@ class Host:
             case fx.Sleep():
                 self._alarms.set(sig.TimerFired(time="", at=effect.at, attempt=effect.attempt), effect.delay_s)
             case fx.List():
-                self._processes.be_ready()
-                self._listing = self._make_listing()
                 self._listing.start(effect, partial(self._soon, self._listed))
             case fx.RejectList():
                 self.send(sig.Listed(time=now(), at=effect.at, error=effect.reason))
@@ -266,8 +269,11 @@ class Host:
         elif not self._hindsight.release(effect.epoch):
             self._processes.terminate(effect.epoch)
 
-    def _listed(self, listed: sig.Listed) -> None:
-        self._ended(msgspec.structs.replace(listed, time=now()))
+    def _listed(self, answer: sig.Listed | fx.Spawn) -> None:
+        if isinstance(answer, fx.Spawn):
+            self._processes.spawn(answer)
+        else:
+            self.send(msgspec.structs.replace(answer, time=now()))
 
     def _ask(self, at: str) -> None:
         """Ask from a thread of its own, for a person may take all night and the run must hear Ctrl-C."""
@@ -368,8 +374,6 @@ class Host:
             closing.callback(self._loop.close)
             closing.callback(self._checkpointer.close)
             closing.callback(self._end_processes)
-            if self._listing is not None:
-                closing.callback(self._listing.stop)
             self._alarms.close()
             self._hindsight.close()
 

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate, islice
 from pathlib import Path, PurePath
 from typing import Any, Literal, NoReturn, assert_never
@@ -36,7 +36,6 @@ VALUES_MAX = 20_000_000
 INTEGER_DIGITS_MAX = 20
 
 Form = Literal["json", "json lines", "yaml", "csv", "text"]
-RunCommand = Callable[[str], bytes]
 
 _FORMS: dict[str, Form] = {
     ".json": "json",
@@ -66,32 +65,33 @@ _DEEPER = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class ItemsRefused(Exception):
-    """The items cannot be read; the text says why. `run_command` raises it for a command that failed.
-
-    `may_be_stopped`: that command ended as one does whom a stop of everything reaches.
-    """
-
-    may_be_stopped = False
+    """The items cannot be read; the text says why."""
 
 
-def read_items(effect: fx.List, *, directory: Path, run_command: RunCommand) -> sig.Listed:
+class _NotPrinted(Exception):
+    """A command has to print them first."""
+
+
+def read_items(effect: fx.List, *, directory: Path, printed: bytes | None = None) -> sig.Listed | None:
     """Return the items of a map with their keys, or why there are none. It blocks: call it in a thread.
+
+    None: the shell command `effect.text` has to print them; then call it once more.
 
     Args:
         directory: where relative names begin.
-        run_command: runs a shell command there and returns what it printed; raises `ItemsRefused` where it failed.
+        printed: what that command has printed.
     """
     try:
-        values, why_none = _values(effect, directory, run_command)
+        values, why_none = _values(effect, directory, printed)
         _check(values)
         items = select(
             values, effect.source, offset=effect.offset, max_items=effect.max_items, values_known=effect.values
         )
         keys = keys_of(items, effect.item_key, effect.values)
+    except _NotPrinted:
+        return None
     except ItemsRefused as refused:
-        return sig.Listed(
-            time=now(), at=effect.at, error=_as_written(str(refused)), may_be_stopped=refused.may_be_stopped
-        )
+        return sig.Listed(time=now(), at=effect.at, error=_as_written(str(refused)))
     note = "" if items else _why_none_is_left(effect.source, len(values)) if values else why_none
     return sig.Listed(time=now(), at=effect.at, keys=keys, items=tuple(items), note=_as_written(note))
 
@@ -104,7 +104,7 @@ def _as_written(text: str) -> str:
 # Where they come from ----------------------------------------------------------------------------------------
 
 
-def _values(effect: fx.List, directory: Path, run_command: RunCommand) -> tuple[list[Any], str]:
+def _values(effect: fx.List, directory: Path, printed: bytes | None) -> tuple[list[Any], str]:
     """Return the values that were read, and what to say where there are none."""
     text, json_path, kind = effect.text.strip(), effect.source.json_path, effect.source.kind
     if effect.data is not None:
@@ -121,8 +121,10 @@ def _values(effect: fx.List, directory: Path, run_command: RunCommand) -> tuple[
                 raise _refusal(text, "json_path is for JSON and YAML, and a glob yields names")
             return _matches(effect, directory), f"nothing matched {excerpt(text)}{_on_values(effect)}"
         case "command":
+            if printed is None:
+                raise _NotPrinted
             name = f"the output of `{excerpt(text)}`"
-            return _parsed(run_command(effect.text), None, json_path, name, holds_names=True), _nothing(json_path, name)
+            return _parsed(printed, None, json_path, name, holds_names=True), _nothing(json_path, name)
         case _:
             raise AssertionError("a list is data")
 

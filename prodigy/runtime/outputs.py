@@ -51,9 +51,9 @@ class OutputFile:
         self.is_mid_line = False
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing is in it now."""
-        return os.fstat(self.descriptor).st_size == 0
+    def size_bytes(self) -> int:
+        """Return how much is in it now."""
+        return os.fstat(self.descriptor).st_size
 
     def tail(self, bytes_max: int) -> Tail:
         """Return the last `bytes_max` bytes as text, invalid ones as U+FFFD, no character cut in two."""
@@ -177,7 +177,7 @@ class Outputs:
         `is_free`: surely nobody has them open, so those that are empty may serve another command.
         """
         for file in files:
-            is_error, is_empty = file.name.endswith(".err"), file.is_empty
+            is_error, is_empty = file.name.endswith(".err"), file.size_bytes == 0
             if is_empty and is_free:
                 (self._spare_errors if is_error else self._spare_outputs).append(file.name)
             file.close(is_kept=is_free or not (is_error and is_empty))

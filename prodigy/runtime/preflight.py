@@ -80,16 +80,9 @@ def items_now(plan: Plan, directory: Path) -> sig.Listed | None:
         return sig.Listed(time=state.time, at=effect.at, error=effect.reason)
     if not isinstance(effect, fx.List):
         return None
-    from prodigy.runtime.items import ItemsRefused, read_items
+    from prodigy.runtime.items import read_items
 
-    commands: list[str] = []
-
-    def run_command(text: str) -> bytes:
-        commands.append(text)
-        raise ItemsRefused("it is known only when it runs")
-
-    listed = read_items(effect, directory=directory / effect.working_dir, run_command=run_command)
-    return None if commands else listed
+    return read_items(effect, directory=directory / effect.working_dir)
 
 
 def _references(body: Map) -> Iterator[Reference]:

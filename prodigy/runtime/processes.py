@@ -122,14 +122,14 @@ class Processes:
 
     def spawn(self, effect: Spawn) -> None:
         """Start a command; whatever becomes of it, also when it cannot start, is told by its `Exited`."""
-        self.be_ready()
+        self._be_ready()
         attempt = self._attempts[effect.epoch] = Attempt(effect)
         self._start(attempt)
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._tick)
 
-    def be_ready(self) -> None:
-        """See to it that commands, of `spawn` and others, inherit what they should; once, and only where one starts.
+    def _be_ready(self) -> None:
+        """See to it that commands inherit what they should; once, and only where one starts.
 
         Whoever asks which signals were inherited as ignored has to ask before.
         """
@@ -338,8 +338,7 @@ class Processes:
         if self._reaper:
             self._reaper.discard(attempt.process.pid)
         try:
-            if self._show:
-                self._show_new(attempt, self._show, is_over=True)
+            self._show_new(attempt, is_over=True)
             exited = exit_of(attempt, now=self._now(), ended=ended)
             if reading:
                 exited = with_answer(exited, attempt, reading)
@@ -518,13 +517,24 @@ class Processes:
         if self._ticks % REAP_EVERY_TICKS == 0:
             sweep.reap_dead(self._known)
         for attempt in self._attempts.values():
-            if self._show and attempt.process:
-                self._show_new(attempt, self._show, is_over=False)
+            if attempt.process:
+                self._show_new(attempt, is_over=False)
+                self._see_to_its_length(attempt)
             if attempt.is_claude and attempt.process and attempt.process.returncode is None:
                 self._look_for_result(attempt)
         self._ticker = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._tick)
 
-    def _show_new(self, attempt: Attempt, show: Show, *, is_over: bool) -> None:
+    def _see_to_its_length(self, attempt: Attempt) -> None:
+        """End what prints more than anybody will read."""
+        limit = attempt.effect.printed_bytes_max
+        if limit is None or attempt.kill_at is not None or attempt.has_ended():
+            return
+        if any(file.size_bytes > limit for file in attempt.files):
+            self._begin_ladder(attempt, RUNGS)
+
+    def _show_new(self, attempt: Attempt, *, is_over: bool) -> None:
+        if self._show is None or attempt.effect.printed_bytes_max is not None:
+            return
         for index, file in enumerate(attempt.files[:2]):
             skipped, data = file.unseen(is_over=is_over)
             if attempt.is_claude and index == 0:
@@ -532,7 +542,7 @@ class Processes:
             if skipped:
                 data = f"… {skipped} bytes not shown; all of it is in {file.path}\n".encode() + data
             if data:
-                show(attempt.effect.at, attempt.files[1 - index].cut() + data)
+                self._show(attempt.effect.at, attempt.files[1 - index].cut() + data)
 
 
 def _clear(values: Path) -> None:

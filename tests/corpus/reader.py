@@ -74,7 +74,8 @@ def _listed(path: Path, data: bytes) -> dict[str, Any]:
     path.write_bytes(data if data.lstrip().startswith((b"[", b"- ")) else b"[" + data + b"]")
     source = Source(kind="file", text=(path.name,))
     order = fx.List(at="map", source=source, text=path.name, offset=0, max_items=None, item_key=(), values={})
-    listed = read_items(order, directory=path.parent, run_command=lambda _: b"")
+    listed = read_items(order, directory=path.parent, printed=b"")
+    assert listed is not None
     return {"problem": listed.error} if listed.error else {"values": list(listed.items)}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.house import House
+from tests.end_to_end.house import House, lives
 from tests.end_to_end.mapped import SAY_RESULTS, mapreduce, results
 from tests.end_to_end.measured import measured
 
@@ -71,7 +71,7 @@ def test_what_is_no_list_fails_the_map_with_its_place(house: House, name: str) -
         ("/dev/zero", "/dev/zero: this is a device, no file of items"),
         ({"command": "exit 3"}, "the command for map.input failed: exit code 3"),
         ({"command": "yes"}, "the command for map.input printed more than 256 MiB"),
-        ({"command": "kill -9 $$"}, "the command for map.input failed: killed by signal 9"),
+        ({"command": "kill -9 $$"}, "the command for map.input failed: killed by SIGKILL"),
     ],
     ids=str,
 )
@@ -80,6 +80,25 @@ def test_a_source_that_has_no_items_fails_the_map(house: House, written: Any, re
     mapreduce(house, ECHO, input=written)
     code, out, _ = house.cook()
     assert (1, True) == (code, reason in next(line for line in out.splitlines() if "map failed: " in line))
+
+
+def test_what_the_command_prints_is_for_us_alone(house: House) -> None:
+    """Nobody sees it, and nothing of it stays beside the items."""
+    mapreduce(house, ECHO, input={"command": "printf 'a\\nb\\n'; echo to nobody >&2"})
+    code, out, err = house.cook()
+    assert 0 == code
+    assert "to nobody" not in out + err
+    (listed,) = house.events("items_listed")
+    assert ["a", "b"] == listed["keys"]
+    kept = {path.name for path in house.run.joinpath("outputs").iterdir()}
+    assert {f"{event['seq']}.out" for event in house.events("command_started")} == kept
+
+
+def test_the_command_has_ended_its_children_before_it_is_read(house: House) -> None:
+    """As a step's have."""
+    mapreduce(house, ECHO, input={"command": "setsid sleep 1000 & echo $! > pids; echo a"})
+    assert 0 == house.cook().code
+    assert [False] == [lives(pid) for pid in house.pids(1)]
 
 
 @pytest.mark.parametrize("written", ["0", "-1", "1000000000", '"many"'])

@@ -4,13 +4,12 @@ import asyncio
 
 import pytest
 
-from prodigy.kernel.signals import Exited, Listed
+from prodigy.kernel.signals import Exited
 from prodigy.runtime import hindsight
-from prodigy.runtime.hindsight import End, Hindsight, is_doubtful
+from prodigy.runtime.hindsight import Hindsight, is_doubtful
 from tests.runtime.world import until
 
 DOUBTFUL = Exited(time="", at="a", epoch=3, signal="SIGTERM")
-REFUSED = Listed(time="", at="map", error="failed", may_be_stopped=True)
 
 
 @pytest.mark.parametrize(
@@ -21,31 +20,28 @@ REFUSED = Listed(time="", at="map", error="failed", may_be_stopped=True)
         Exited(time="", at="a", epoch=3, signal="SIGSEGV"),
         Exited(time="", at="a", epoch=3, signal="SIGTERM", stopped=True),
         Exited(time="", at="a", epoch=3, signal="SIGKILL", timed_out_s=5.0),
-        Listed(time="", at="map", error="no such file"),
-        Listed(time="", at="map", keys=("a",), items=("a",)),
     ],
     ids=str,
 )
-def test_an_end_that_no_stop_explains_is_sure(end: End) -> None:
+def test_an_end_that_no_stop_explains_is_sure(end: Exited) -> None:
     """Nobody waits for what every step does."""
     assert not is_doubtful(end)
 
 
-@pytest.mark.parametrize("end", [DOUBTFUL, REFUSED], ids=["an exit", "a listing"])
-async def test_an_end_is_let_go_after_a_moment(end: End, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_end_is_let_go_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a stop it is what it looks like."""
     monkeypatch.setattr(hindsight, "JUDGED_AFTER_S", 0.01)
-    heard: list[End] = []
-    Hindsight(asyncio.get_running_loop(), heard.append).keep(end)
-    assert ([], True) == (heard, is_doubtful(end))
+    heard: list[Exited] = []
+    Hindsight(asyncio.get_running_loop(), heard.append).keep(DOUBTFUL)
+    assert ([], True) == (heard, is_doubtful(DOUBTFUL))
     await until(lambda: heard)
-    assert [end] == heard
+    assert [DOUBTFUL] == heard
 
 
 async def test_a_stop_lets_an_end_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """And only once."""
     monkeypatch.setattr(hindsight, "JUDGED_AFTER_S", 1000.0)
-    heard: list[End] = []
+    heard: list[Exited] = []
     kept = Hindsight(asyncio.get_running_loop(), heard.append)
     kept.keep(DOUBTFUL)
     assert ([False, True, False], [DOUBTFUL]) == ([kept.release(2), kept.release(3), kept.release(3)], heard)

@@ -21,6 +21,7 @@ from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
 from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.host import Host
+from prodigy.runtime.listing import Listing
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reactor import Record
 from prodigy.store.journal import Journal
@@ -70,9 +71,6 @@ class Commands(Processes):
     def __init__(self, emit: Callable[[sig.Exited], None], heard: list[str]) -> None:
         self._tell = emit
         self._heard = heard
-
-    def be_ready(self) -> None:
-        pass
 
     def spawn(self, effect: fx.Spawn) -> None:
         self._heard.append(effect.at)
@@ -133,7 +131,7 @@ class Stage:
             checkpointer=self.writer,
             inbox=run.inbox,
             display=self.display,
-            make_listing=lambda: pytest.fail("there is no map"),
+            listing=Listing(folder, run.path),
         )
 
     def play(self, plan: Plan) -> State:
