@@ -83,7 +83,7 @@ def _run_resumed(state: State, event: ev.RunResumed, time: str) -> State:
         state,
         seq=state.seq + 1,
         time=time,
-        stood=stood,
+        nodes=state.nodes.update(_used(state, stood)),
         rested_s=state.rested_s + elapsed_s(stood, time),
         status="running",
         stopping="",
@@ -96,6 +96,19 @@ def _run_resumed(state: State, event: ev.RunResumed, time: str) -> State:
         failure="",
     )
     return on_map.resumed(state, time) if state.maps else state
+
+
+def _used(state: State, stood: str) -> dict[str, NodeState]:
+    """Return whatever has a limit, with the time it had used when the run came to rest.
+
+    It may be long until it goes on: an item waits for room, a question for its answer, and the run may rest meanwhile.
+    """
+    used = {}
+    for at, node in state.nodes.items():
+        if node.limit_since:
+            used_s = elapsed_s(node.limit_since, stood)
+            used[at] = replace(node, spent_s=node.spent_s + used_s, left_s=node.left_s - used_s, limit_since="")
+    return used
 
 
 def _plan_changed(state: State, event: ev.PlanChanged, time: str) -> State:

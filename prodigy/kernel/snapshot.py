@@ -55,7 +55,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     costs_unknown: int
     failed_at: str
     failure: str
-    stood: str = ""
     rested_s: float = 0.0
     expired: tuple[str, ...] = ()
     maps: dict[str, ItemsSnapshot] = {}
@@ -84,7 +83,6 @@ def snapshot_of(state: State, captures: dict[str, Any], *, elsewhere: Container[
         costs_unknown=state.costs_unknown,
         failed_at=state.failed_at,
         failure=state.failure,
-        stood=state.stood,
         rested_s=state.rested_s,
         expired=tuple(sorted(state.expired)),
         maps={at: _items_of(items, has_list=at not in elsewhere) for at, items in state.maps.items()},
@@ -115,7 +113,6 @@ def restored(snapshot: Snapshot, plan: Plan, *, seq: int, generation: int, versi
         costs_unknown=snapshot.costs_unknown,
         failed_at=snapshot.failed_at,
         failure=snapshot.failure,
-        stood=snapshot.stood,
         rested_s=snapshot.rested_s,
         expired=frozenset(snapshot.expired),
         maps=immutables.Map({at: _items(items) for at, items in snapshot.maps.items()}),

@@ -80,18 +80,16 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     `folder` is where the run's files lie now, absolute: the process that plays the run says it, and no event does, for
     projects move. Nothing where nobody plays.
 
-    `stood` is when the run came to rest before the last resume, `rested_s` for how long it rested in all, between its
-    resumes and while it stood still; `version` is the last checkpoint's. `in_flight` maps the address of each running
-    command to its epoch, `expired` names sequences that reached their timeout and still have something in flight.
-    `maps` has the items of each map that has listed them, `scoped` what is captured within each item at work.
-    `addresses` maps each id to its address, `captures` each captured name to its value, or to a `Stored` that has it,
-    `outputs` each kind of command to its last output. `cost_usd` adds up what is known; `costs_unknown` counts the
-    claude attempts of which nothing is.
+    `rested_s` is for how long the run rested in all, between its resumes and while it stood still; `version` is the
+    last checkpoint's. `in_flight` maps the address of each running command to its epoch, `expired` names sequences that
+    reached their timeout and still have something in flight. `maps` has the items of each map that has listed them,
+    `scoped` what is captured within each item at work. `addresses` maps each id to its address, `captures` each
+    captured name to its value, or to a `Stored` that has it, `outputs` each kind of command to its last output.
+    `cost_usd` adds up what is known; `costs_unknown` counts the claude attempts of which nothing is.
     """
 
     seq: int = 0
     time: str = ""
-    stood: str = ""
     rested_s: float = 0.0
     generation: int = 1
     version: int = 0

@@ -27,7 +27,7 @@ from tests.kernel.story import (
     stops,
     waits,
 )
-from tests.simulation.plans import in_stages, stage, step
+from tests.simulation.plans import in_stages, mapped, stage, step
 
 ENTERED: tuple[ev.Event, ...] = (
     ev.NodeStarted(at="one", attempt=1),
@@ -135,6 +135,36 @@ def test_the_time_of_a_stage_adds_up_over_resumes() -> None:
     aged.when(resume(time=later(9000))).then(
         resumes("one.a"), ev.LimitStarted(at="one", attempt=1, left_s=40.0, spent_s=20.0), starts("one.a", text="do a")
     )
+
+
+def test_what_is_not_gone_on_with_at_once_uses_up_no_time() -> None:
+    """The run was resumed to ask whether the step may run again, and rested for the night until somebody said so."""
+    plan = in_stages(stage("one", step("a", on_interrupt="ask"), timeout=60))
+    told = (*ENTERED, starts("one.a"), stops(), ev.RunInterrupted())
+    rested = given(plan, *told)
+    asked = Given(rested._replace(state=_at(rested, 20.0)).when(resume(time=later(500))).state)
+    assert "paused" == asked.state.status
+    asked.when(resume(time=later(9000), answers={"one.a": True})).then(
+        resumes("one.a"), ev.LimitStarted(at="one", attempt=1, left_s=40.0, spent_s=20.0), starts("one.a", text="do a")
+    )
+
+
+def test_an_item_that_waits_for_room_uses_up_no_time() -> None:
+    """It was at work for 20 s, another had its place for 500 s, and the run was stopped and resumed once more."""
+    plan = mapped([], [step("x")], [], max_parallel=2, agent_timeout=60)
+    begun = [
+        (ev.NodeStarted(at=f"map[{key}]", attempt=1), ev.LimitStarted(at=f"map[{key}]", attempt=1, left_s=60.0))
+        for key in "ab"
+    ]
+    listed = ev.ItemsListed(at="map", keys=("a", "b"), items=("a", "b"))
+    told = (ev.NodeStarted(at="map", attempt=1), ev.ListingStarted(at="map"), listed, *begun, stops())
+    rested = given(plan, *told, ev.RunInterrupted())
+    held = Given(rested._replace(state=_at(rested, 20.0)).when(resume(time=later(100), max_parallel=1)).state)
+    stopped = Given(replace(held.state, time=later(600), stopping="SIGINT", status="interrupted"))
+    limits = [event for event in stopped.when(resume(time=later(900))).events if isinstance(event, ev.LimitStarted)]
+    assert [ev.LimitStarted(at="map[b]", attempt=1, left_s=40.0, spent_s=20.0)] == [
+        limit for limit in limits if limit.at == "map[b]"
+    ]
 
 
 def test_no_time_is_left_where_the_run_stopped_in_the_last_moment() -> None:

@@ -16,6 +16,7 @@ import pytest
 from prodigy.kernel import (
     align,
     durability,
+    effects,
     evolve,
     evolve_map,
     items,
@@ -30,7 +31,10 @@ from prodigy.store import log
 from tests.scenarios import test_scenarios as scenarios
 from tests.simulation import test_crash_everywhere as crashing
 from tests.simulation import test_map_crashes as mapping_crashes
+from tests.simulation import test_wide_maps as wide_maps
 from tests.simulation.world import CRASH_MODES
+
+Checks = Iterator[tuple[str, Callable[[], None]]]
 
 
 class Mutant(NamedTuple):
@@ -117,9 +121,7 @@ MUTANTS = {
     "a late wait begins something in a stage that timed out": Mutant(
         queries, "Status.HANDLING if is_handler else Status.RUNNING", "state.node(owner.address).status"
     ),
-    "a timeout begins anew with every resume": Mutant(
-        recovery, "spent_s = here.spent_s + elapsed_s(here.limit_since, turn.state.stood)", "spent_s = 0.0"
-    ),
+    "a timeout begins anew with every resume": Mutant(evolve, "spent_s=node.spent_s + used_s", "spent_s=0.0"),
     "time runs while nobody does": Mutant(recovery, 'stood=stood if stood != turn.state.time else ""', 'stood=""'),
     "a rest uses up a stage's time": Mutant(
         evolve, "limit_since=due_at(node.limit_since, event.rested_s)", "limit_since=node.limit_since"
@@ -214,17 +216,58 @@ MUTANTS = {
     "a fork is what it was": Mutant(evolve, "replace(state.run, workflow_id=event.workflow_id,", "replace(state.run,"),
 }
 
+# Bugs among items that run side by side: each must be noticed by the maps that are drawn from seeds alone.
+BESIDE = {
+    "an item's timeout ends its neighbours": Mutant(effects, "if is_below(state.plan, at, event.at):", "if True:"),
+    "a timer of an earlier attempt ends a later one": Mutant(
+        queries, "here.status is Status.RUNNING and here.attempt == timer.attempt", "here.status is Status.RUNNING"
+    ),
+    "results are in the order in which items ended": Mutant(
+        scope,
+        "for key, value, item in sorted(rows, key=lambda row: places[row[0]])\n    ]\n\n\ndef dead_letters",
+        "for key, value, item in sorted(rows, key=lambda row: row[2].duration_s)\n    ]\n\n\ndef dead_letters",
+    ),
+    "skipped items stand behind the others": Mutant(
+        scope,
+        "for key, value, item in sorted(rows, key=lambda row: places[row[0]])\n    ]\n\n\ndef dead_letters",
+        "for key, value, item in (rows, places)[0]\n    ]\n\n\ndef dead_letters",
+    ),
+    "the place of an item that timed out stays taken": Mutant(
+        maps,
+        "    return (Fill(owner.address),)",
+        '    return () if "timed out" in move.error else (Fill(owner.address),)',
+    ),
+    "what an item captured is lost by a resume": Mutant(
+        evolve, "in_flight=immutables.Map(),", "in_flight=immutables.Map(), scoped=immutables.Map(),"
+    ),
+    "a share of failures that is just allowed is too much": Mutant(
+        queries, "bad / done > errors.failure_threshold", "bad / done >= errors.failure_threshold"
+    ),
+    "a resume makes room for all that was at work": Mutant(recovery, "for key in active[:room]]", "for key in active]"),
+    "an item that waits for room uses up its time": Mutant(
+        evolve, 'left_s=node.left_s - used_s, limit_since=""', "left_s=node.left_s - used_s"
+    ),
+    "what an item was told before it was tried again stays": Mutant(evolve, "if event.attempt > 1:", "if False:"),
+}
+
 
 def test_without_a_bug_nothing_is_noticed() -> None:
     """Or the rest would prove nothing."""
-    assert noticed_by() is None
+    assert noticed_by(checks()) is None
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_bug_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a scenario or by the simulation."""
     plant(monkeypatch, MUTANTS[name])
-    assert noticed_by() is not None
+    assert noticed_by(checks()) is not None
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_bug_among_items_side_by_side_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the maps that are drawn from seeds, and nothing else."""
+    plant(monkeypatch, BESIDE[name])
+    assert noticed_by(beside()) is not None
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> None:
@@ -258,9 +301,15 @@ def same_code(one: CodeType, other: CodeType) -> bool:
     return one.co_code == other.co_code and one.co_consts == other.co_consts and one.co_names == other.co_names
 
 
-def noticed_by() -> str | None:
+def beside() -> Checks:
+    """Yield the maps whose items run side by side."""
+    for seed in wide_maps.SEEDS:
+        yield f"beside: {seed}", partial(wide_maps.live_through, seed)
+
+
+def noticed_by(all_checks: Checks) -> str | None:
     """Return the first check that fails, in whatever way."""
-    for name, check in checks():
+    for name, check in all_checks:
         try:
             check()
         except Exception:
@@ -268,7 +317,7 @@ def noticed_by() -> str | None:
     return None
 
 
-def checks() -> Iterator[tuple[str, Callable[[], None]]]:
+def checks() -> Checks:
     """Yield the scenarios, then the simulation, cheapest first."""
     for path in scenarios.SCENARIOS:
         yield path.stem, partial(scenarios.test_scenario, path, rewrites=False)

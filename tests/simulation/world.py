@@ -3,10 +3,13 @@
 The kernel, the reactor, the framing of the log and its recovery are the real ones. What is played is
 what they meet: commands end as a script says, time jumps to the next timer, the disk is a bytearray that
 remembers what was synced. A command's end depends only on its address and attempt, so a run that was crashed
-and resumed can be compared with one that was not.
+and resumed can be compared with one that was not. Which of several ends first is drawn from a seed; or, in a world with
+`is_timed`, how long each takes is drawn, and commands end and timers fire when they are due. Timers are never taken
+back: the kernel must know those that nobody awaits any more.
 """
 
 import random
+from binascii import crc32
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -18,6 +21,7 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.events import Event
 from prodigy.kernel.evolve import fold
 from prodigy.kernel.state import State
+from prodigy.plan.address import item_of
 from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import as_number
 from prodigy.runtime.reactor import Reactor, Record
@@ -26,6 +30,7 @@ from prodigy.store.log import START, Position, frame, scan
 CrashMode = Literal["before", "torn", "after", "power"]
 CRASH_MODES: tuple[CrashMode, ...] = ("before", "torn", "after", "power")
 STEPS_MAX = 10_000
+LASTS_S_MAX = 20
 
 
 class Crash(Exception):
@@ -130,7 +135,9 @@ def state_on(disk: Disk) -> State:
 class World:
     """Plays one run, over any number of crashes, stops and resumes."""
 
-    def __init__(self, plan: Plan, script: dict[str, list[Ending]] | None = None, *, seed: int = 0) -> None:
+    def __init__(
+        self, plan: Plan, script: dict[str, list[Ending]] | None = None, *, seed: int = 0, is_timed: bool = False
+    ) -> None:
         self.plan = plan
         self.script = script or {}
         self.disk = Disk()
@@ -145,8 +152,12 @@ class World:
         self.items: list[Any] = []
         self.reached: Ending | None = None  # how a stop that reaches the commands too ends them
         self.reaches_commands_first = False
+        self.look: Callable[[World], None] = lambda world: None  # after every turn, before anything else happens
+        self._seed = seed
+        self._is_timed = is_timed
         self._random = random.Random(seed)
         self._running: dict[int, fx.Spawn] = {}
+        self._ends: dict[int, datetime] = {}  # in a timed world: when what runs will end
         self._waiting: list[tuple[datetime, fx.Sleep | fx.Limit]] = []
         self._reactor: Reactor | None = None
 
@@ -210,6 +221,16 @@ class World:
         ]
         self.orders.append(sig.Rested(time=self.time(), rested_s=seconds))
 
+    def at_work(self) -> set[str]:
+        """Return the addresses of what runs, waits to be tried again, or has an end that nobody has heard of."""
+        asleep = {wait.at for _, wait in self._waiting if isinstance(wait, fx.Sleep)}
+        ended = {order.at for order in self.orders if isinstance(order, sig.Exited)}
+        return {spawn.at for spawn in self._running.values()} | asleep | ended
+
+    def running(self) -> set[str]:
+        """Return the addresses of the commands that run."""
+        return {spawn.at for spawn in self._running.values()}
+
     def cut_off(self) -> None:
         """Take the state that the disk has, without going on: the run had come to rest before it crashed."""
         self._reactor = self._boot(state_on(self.disk))
@@ -227,6 +248,7 @@ class World:
                 self._perform(effect)
                 self.effects += 1
                 self.watch(self, effect)
+            self.look(self)
             signals = self._next()
         return self.state
 
@@ -234,6 +256,7 @@ class World:
         match effect:
             case fx.Spawn():
                 self._running[effect.epoch] = effect
+                self._ends[effect.epoch] = self.now + timedelta(seconds=self._lasts_s(effect))
                 text = effect.command.script if isinstance(effect.command, fx.RenderedShell) else effect.command.prompt
                 values = effect.command.variables if isinstance(effect.command, fx.RenderedShell) else {}
                 self.starts.append(
@@ -271,19 +294,29 @@ class World:
             return [*map(self._stopped, dead), sig.StopRequested(time=self.time(), by="SIGTERM")]
         if self.orders:
             return [self.orders.pop(0)]
-        ending = [spawn for spawn in self._running.values() if not self._ending(spawn).hangs]
-        if ending:
-            spawn = self._random.choice(ending)
+        self._waiting.sort(key=lambda entry: entry[0])
+        if spawn := self._next_end():
             del self._running[spawn.epoch]
-            self.now += timedelta(seconds=1)
+            self.now = self._ends[spawn.epoch] if self._is_timed else self.now + timedelta(seconds=1)
             return [self._exited(spawn)]
         if self._waiting:
-            self._waiting.sort(key=lambda entry: entry[0])
             due, wait = self._waiting.pop(0)
             self.now = max(self.now, due)
             fired = sig.TimerFired if isinstance(wait, fx.Sleep) else sig.LimitFired
             return [fired(time=self.time(), at=wait.at, attempt=wait.attempt)]
         return []
+
+    def _next_end(self) -> fx.Spawn | None:
+        """Return the command that ends next, unless a timer of a timed world is due before it."""
+        ending = [spawn for spawn in self._running.values() if not self._ending(spawn).hangs]
+        if not ending or not self._is_timed:
+            return self._random.choice(ending) if ending else None
+        spawn = min(ending, key=lambda spawn: self._ends[spawn.epoch])
+        return None if self._waiting and self._waiting[0][0] < self._ends[spawn.epoch] else spawn
+
+    def _lasts_s(self, spawn: fx.Spawn) -> int:
+        """Return how long a command takes in a timed world: the same whenever it begins again."""
+        return 1 + crc32(f"{self._seed} {spawn.at} {spawn.attempt}".encode()) % LASTS_S_MAX
 
     def _stopped(self, spawn: fx.Spawn) -> sig.Exited:
         """Return the end of a command that the stop ended: by our own hand, or because it reached the command too."""
@@ -296,7 +329,9 @@ class World:
 
     def _ending(self, spawn: fx.Spawn) -> Ending:
         endings = self.script.get(spawn.at, [OK])
-        return endings[min(spawn.attempt, len(endings)) - 1]
+        item = item_of(spawn.at) if self._is_timed and spawn.at not in self.plan.nodes else None
+        before = self.state.node(item).attempt - 1 if item else 0  # attempts of the item, each of which goes otherwise
+        return endings[min(before + spawn.attempt, len(endings)) - 1]
 
     def _exited(self, spawn: fx.Spawn) -> sig.Exited:
         ending = self._ending(spawn)

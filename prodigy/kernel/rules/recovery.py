@@ -33,7 +33,7 @@ from prodigy.kernel.moves import (
 )
 from prodigy.kernel.outcome import Outcome
 from prodigy.kernel.queries import failures, parallel, questions, undecided, unfinished
-from prodigy.kernel.retry import due_at, elapsed_s, remaining_s
+from prodigy.kernel.retry import due_at, remaining_s
 from prodigy.kernel.state import State
 from prodigy.kernel.turn import Turn
 from prodigy.plan.address import item_address
@@ -240,10 +240,9 @@ def read_on(turn: Turn, move: ReadOn) -> Moves:
 def _has_time(turn: Turn, node: Node) -> bool:
     """Let the rest of a sequence's time run on; whether there is any."""
     here = turn.state.node(node.address)
-    spent_s = here.spent_s + elapsed_s(here.limit_since, turn.state.stood)
-    left_s = limit_of(turn.state, node) - spent_s
+    left_s = limit_of(turn.state, node) - here.spent_s
     if left_s > 0:
-        turn.emit(ev.LimitStarted(at=node.address, attempt=here.attempt, left_s=left_s, spent_s=spent_s))
+        turn.emit(ev.LimitStarted(at=node.address, attempt=here.attempt, left_s=left_s, spent_s=here.spent_s))
     return left_s > 0
 
 
