@@ -46,7 +46,7 @@ def list_(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
 
 
 @app.command("show")
-def show(ref: Ref = None, item: ItemKeys = None, json: Json = False) -> None:
+def show(ref: Ref = None, item: ItemKeys = None, filter_: Filter = None, json: Json = False) -> None:
     """Show dead letters whole: the item, the error, where it failed."""
     from prodigy.cli.output import print_json
     from prodigy.cli.said import near, said_files
@@ -55,10 +55,12 @@ def show(ref: Ref = None, item: ItemKeys = None, json: Json = False) -> None:
     from prodigy.runtime.terminal import visible
 
     project, workflow_id, state = _run(ref)
-    rows = _dead(state, keys=tuple(item or ()))
+    rows = _dead(state, keys=tuple(item or ()), filter_=filter_)
     if json:
         print_json(_document(workflow_id, rows))
         return
+    if not rows:
+        print(f"{workflow_id} has no dead letters{' like that' if item or filter_ else ''}")
     for key, value, dead in rows:
         print(f"{visible(key)}  failed at {visible(dead.step) or 'the item itself'}, attempt {dead.attempts}")
         print(f"  item   {visible(as_text(value))}")
@@ -117,16 +119,20 @@ def _print_nothing_to_retry(workflow_id: str, state: "State", *, json: bool, is_
 @app.command("export")
 def export(
     ref: Ref = None,
-    format_: Annotated[str, typer.Option("--format", help="`json`, `jsonl` or `csv`.")] = "json",
+    format_: Annotated[
+        str | None, typer.Option("--format", help="`json`, which is so without it, `jsonl` or `csv`.")
+    ] = None,
     filter_: Filter = None,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Print dead letters for other programs.
 
     In CSV a text that a spreadsheet would take for a formula has a ' before it.
     """
-    from prodigy.cli.output import print_json, print_json_line
+    from prodigy.cli.output import as_json_too, print_json, print_json_line
     from prodigy.errors import UsageProblem
 
+    format_ = as_json_too(format_, json=json) or "json"
     _, workflow_id, state = _run(ref)
     rows = _dead(state, filter_=filter_)
     match format_:
@@ -145,19 +151,19 @@ def export(
 
 
 @app.command("stats")
-def stats(ref: Ref = None, json: Json = False) -> None:
+def stats(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
     """Count dead letters by the step and the cause that ended them; numbers, paths and ids make no other cause."""
     from prodigy.cli.output import print_json, print_table
     from prodigy.projections.failure import grouped
 
     _, workflow_id, state = _run(ref)
-    rows = grouped(_dead(state))
+    rows = grouped(_dead(state, filter_=filter_))
     if json:
         print_json(
             {"schema_version": 1, "workflow_id": workflow_id, "total": sum(row.count for row in rows), "groups": rows}
         )
     elif not rows:
-        print(f"{workflow_id} has no dead letters")
+        print(f"{workflow_id} has no dead letters{' like that' if filter_ else ''}")
     else:
         print_table(("COUNT", "STEP", "ERROR"), ((str(row.count), row.step, row.error) for row in rows))
 

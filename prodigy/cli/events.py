@@ -74,7 +74,7 @@ def ls(
 ) -> None:
     """List the events of a run, oldest first."""
     project, workflow_id = _run(ref, job_id)
-    wanted = _wanted(project, workflow_id, type_, step, since, after_seq)
+    wanted = _wanted(project, workflow_id, generation, type_, step, since, after_seq)
     found = _last(filter(wanted.takes, _records(project.run(workflow_id), generation)), limit)
     if json or jsonl:
         _print_json(found, workflow_id, is_document=not jsonl)
@@ -115,7 +115,7 @@ def search(
     project, workflow_id = _run(ref, job_id)
     folder = project.run(workflow_id)
     excerpt = _searcher(folder, pattern, ignore_case=ignore_case)
-    wanted = _wanted(project, workflow_id, type_, step, since, after_seq)
+    wanted = _wanted(project, workflow_id, generation, type_, step, since, after_seq)
     records = filter(wanted.takes, _records(folder, generation))
     found = list(_last(((record, text) for record in records if (text := excerpt(record)) is not None), limit))
     if json or jsonl:
@@ -137,24 +137,32 @@ def export(
     ref: _Ref = None,
     job_id: _JobId = None,
     format_: Annotated[
-        Literal["json", "jsonl", "csv"],
-        typer.Option("--format", help="One document, a record per line, or a table; exact values in all."),
-    ] = "jsonl",
+        Literal["json", "jsonl", "csv"] | None,
+        typer.Option(
+            "--format",
+            help="One document, a record per line (which is so without it), or a table; exact values in all.",
+            show_default=False,
+        ),
+    ] = None,
     type_: _Types = None,
     step: _Step = None,
     since: _Since = None,
     after_seq: _AfterSeq = 0,
     generation: _Generation = None,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Print the events of a run for another program.
 
     In CSV a text that a spreadsheet would take for a formula has a ' before it.
     """
+    from prodigy.cli.output import as_json_too
+
+    chosen = as_json_too(format_, json=json) or "jsonl"
     project, workflow_id = _run(ref, job_id)
-    wanted = _wanted(project, workflow_id, type_, step, since, after_seq)
+    wanted = _wanted(project, workflow_id, generation, type_, step, since, after_seq)
     found = filter(wanted.takes, _records(project.run(workflow_id), generation))
-    if format_ != "csv":
-        _print_json(found, workflow_id, is_document=format_ == "json")
+    if chosen != "csv":
+        _print_json(found, workflow_id, is_document=chosen == "json")
         _tell_lost_end(project, workflow_id, generation)
         return
     from prodigy.cli.spreadsheet import print_csv
@@ -197,6 +205,7 @@ def stats(ref: _Ref = None, job_id: _JobId = None, generation: _Generation = Non
 def follow(
     ref: _Ref = None,
     job_id: _JobId = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, when the run rests.")] = False,
     jsonl: _Jsonl = False,
 ) -> None:
     """Print the events of a run as they happen, until it rests."""
@@ -207,9 +216,13 @@ def follow(
     from prodigy.runtime.terminal import visible
 
     project, workflow_id = _run(ref, job_id)
+    kept = list[dict[str, Any]]()
 
     async def print_all() -> None:
         async for record in follow_records(project, workflow_id):
+            if json:
+                kept.append(record)
+                continue
             if jsonl:
                 print_json_line(record)
             else:
@@ -218,6 +231,8 @@ def follow(
             check_reader()
 
     anyio.run(print_all)
+    if json:
+        _print_json(kept, workflow_id, is_document=True)
     _tell_lost_end(project, workflow_id)
 
 
@@ -322,14 +337,44 @@ def _last(found: "Iterator[Any]", limit: int | None) -> "Iterator[Any]":
         return found
     from collections import deque
 
-    return iter(deque(found, maxlen=limit))
+    return iter(deque(found, maxlen=min(limit, sys.maxsize)))
 
 
 def _wanted(
-    project: "Project", workflow_id: str, types: list[str] | None, step: str | None, since: str | None, after_seq: int
+    project: "Project",
+    workflow_id: str,
+    generation: int | None,
+    types: list[str] | None,
+    step: str | None,
+    since: str | None,
+    after_seq: int,
 ) -> Wanted:
+    if after_seq > 0:
+        _check_there(project.run(workflow_id), generation, after_seq)
     is_of_step = None if step is None else _of_step(project, workflow_id, step)
     return Wanted(_types(types or []), _earliest(since), after_seq, is_of_step)
+
+
+def _check_there(folder: "RunFolder", generation: int | None, seq: int) -> None:
+    """Refuse an event that the log does not have yet: nothing comes after it. A damaged log says so when it is read.
+
+    Raises:
+        UsageProblem: there is no such event; the hint has the last.
+    """
+    from prodigy.errors import DamagedState, RunNotFound, UsageProblem
+    from prodigy.store.history import present_generation, start_of
+    from prodigy.store.log import read_chunks, scan
+
+    try:
+        number = generation or present_generation(folder)
+        end = scan(read_chunks(folder.events(number)), start_of(folder, number)).verify().end
+    except (DamagedState, RunNotFound):
+        return
+    if seq > end.seq:
+        raise UsageProblem(
+            f"--after-seq {seq}: {folder.path.name} has no event {seq} in generation {number}",
+            hint=f"Its last is {end.seq}.",
+        )
 
 
 def _of_step(project: "Project", workflow_id: str, step: str) -> "Callable[[str], bool]":
@@ -499,15 +544,18 @@ def _earliest(since: str | None) -> str:
 
     if since is None:
         return ""
-    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-    if match := re.fullmatch(r"(\d{1,6})([smhd])", since):
-        moment = datetime.now(UTC) - timedelta(**{units[match[2]]: int(match[1])})
-    else:
-        try:
+    units, now = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}, datetime.now(UTC)
+    try:
+        if match := re.fullmatch(r"(\d{1,6})([smhd])", since):
+            moment = now - timedelta(**{units[match[2]]: int(match[1])})
+        else:
             moment = datetime.fromisoformat(since).astimezone(UTC)
-        except ValueError:
-            raise UsageProblem(
-                f"--since {since!r} is neither a duration nor a time",
-                hint="For example: 2h, 30m, 2026-01-31T09:00",
-            ) from None
+    except OverflowError:  # it is before all years, or after them
+        return ""
+    except ValueError:
+        raise UsageProblem(
+            f"--since {since!r} is neither a duration nor a time", hint="For example: 2h, 30m, 2026-01-31T09:00"
+        ) from None
+    if moment > now:
+        raise UsageProblem(f"--since {since!r} is still to come", hint=f"Now it is {now:%Y-%m-%dT%H:%M:%SZ}.")
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

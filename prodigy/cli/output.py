@@ -9,7 +9,7 @@ import msgspec
 
 from prodigy.cli.streams import check_reader
 from prodigy.cli.width import cells
-from prodigy.errors import Problem
+from prodigy.errors import Problem, UsageProblem
 from prodigy.plan.spelling import as_number
 from prodigy.runtime.terminal import harmless_json, visible
 
@@ -43,6 +43,17 @@ def _with_letters(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_with_letters(inner) for inner in value]
     return os.fsencode(value).decode(errors="backslashreplace") if isinstance(value, str) else value
+
+
+def as_json_too(wanted: str | None, *, json: bool) -> str | None:
+    """Return the format that --format names, or that --json means; None where neither is given.
+
+    Raises:
+        UsageProblem: they name two.
+    """
+    if json and wanted not in (None, "json"):
+        raise UsageProblem(f"--json is --format json, and --format says {wanted}", hint="Give one of them.")
+    return "json" if json else wanted
 
 
 def shown(problem: Problem) -> str:

@@ -51,7 +51,7 @@ REFUSED: dict[str, dict[tuple[str, str], str]] = {
     "events search": _SAME_RUN | {("--json", "--jsonl"): "--json is one document and --jsonl a line per event"},
     "events export": _SAME_RUN,
     "events stats": _SAME_RUN,
-    "events follow": _SAME_RUN,
+    "events follow": _SAME_RUN | {("--json", "--jsonl"): "--json is one document and --jsonl a line per event"},
     "events verify": _SAME_RUN,
     "checkpoints clean": {("--all", "--workflow-id"): "--all and --workflow-id are two things"},
 }

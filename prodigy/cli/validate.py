@@ -33,14 +33,16 @@ def schema(
     path: Annotated[
         str | None, typer.Argument(help="A key such as steps.retry, to read about it.", show_default=False)
     ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, of a key too.")] = False,
 ) -> None:
     """Print the JSON Schema of workflow files, or what a key means."""
-    from prodigy.plan.schema_text import describe, json_schema
+    from prodigy.cli.output import print_json
+    from prodigy.plan.schema_text import describe, described, json_schema
 
     if path is None:
-        from prodigy.cli.output import print_json
-
         print_json(json_schema())
+    elif json:
+        print_json({"schema_version": 1, "keys": described(path)})
     else:
         print(describe(path))
 

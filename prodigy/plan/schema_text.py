@@ -65,6 +65,31 @@ def describe(path: str) -> str:
     Raises:
         UsageProblem: there is no such key; the hint names the nearest.
     """
+    return "\n\n".join(map(_about, _found(path)))
+
+
+def described(path: str) -> list[dict[str, Any]]:
+    """Return the same for a program: each key of that name with what its value may be, as JSON Schema.
+
+    Raises:
+        UsageProblem: there is no such key; the hint names the nearest.
+    """
+    return [
+        {
+            "name": key.name,
+            "of": WHERE[key.where],
+            "about": key.about,
+            "takes": f"{_takes(key)}{_bounds(key)}",
+            "alias_of": key.alias_of or None,
+            "is_available": key.is_available,
+            "keys": [other.name for other in _inside(key)],
+            "schema": _shape(key),
+        }
+        for key in _found(path)
+    ]
+
+
+def _found(path: str) -> list[Key]:
     *above, name = path.replace("[]", "").split(".")
     place = _PLACES.get(above[-1]) if above else None
     is_place = place is not None or not above
@@ -74,21 +99,29 @@ def describe(path: str) -> str:
         prefix = "".join(f"{part}." for part in above) if is_place else ""
         near = suggestion(name, known, form=f"`prodigy schema {prefix}{{}}`")
         raise UsageProblem(f"there is no key {path!r}", hint=near or f"keys: {', '.join(known)}")
-    return "\n\n".join(map(_about, keys))
+    return keys
 
 
 def _about(key: Key) -> str:
-    takes = f"one of {', '.join(key.choices)}" if key.choices else SHAPES[key.shape]
-    lines = [f"{key.name}: a key of {WHERE[key.where]}", f"  {key.about}", f"  Takes {takes}{_bounds(key)}."]
+    lines = [f"{key.name}: a key of {WHERE[key.where]}", f"  {key.about}", f"  Takes {_takes(key)}{_bounds(key)}."]
     if key.alias_of:
         lines.append(f"  Another spelling of {key.alias_of}.")
     if not key.is_available:
         lines.append("  Not available in this version yet.")
-    inside = "phase" if key.shape == "phase" else key.name
-    inner = [other for other in KEYS if other.where == inside]
+    inner = _inside(key)
     width = max((len(other.name) for other in inner), default=0)
     lines += [f"    {other.name:<{width}}  {other.about}" for other in inner]
     return "\n".join(lines)
+
+
+def _takes(key: Key) -> str:
+    return f"one of {', '.join(key.choices)}" if key.choices else SHAPES[key.shape]
+
+
+def _inside(key: Key) -> list[Key]:
+    """Return the keys of the mapping that is the value of a key, where it is one."""
+    inside = "phase" if key.shape == "phase" else key.name
+    return [other for other in KEYS if other.where == inside]
 
 
 def _bounds(key: Key) -> str:

@@ -10,6 +10,7 @@ from prodigy.kernel.state import State
 from prodigy.plan import expression
 from prodigy.plan.reference import Syntax, as_given, suggestion
 from prodigy.plan.spelling import shown
+from prodigy.projections.item_fields import unknown_field
 from prodigy.runtime.clock import now
 from prodigy.runtime.reactor import Reactor
 from prodigy.store.checkpoints import read_own_checkpoint
@@ -36,7 +37,7 @@ def requeued(state: State, wanted: Requeuing, *, by: str) -> Requeue | None:
 
     Raises:
         RunNotFound: the run has no map, or no dead letters, or none that is wanted.
-        UsageProblem: a key that is no dead letter's, or a filter that cannot be read.
+        UsageProblem: a key that is no dead letter's, a filter that cannot be read or has a field of no item.
     """
     chosen = dead_letters(state, wanted)
     if not chosen:
@@ -52,8 +53,9 @@ def dead_letters(state: State, wanted: Requeuing) -> list[tuple[str, Any, Item]]
     """Return (key, item, what became of it) of the dead letters that are wanted, in the list's order.
 
     Raises:
-        UsageProblem: a key that is no dead letter's, or a filter that cannot be read.
+        UsageProblem: a key that is no dead letter's, a filter that cannot be read or has a field of no item.
     """
+    condition = None if wanted.filter is None else _parsed(wanted.filter)
     items = next(iter(state.maps.values()), None)
     if items is None:
         if wanted.keys:
@@ -63,7 +65,11 @@ def dead_letters(state: State, wanted: Requeuing) -> list[tuple[str, Any, Item]]
     _check_keys(items, {key for key, _, _ in dead}, keys)
     if keys:
         dead = [row for row in dead if row[0] in keys]
-    return dead if wanted.filter is None else [row for row in dead if _matches(wanted.filter, row[1])]
+    if condition is None:
+        return dead
+    if unknown := unknown_field(condition, items.listed.values):
+        raise UsageProblem(f"--filter {wanted.filter!r}: no item has the field {unknown.field}", hint=unknown.hint)
+    return [row for row in dead if _matches(condition, row[1])]
 
 
 def _key(items: Items, word: str) -> str:
@@ -82,12 +88,15 @@ def _check_keys(items: Items, dead: set[str], keys: tuple[str, ...]) -> None:
             raise UsageProblem(f"{key!r} {what}", hint=near or "List them: `prodigy dlq list`.")
 
 
-def _matches(text: str, item: Any) -> bool:
+def _parsed(text: str) -> expression.Expression:
     try:
-        wanted = expression.parse(text, frozenset({"item"}), bare_paths=True)
+        return expression.parse(text, frozenset({"item"}), bare_paths=True)
     except Syntax as problem:
         raise UsageProblem(f"--filter {text!r}: {problem.message}", hint=problem.hint) from problem
-    return expression.evaluate(wanted, lambda name: (name == "item", item))
+
+
+def _matches(condition: expression.Expression, item: Any) -> bool:
+    return expression.evaluate(condition, lambda name: (name == "item", item))
 
 
 def purge(project: Project, workflow_id: str, wanted: Requeuing, *, by: str) -> None:

@@ -210,6 +210,7 @@ def test_looking_changes_nothing(reading: House) -> None:
         (("show", "--item", "d"), 2, "'d' is no item's key"),
         (("show", "--item", "ok"), 2, "'ok' is no dead letter"),
         (("list", "--filter", "severity ="), 2, "--filter 'severity =': unexpected '='"),
+        (("list", "--filter", "sevrity == 'high'"), 2, "no item has the field sevrity\n  did you mean severity?"),
         (("export", "--format", "xml"), 2, "--format is json, jsonl or csv, not 'xml'"),
         (("retry", "--item", "d"), 2, "'d' is no item's key"),
         (("purge",), 2, "purge gives 3 dead letters up for good"),

@@ -57,6 +57,17 @@ def written(house: House) -> dict[str, bytes]:
         ("dlq purge mapped --item alfa --force", "alpha"),
         ("dlq show demo --item alfa", "no items"),
         ("dlq retry demo --item alfa", "no items"),
+        ("dlq list mapped --filter lang=='js'", "no item has the field lang"),
+        ("dlq show mapped --filter lang=='js'", "no item has the field lang"),
+        ("dlq stats mapped --filter lang=='js'", "no item has the field lang"),
+        ("dlq export mapped --filter lang=='js'", "no item has the field lang"),
+        ("dlq retry mapped --filter lang=='js'", "no item has the field lang"),
+        ("dlq purge mapped --filter lang=='js' --force", "no item has the field lang"),
+        ("dlq list demo --filter lang=", "unexpected '='"),
+        ("events ls mapped --after-seq 99", "Its last is"),
+        ("events search . mapped --after-seq 99", "Its last is"),
+        ("events export mapped --after-seq 99 --format csv", "Its last is"),
+        ("events ls mapped --since 9999-01-01", "still to come"),
         ("approve asking prodcution", "production"),
         ("schema steps.retyr", "retry"),
     ],
@@ -78,3 +89,15 @@ def test_an_edited_file_without_a_recorded_parameter_is_resumed(tmp_path: Path) 
     resumed = house.prodigy("resume").code
     house.workflow({"id": "late", "shell": "true"})
     assert (resumed, house.prodigy("resume", "demo", "--force", "--yes").code) == (0, 0)
+
+
+def test_a_limit_over_all_numbers_shows_all(house: House) -> None:
+    """However many events that would be."""
+    shown = house.prodigy("events", "ls", "demo", "--limit", "9" * 30)
+    assert shown == house.prodigy("events", "ls", "demo")
+
+
+def test_a_time_before_all_years_is_before_everything(house: House) -> None:
+    """`--since` with it shows all."""
+    shown = [house.prodigy("events", "ls", "demo", "--since", since) for since in ("999999d", "0001-01-01T00:00+14:00")]
+    assert shown == [house.prodigy("events", "ls", "demo")] * 2
