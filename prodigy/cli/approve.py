@@ -4,6 +4,7 @@ from prodigy.cli.display import user
 from prodigy.cli.output import print_json
 from prodigy.errors import UsageProblem
 from prodigy.kernel.lifecycle import Status
+from prodigy.plan.words import agreeing, together
 from prodigy.projections.naming import address_of
 from prodigy.store.catalog import listed
 from prodigy.store.inbox import Approve, send
@@ -43,4 +44,4 @@ def approve_in_owner(project: Project, workflow_id: str, node: str | None, *, js
 
 def _subject(waiting: list[str]) -> str:
     """Return what waits, as a sentence without its end."""
-    return f"{', '.join(waiting)} {'waits' if len(waiting) == 1 else 'wait'}" if waiting else "Nothing waits"
+    return f"{together(waiting)} {agreeing(len(waiting), 'waits', 'wait')}" if waiting else "Nothing waits"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from prodigy.plan.words import counted
+
 if TYPE_CHECKING:
     from prodigy.errors import ProdigyError
     from prodigy.store.layout import Mirror, Project
@@ -144,7 +146,7 @@ def _carry_out(choice: Choice, report: Report, *, force: bool, dry_run: bool) ->
     if dry_run:
         if shared := _shared(runs, places):
             print(f"values in the mirror that no other run needs  {in_bytes(shared)}")
-        print(f"would free {_total(runs, places)} of {_count(len(runs))}; nothing was removed")
+        print(f"would free {_total(runs, places)} of {counted(len(runs), 'run')}; nothing was removed")
         for run in runs:
             report.tell(run, "would_go", run.size_bytes)
         return code
@@ -230,7 +232,6 @@ def _without_dead_letters(runs: list[Chosen], choice: Choice, report: Report, *,
     Raises:
         UsageProblem: it is the one that was named, and nobody is asked.
     """
-    from prodigy.cli.words import counted
     from prodigy.errors import UsageProblem
 
     kept = [] if choice.dead_letters else [run for run in runs if run.dead]
@@ -265,11 +266,10 @@ def _is_confirmed(runs: list[Chosen], choice: Choice, size: str) -> bool:
         UsageProblem: there is no terminal.
     """
     from prodigy.cli.display import confirmed, has_terminal
-    from prodigy.cli.words import counted
     from prodigy.errors import UsageProblem
 
     logs = "log included" if choice.purge else "the log stays"
-    what = f"{size} of {_count(len(runs))} ({logs})"
+    what = f"{size} of {counted(len(runs), 'run')} ({logs})"
     if not has_terminal():
         raise UsageProblem(
             f"this would remove {what}, and nobody can be asked here",
@@ -324,7 +324,7 @@ def _clean(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]", ch
     freed += shared
     report.freed_bytes += shared
     logs = "" if choice.purge or not count else "; what happened stays in the log, until --purge"
-    print(f"freed {in_bytes(freed)} of {_count(count)}{logs}")
+    print(f"freed {in_bytes(freed)} of {counted(count, 'run')}{logs}")
     return code
 
 
@@ -382,15 +382,11 @@ def _earliest(age: str | None) -> str:
 
 
 def in_bytes(size: int) -> str:
-    """Return a size as people say it: `512 bytes`, `12.3 kB`, `4.0 MB`."""
+    """Return a size as people say it: `1 byte`, `512 bytes`, `12.3 kB`, `4.0 MB`."""
     if size < 1000:
-        return f"{size} bytes"
+        return counted(size, "byte")
     value, units = float(size), iter(("kB", "MB", "GB", "TB"))
     unit = ""
     while value >= 1000 and (larger := next(units, "")):
         value, unit = value / 1000, larger
     return f"{value:.1f} {unit}"
-
-
-def _count(runs: int) -> str:
-    return "1 run" if runs == 1 else f"{runs} runs"

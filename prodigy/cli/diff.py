@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from prodigy.cli.width import cells, cut, padded, wrapped
+from prodigy.plan.words import counted
 
 if TYPE_CHECKING:
     from prodigy.kernel.state import State
@@ -123,7 +124,7 @@ def _fate(side: "ItemSide") -> str:
     """Return what became of an item, in words."""
     words = [f"{side.status} at {side.step}" if side.step else side.status]
     if side.attempts > 1:
-        words.append(f"{side.attempts} attempts")
+        words.append(counted(side.attempts, "attempt"))
     return f"{', '.join(words)}: {side.error}" if side.error else ", ".join(words)
 
 
@@ -143,7 +144,7 @@ def _outcome(side: "Side") -> str:
     if side.exit_code:
         words.append(f"exit {side.exit_code}")
     if side.attempts > 1:
-        words.append(f"{side.attempts} attempts")
+        words.append(counted(side.attempts, "attempt"))
     if side.duration_s is not None:
         words.append(duration(side.duration_s))
     return ", ".join(words)
@@ -152,10 +153,8 @@ def _outcome(side: "Side") -> str:
 def _counted(found: "Difference") -> str:
     """Return how much differs, in words."""
     equal = sum(not variable.differs for variable in found.variables)
-    variables = f"; {equal} variable{'' if equal == 1 else 's'} equal" if equal else ""
-    if not found.count:
-        return f"no difference{variables}"
-    return f"{found.count} difference{'' if found.count == 1 else 's'}{variables}"
+    variables = f"; {counted(equal, 'variable')} equal" if equal else ""
+    return f"{counted(found.count, 'difference') if found.count else 'no difference'}{variables}"
 
 
 def _one_line(text: str | None) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prodigy.cli.cook import MaxParallel
+from prodigy.plan.words import agreeing
 
 if TYPE_CHECKING:
     from prodigy.kernel.items import Item
@@ -42,7 +43,7 @@ def list_(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
             ("ITEM", "STEP", "ATTEMPTS", "ERROR"),
             ((key, item.step, str(item.attempts), item_cause(item)) for key, _, item in rows),
         )
-        print(f"\nput them back:  {program()} dlq retry {workflow_id}")
+        print(f"\nput {agreeing(len(rows), 'it', 'them')} back:  {program()} dlq retry {workflow_id}")
 
 
 @app.command("show")
@@ -91,13 +92,13 @@ def retry(
     _, workflow_id, state = _run(ref)
     order = Requeuing(keys=tuple(item or ()), filter=filter_, reduces=not no_reduce)
     # This refuses what it cannot mean, before a word is said.
-    if not _dead(state, keys=order.keys, filter_=filter_):
+    dead = _dead(state, keys=order.keys, filter_=filter_)
+    if not dead:
         _print_nothing_to_retry(workflow_id, state, json=json, is_narrowed=bool(item or filter_))
         return
     if state.status == "completed" and not no_reduce:
-        print(
-            f"     dlq  {workflow_id} was completed: when these items have settled, reduce runs again", file=sys.stderr
-        )
+        what = agreeing(len(dead), "this item has settled", "these items have settled")
+        print(f"     dlq  {workflow_id} was completed: when {what}, reduce runs again", file=sys.stderr)
     go_on(workflow_id, requeue=order, max_parallel=max_parallel, trust=trust, json=json)
 
 

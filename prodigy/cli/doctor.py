@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import typer
 
-from prodigy.plan.words import counted
+from prodigy.plan.words import agreeing, counted
 
 if TYPE_CHECKING:
     from prodigy.runtime.sweep import Found
@@ -332,7 +332,8 @@ def _of_folder(top: Path) -> Iterator[Finding]:
         what = f"{path} is {'a symlink' if path.is_symlink() else 'no file'}; prodigy never makes such a thing"
         yield _wrong("link", what, f"ls -l {_quoted(path)}; rm {_quoted(path)}")
     if foreign:
-        what = f"{_count(foreign, 'file')} in {top} belong to somebody else, {foreign[0]} among them"
+        verb = agreeing(len(foreign), "belongs", "belong")
+        what = f"{_count(foreign, 'file')} in {top} {verb} to somebody else, {foreign[0]} among them"
         yield _wrong("mode", what, f"sudo chown -R {os.geteuid()} {_quoted(top)}")
     if open_:
         what = f"others can read or change {_count(open_, 'file')} in {top}, {open_[0]} among them"
@@ -438,7 +439,7 @@ def _print(facts: Facts, findings: list[Finding]) -> None:
         print(f"\n{'✗' if finding.severity == 'wrong' else '!'} {visible(finding.what)}")
         print(f"    {visible(finding.mend)}")
     wrong = [finding for finding in findings if finding.severity == "wrong"]
-    print(f"\n{_count(wrong, 'thing')} {'is' if len(wrong) == 1 else 'are'} wrong" if wrong else "\nnothing is wrong")
+    print(f"\n{_count(wrong, 'thing')} {agreeing(len(wrong), 'is', 'are')} wrong" if wrong else "\nnothing is wrong")
 
 
 def _wrong(check: str, what: str, mend: str) -> Finding:

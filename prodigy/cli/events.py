@@ -248,7 +248,6 @@ def verify(
     """
     from prodigy.cli.output import print_json
     from prodigy.cli.place import mirror_of
-    from prodigy.cli.words import counted
     from prodigy.store.catalog import cleaning_of
     from prodigy.store.validation import verified
 
@@ -486,12 +485,12 @@ def _print_statistics(workflow_id: str, generations: list[int], told: "Statistic
     from prodigy.cli.when import local
     from prodigy.cli.words import duration, money
 
-    count = f"generation {generations[0]}" if len(generations) == 1 else f"{len(generations)} generations"
-    print(f"{workflow_id}  {_number(told.events, 'event', 'events')} in {count}")
+    count = f"generation {generations[0]}" if len(generations) == 1 else counted(len(generations), "generation")
+    print(f"{workflow_id}  {counted(told.events, 'event')} in {count}")
     print(f"{local(told.first)} to {local(told.last)}")
-    line = f"{_number(told.attempts, 'attempt', 'attempts')} took {duration(told.duration_s)}: {told.failed} failed, "
-    line += f"{told.interrupted} interrupted, {_number(told.retries, 'retry', 'retries')}, "
-    line += _number(told.resumes, "resume", "resumes")
+    line = f"{counted(told.attempts, 'attempt')} took {duration(told.duration_s)}: {told.failed} failed, "
+    line += f"{told.interrupted} interrupted, {counted(told.retries, 'retry')}, "
+    line += counted(told.resumes, "resume")
     print(f"{line}, {money(told.cost_usd, told.attempts_of_unknown_cost)}\n")
     print_table(("EVENT", "COUNT"), ((name, str(number)) for name, number in told.types.items()))
     if not told.steps:
@@ -517,10 +516,6 @@ def _print_statistics(workflow_id: str, generations: list[int], told: "Statistic
     )
     if len(shown) < len(told.steps):
         print(f"and {counted(len(told.steps) - len(shown), 'more step')}, which took less: --json has all")
-
-
-def _number(count: int, one: str, more: str) -> str:
-    return f"{count} {one if count == 1 else more}"
 
 
 def _types(wanted: list[str]) -> set[str]:

@@ -3,7 +3,7 @@
 import sys
 from datetime import datetime
 
-from prodigy.cli.words import counted, duration
+from prodigy.cli.words import counted, duration, portion
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import map_progress
 from prodigy.runtime.terminal import visible
@@ -28,7 +28,7 @@ def job_lines(state: State) -> list[str]:
     if progress.total == 0:
         return [visible(f"0 items: {progress.note}") if progress.note else "0 items"]
     done = progress.succeeded + progress.skipped
-    parts = [f"{done} of {progress.total} items done"]
+    parts = [f"{portion(done, progress.total, 'item')} done"]
     if progress.dead_letters:
         parts.append(counted(progress.dead_letters, "dead letter"))
     waiting = (("failed", progress.failed), ("in flight", progress.in_flight), ("pending", progress.pending))

@@ -11,7 +11,7 @@ from prodigy.cli.output import print_json
 from prodigy.cli.program import program
 from prodigy.cli.said import near, said_files
 from prodigy.cli.when import dated, local
-from prodigy.cli.words import counted
+from prodigy.cli.words import counted, portion
 from prodigy.errors import DamagedState, UsageProblem
 from prodigy.kernel.events import type_of
 from prodigy.kernel.lifecycle import Status
@@ -174,7 +174,7 @@ def _valid(validity: dict[str, Any] | None) -> str:
 def _overview(checkpoint: Checkpoint, shown: Shown, validity: dict[str, Any] | None) -> Iterator[str]:
     execution, retry = checkpoint.execution_state, checkpoint.retry_state
     stood = shown.status if shown.version is None else f"as it was at v{shown.version}"
-    done = f"{len(checkpoint.completed_steps)} of {execution.total_steps} steps"
+    done = portion(len(checkpoint.completed_steps), execution.total_steps, "step")
     yield f"{checkpoint.workflow_id}  {stood}  {done}"
     facts = [
         ("workflow", checkpoint.workflow_path),
@@ -294,4 +294,4 @@ def _time(time: str) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= VALUE_CHARS_MAX else f"{text[:VALUE_CHARS_MAX]}… ({len(text)} characters)"
+    return text if len(text) <= VALUE_CHARS_MAX else f"{text[:VALUE_CHARS_MAX]}… ({counted(len(text), 'character')})"

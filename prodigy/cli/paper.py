@@ -9,6 +9,7 @@ import stat
 import threading
 from collections import deque
 
+from prodigy.plan.words import counted
 from prodigy.runtime.terminal import harmless
 
 QUEUED_CHARS_MAX = 4 * 1024 * 1024
@@ -67,7 +68,7 @@ class Paper:
                 self._queue.clear()
                 self._queued = 0
                 if self._dropped:
-                    text += f"\n… {self._dropped} characters were not shown: the terminal is too slow\n"
+                    text += f"\n… {counted(self._dropped, 'character')} not shown: the terminal is too slow\n"
                     self._dropped = 0
             self._put(text)
 

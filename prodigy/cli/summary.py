@@ -7,7 +7,7 @@ from prodigy.cli.advice import document as advised
 from prodigy.cli.job import job_lines
 from prodigy.cli.output import print_json
 from prodigy.cli.said import near, said_files
-from prodigy.cli.words import duration, money
+from prodigy.cli.words import duration, money, portion
 from prodigy.errors import ExitCode
 from prodigy.kernel.queries import worked_s
 from prodigy.kernel.state import State
@@ -46,7 +46,7 @@ def print_summary(state: State, folder: RunFolder, *, json: bool, needs_trust: b
         print_json(summary(state, needs_trust=needs_trust))
         return
     counts = _counts(state)
-    line = f"{state.status}  {state.run.workflow_id}  {counts['settled']} of {counts['total']} steps"
+    line = f"{state.status}  {state.run.workflow_id}  {portion(counts['settled'], counts['total'], 'step')}"
     details = [f"{counts[word]} {word}" for word in ("failed", "handled", "skipped") if counts[word]]
     line += f" ({', '.join(details)})" if details else ""
     line += f"  {took(state)}"

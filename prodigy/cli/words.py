@@ -1,6 +1,8 @@
 """Numbers and texts as people read them."""
 
+from prodigy.plan.words import agreeing as agreeing
 from prodigy.plan.words import counted as counted
+from prodigy.plan.words import portion as portion
 
 
 def duration(seconds: float) -> str:

@@ -19,6 +19,7 @@ from prodigy.plan.shell_frames import Unclear
 from prodigy.plan.shell_render import Rendered, Unrenderable, render_script
 from prodigy.plan.shell_scan import Scanner
 from prodigy.plan.shell_script import SHELLS, Piece, Script, Slot, command_words, references, slots
+from prodigy.plan.words import together
 
 __all__ = [
     "SHELLS",
@@ -93,7 +94,7 @@ def dialect_notices(text: str, script: Script, interpreter: str) -> list[Notice]
 
 def _joined(words: list[str], most: int = 5) -> str:
     shown = [*words[:most], *(["more"] if len(words) > most else [])]
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    return together(shown)
 
 
 def notices(script: Script, variables: Lookup) -> list[Notice]:

@@ -1,11 +1,32 @@
 """Counts as people say them."""
 
+from collections.abc import Sequence
+
 
 def counted(count: int, noun: str) -> str:
-    """Return a count with its noun: `1 dead letter`, `2 dead letters`, `2 processes`."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
+    """Return a count with its noun: `1 dead letter`, `2 dead letters`, `2 processes`, `2 retries`."""
+    return f"{count} {noun if count == 1 else _plural(noun)}"
+
+
+def portion(part: int, whole: int, noun: str) -> str:
+    """Return how many of how many: `3 of 9 steps`, `1 of 1 step`."""
+    return f"{part} of {counted(whole, noun)}"
+
+
+def agreeing(count: int, one: str, more: str) -> str:
+    """Return the word that agrees with a count: `is` or `are`, `it` or `them`."""
+    return one if count == 1 else more
+
+
+def together(words: Sequence[str]) -> str:
+    """Return words as one says them in a sentence: `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
 
 
 def ago(seconds: float) -> str:

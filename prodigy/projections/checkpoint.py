@@ -18,6 +18,7 @@ from prodigy.kernel.snapshot import Snapshot, restored, snapshot_of
 from prodigy.kernel.state import RunStatus, State
 from prodigy.plan.headline import headline
 from prodigy.plan.nodes import Node, Plan
+from prodigy.plan.words import counted
 from prodigy.projections.failure import failure_of
 from prodigy.projections.steps import Step, current_step, stage_of, steps_of
 
@@ -190,7 +191,7 @@ def _completed(state: State, step: Step) -> CompletedStep:
     items = state.maps.get(step.leaf.address)
     return CompletedStep(
         step_index=step.index,
-        command=headline(step.leaf) + (f" ({items.total} items)" if items else ""),
+        command=headline(step.leaf) + (f" ({counted(items.total, 'item')})" if items else ""),
         success=step.here.status is Status.SUCCEEDED,
         timestamp=step.here.since,
         address=step.leaf.address,

@@ -24,6 +24,7 @@ from prodigy.plan.headline import headline
 from prodigy.plan.nodes import ROOT, Node, Run
 from prodigy.plan.nodes import Sequence as Steps
 from prodigy.plan.spelling import as_spelled
+from prodigy.plan.words import agreeing, counted, together
 from prodigy.projections.failure import failure_of, node_cause
 
 VALUE_CHARS_MAX = 100
@@ -160,7 +161,7 @@ class _Story:
                 yield f"{_sentence(event.by)} said {'yes' if event.is_confirmed else 'no'} at {self._clock()}."
             case ev.ItemsListed():
                 note = f": {event.note}" if event.note else ""
-                yield f"{len(event.keys)} item{' was' if len(event.keys) == 1 else 's were'} listed{note}."
+                yield f"{counted(len(event.keys), 'item')} {agreeing(len(event.keys), 'was', 'were')} listed{note}."
             case ev.LimitReached():
                 yield f"It reached its timeout of {event.timeout_s:g} s, and what ran in it was ended."
             case _:
@@ -228,10 +229,11 @@ class _Story:
         owner = before.plan.node(node.parent) if node.parent else None
         if owner is None or not isinstance(owner.body, Steps) or not is_tolerated(owner, node):
             return text
-        asking = ", ".join(owner.body.answers.get(node.address, ()))
-        return (
-            f"{text} The run went on all the same: {f'{asking} asks about it' if asking else 'it is allowed to fail'}."
-        )
+        asking = owner.body.answers.get(node.address, ())
+        if not asking:
+            return f"{text} The run went on all the same: it is allowed to fail."
+        verb = agreeing(len(asking), "asks", "ask")
+        return f"{text} The run went on all the same: {together(asking)} {verb} about it."
 
     # What happens around it
 

@@ -13,6 +13,7 @@ import msgspec
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Run
+from prodigy.plan.words import agreeing
 
 Culprit = Literal["step", "map", "other"]
 
@@ -98,7 +99,7 @@ def _culprit(state: State) -> Culprit:
 def _completed(rest: Rest) -> Iterator[NextStep]:
     if rest.dead:
         yield NextStep(why="see what failed", command=f"dlq list {rest.workflow_id}")
-        yield _retry(rest, "put it back")
+        yield _retry(rest, f"put {_them(rest)} back")
 
 
 def _failed(rest: Rest) -> Iterator[NextStep]:
@@ -112,11 +113,15 @@ def _failed(rest: Rest) -> Iterator[NextStep]:
         case "other" if rest.failed_at:
             yield NextStep(why="look", command=f"explain {run} {shlex.quote(rest.failed_at)}")
     if rest.culprit == "map" and rest.dead:
-        yield _retry(rest, "mend it, then put it back")
+        yield _retry(rest, f"mend it, then put {_them(rest)} back")
         if rest.left:
-            yield _resume(rest, "or go on without it")
+            yield _resume(rest, f"or go on without {_them(rest)}")
     else:
         yield _resume(rest, "mend it, then go on")
+
+
+def _them(rest: Rest) -> str:
+    return agreeing(rest.dead, "it", "them")
 
 
 def _live(rest: Rest) -> Iterator[NextStep]:

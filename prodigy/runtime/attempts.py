@@ -14,6 +14,7 @@ import msgspec
 from prodigy.kernel.effects import RenderedClaude, Spawn
 from prodigy.kernel.outcome import end_of
 from prodigy.kernel.signals import Exited
+from prodigy.plan.words import counted
 from prodigy.runtime import claude
 from prodigy.runtime.child import Process
 from prodigy.runtime.commands import VALUE_TOO_LONG
@@ -165,7 +166,7 @@ def _reason(effect: Spawn, code: int, out: Tail, err: Tail) -> str | None:
 def _too_much(effect: Spawn, size_bytes: int) -> str | None:
     if not effect.whole_output or size_bytes <= effect.output_bytes_max:
         return None
-    return f"captured output is {size_bytes} bytes, more than the limit of {effect.output_bytes_max}"
+    return f"captured output is {counted(size_bytes, 'byte')}, more than the limit of {effect.output_bytes_max}"
 
 
 def _encoding_warnings(out: Tail, err: Tail) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from prodigy.kernel.queries import questions
 from prodigy.kernel.state import Origin, State
 from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import as_number
-from prodigy.plan.words import counted
+from prodigy.plan.words import agreeing, counted
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.runtime.beside import beside
 from prodigy.runtime.checkpointer import Checkpointer
@@ -253,8 +253,7 @@ def compiled_anew(text: bytes, path: Path, parameters: dict[str, Any]) -> tuple[
     )
     if not notices:
         return plan, ""
-    things = "1 thing" if len(notices) == 1 else f"{len(notices)} things"
-    return plan, f"{things} may not be meant: `prodigy validate {shlex.quote(str(path))}`"
+    return plan, f"{counted(len(notices), 'thing')} may not be meant: `prodigy validate {shlex.quote(str(path))}`"
 
 
 def _take_up(ground: Ground, order: ResumeOrder) -> State:
@@ -323,8 +322,8 @@ def _nothing_to_do(workflow_id: str, state: State) -> str:
     if dead:
         return (
             f"nothing to do: {workflow_id} is completed, but {counted(dead, 'dead letter')} "
-            f"{'remains' if dead == 1 else 'remain'}; "
-            f"retry them with `prodigy dlq retry {workflow_id}`"
+            f"{agreeing(dead, 'remains', 'remain')}; "
+            f"retry {agreeing(dead, 'it', 'them')} with `prodigy dlq retry {workflow_id}`"
         )
     return f"nothing to do: {workflow_id} is completed (--force starts it over)"
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from prodigy.plan.words import counted
+
 PROGRAM = "claude"
 ARGUMENTS = ("-p", "--output-format", "stream-json", "--verbose")
 PROMPT_BYTES_MAX = 10_000_000
@@ -212,7 +214,7 @@ class _Found:
         if result is not None and result.permission_denials:
             tools = sorted({denial.tool_name for denial in result.permission_denials})
             self.warnings.append(
-                f"permission was denied {len(result.permission_denials)} times, for {', '.join(tools)}; "
+                f"permission was denied {counted(len(result.permission_denials), 'time')}, for {', '.join(tools)}; "
                 "the step may have done less than it was asked to"
             )
         if self.unreadable:

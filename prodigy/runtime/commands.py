@@ -17,6 +17,7 @@ from typing import NamedTuple, assert_never
 
 from prodigy.kernel.effects import RenderedClaude, RenderedShell, Spawn
 from prodigy.plan.interpreter import shell_of
+from prodigy.plan.words import counted
 from prodigy.runtime import claude
 from prodigy.store.files import FOLDER_MODE, open_private, private_folder, write_all
 
@@ -178,7 +179,7 @@ def _claude(
     prompt = command.prompt.encode(errors=_TEXT_ERRORS)
     if len(prompt) > claude.PROMPT_BYTES_MAX:
         raise CannotStart(
-            f"the prompt is {len(prompt)} bytes, Claude Code reads at most {claude.PROMPT_BYTES_MAX}; "
+            f"the prompt is {counted(len(prompt), 'byte')}, Claude Code reads at most {claude.PROMPT_BYTES_MAX}; "
             "put the data in a file and name the file in the prompt"
         )
     program = find_program(claude.PROGRAM, environment)

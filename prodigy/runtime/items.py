@@ -28,6 +28,7 @@ from prodigy.plan.json_path import DEPTH_MAX, find
 from prodigy.plan.nodes import Source
 from prodigy.plan.source import excerpt
 from prodigy.plan.spelling import Number, exact, name_of, spelled
+from prodigy.plan.words import counted
 from prodigy.runtime.clock import now
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
@@ -304,7 +305,7 @@ def _csv(text: str, name: str) -> list[Any]:
 
 def _row(header: list[str], row: list[str], place: str) -> dict[str, str]:
     if len(row) != len(header):
-        raise ItemsRefused(f"{place}: {len(row)} cells under {len(header)} names")
+        raise ItemsRefused(f"{place}: {counted(len(row), 'cell')} under {counted(len(header), 'name')}")
     return dict(zip(header, row, strict=True))
 
 
@@ -407,7 +408,7 @@ def _check(values: list[Any]) -> None:
         except UnicodeEncodeError as problem:
             raise ItemsRefused(f"item {number} is no text: it holds {problem.object[problem.start]!a}") from problem
         if size_bytes > ITEM_BYTES_MAX:
-            raise ItemsRefused(f"item {number} has {size_bytes} bytes; an item has at most {ITEM_BYTES_MAX}")
+            raise ItemsRefused(f"item {number} has {counted(size_bytes, 'byte')}; an item has at most {ITEM_BYTES_MAX}")
 
 
 def _refusal(name: str, reason: str) -> ItemsRefused:

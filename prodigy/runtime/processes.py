@@ -21,6 +21,7 @@ from typing import Any
 from prodigy.errors import ProdigyError, StorageFailure
 from prodigy.kernel.effects import VALUES_FOLDER, RenderedClaude, Spawn, values_folder
 from prodigy.kernel.signals import Exited
+from prodigy.plan.words import counted
 from prodigy.runtime import claude, sweep
 from prodigy.runtime.attempts import STDERR_BYTES_MAX, Attempt, exit_of, with_answer
 from prodigy.runtime.child import Process, keep_descriptors, start
@@ -540,7 +541,7 @@ class Processes:
             if attempt.is_claude and index == 0:
                 skipped, data = 0, claude.narrate(data)
             if skipped:
-                data = f"… {skipped} bytes not shown; all of it is in {file.path}\n".encode() + data
+                data = f"… {counted(skipped, 'byte')} not shown; all of it is in {file.path}\n".encode() + data
             if data:
                 self._show(attempt.effect.at, attempt.files[1 - index].cut() + data)
 

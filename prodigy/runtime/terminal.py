@@ -9,6 +9,8 @@ other control character is shown in letters, `\\x1b]0;`, and does nothing. Memor
 
 import re
 
+from prodigy.plan.words import counted
+
 LINE_BYTES_MAX = 4096
 
 _RESET = "\x1b[0m"
@@ -86,7 +88,7 @@ class Lines:
         kept = _HALF.sub(b"", line)
         dropped += len(line) - len(kept)
         text = visible(kept.decode(errors="replace"), colour=self._colour)
-        return f"{prefix}{text} … {dropped} bytes of this line not shown\n"
+        return f"{prefix}{text} … {counted(dropped, 'byte')} of this line not shown\n"
 
 
 def visible(text: str, *, colour: bool = False) -> str:

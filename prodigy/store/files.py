@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prodigy.errors import DamagedState, ProdigyError, StorageFailure
+from prodigy.plan.words import counted
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -57,7 +58,7 @@ def read_private(path: Path, *, bytes_max: int | None = None) -> bytes:
     with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
         data = file.read() if bytes_max is None else file.read(bytes_max + 1)
     if bytes_max is not None and len(data) > bytes_max:
-        raise DamagedState(f"{path} is longer than {bytes_max} bytes", hint=_remove(path))
+        raise DamagedState(f"{path} is longer than {counted(bytes_max, 'byte')}", hint=_remove(path))
     return data
 
 

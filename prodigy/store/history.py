@@ -15,6 +15,7 @@ from prodigy.errors import DamagedState, ProdigyError
 from prodigy.kernel.events import Event, GenerationStarted
 from prodigy.kernel.evolve import evolve, fold
 from prodigy.kernel.state import State
+from prodigy.plan.words import counted
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.store.checkpoints import restored
 from prodigy.store.files import refused, sync_folder
@@ -149,7 +150,7 @@ def open_journal(folder: RunFolder, history: History) -> tuple[Journal, tuple[st
     notes: tuple[str, ...] = ()
     if torn:
         notes = (
-            f"an unfinished turn of {torn.size_bytes} bytes at offset {torn.offset} of {path.name} was cut; "
+            f"an unfinished turn of {counted(torn.size_bytes, 'byte')} at offset {torn.offset} of {path.name} was cut; "
             f"it is kept in {torn.kept}",
         )
     return Journal(log, Values(folder.values)), notes

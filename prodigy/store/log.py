@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from prodigy.errors import DamagedState, StorageFailure
+from prodigy.plan.words import counted
 from prodigy.store.files import (
     CHUNK_BYTES,
     open_private,
@@ -92,7 +93,7 @@ def frame(position: Position, turn: Sequence[tuple[str, bytes]]) -> tuple[bytes,
     lines = []
     for index, (time, body) in enumerate(turn, start=1):
         assert body[:2] == b'{"' and body[-1:] == b"}" and b"\n" not in body, "a body is a one-line object"
-        assert len(body) <= EVENT_BYTES_MAX, f"an event of {len(body)} bytes; stow its fields first"
+        assert len(body) <= EVENT_BYTES_MAX, f"an event of {counted(len(body), 'byte')}; stow its fields first"
         seq += 1
         line = b'{"seq":%d,"time":"%b",%b' % (seq, time.encode(), body[1:-1])
         if index == len(turn):

@@ -15,6 +15,7 @@ from prodigy.errors import DamagedState, ProdigyError
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.state import State
 from prodigy.plan.stored import Stored
+from prodigy.plan.words import counted
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
 from prodigy.store.catalog import cleaning_of
 from prodigy.store.checkpoints import Found, encode_checkpoint, read_own_checkpoint, restored
@@ -179,8 +180,8 @@ def _of_log(folder: RunFolder) -> tuple[Finding, set[str]]:
                     decode(record, Values(folder.values), name=name)
     except ProdigyError as problem:
         return Finding("log", True, problem.message), named
-    several = f" in {len(generations)} generations" if len(generations) > 1 else ""
-    return Finding("log", False, f"{count} events{several}, every one as it was written"), named
+    several = f" in {counted(len(generations), 'generation')}" if len(generations) > 1 else ""
+    return Finding("log", False, f"{counted(count, 'event')}{several}, every one as it was written"), named
 
 
 def _stored(line: bytes) -> set[str]:

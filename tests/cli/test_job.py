@@ -80,7 +80,7 @@ def test_resume_job_says_when_nothing_was_listed_yet(tmp_path: Path) -> None:
     assert 1 == house.cook().code
     house.write("go", "")
     code, out, err = house.prodigy("resume-job", "demo")
-    assert (0, "     job  no items were listed yet", "  1 of 1 items done") == (
+    assert (0, "     job  no items were listed yet", "  1 of 1 item done") == (
         code,
         err.splitlines()[0],
         out.splitlines()[1],

@@ -137,9 +137,13 @@ def test_a_handler_that_was_not_needed_says_so() -> None:
     [
         (compiled(step("a", allow_failure=True), step("b")), " The run went on all the same: it is allowed to fail."),
         (compiled(step("a"), step("b", when="${a.success}")), " The run went on all the same: b asks about it."),
+        (
+            compiled(step("a"), step("b", when="${a.success}"), step("c", when="!${a.success}")),
+            " The run went on all the same: b and c ask about it.",
+        ),
         (compiled(step("a"), step("b")), ""),
     ],
-    ids=["allowed", "answered", "neither"],
+    ids=["allowed", "answered", "answered twice", "neither"],
 )
 def test_a_failure_says_whether_it_was_tolerated_and_why(plan: Plan, why: str) -> None:
     """By a setting or by a later step."""

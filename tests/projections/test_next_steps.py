@@ -8,7 +8,7 @@ from prodigy.projections.next_steps import Rest, next_steps, way_on
 
 LOOK = "look: logs demo-1 deploy"
 LOOK_AT_ITEMS = "look: logs demo-1 --failed"
-RETRY = "mend it, then put it back: dlq retry demo-1"
+RETRY = "mend it, then put them back: dlq retry demo-1"
 MEND = "mend it, then go on: resume demo-1"
 
 
@@ -22,6 +22,11 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "completed with dead letters",
         {"status": "completed", "dead": 2},
+        ["see what failed: dlq list demo-1", "put them back: dlq retry demo-1"],
+    ),
+    (
+        "completed with one dead letter",
+        {"status": "completed", "dead": 1},
         ["see what failed: dlq list demo-1", "put it back: dlq retry demo-1"],
     ),
     ("failed in a step", {"status": "failed", "failed_at": "deploy", "culprit": "step"}, [LOOK, MEND]),
@@ -48,7 +53,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "failed in its map, with items to come",
         {"status": "failed", "failed_at": "map", "culprit": "map", "dead": 3, "left": 5},
-        [LOOK_AT_ITEMS, RETRY, "or go on without it: resume demo-1"],
+        [LOOK_AT_ITEMS, RETRY, "or go on without them: resume demo-1"],
     ),
     (
         "failed in its map, at an item that stops it",

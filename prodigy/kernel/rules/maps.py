@@ -16,6 +16,7 @@ from prodigy.kernel.state import State
 from prodigy.kernel.turn import Turn
 from prodigy.plan.address import item_address, key_of
 from prodigy.plan.nodes import ErrorPolicy, Map, Node
+from prodigy.plan.words import counted
 
 
 def listed(turn: Turn, signal: sig.Listed) -> Moves:
@@ -62,7 +63,7 @@ def _finish(turn: Turn, node: Node) -> Moves:
     if items.is_open or items.pending or is_held(turn.state, node.address):
         return ()
     if items.total and not items.succeeded + items.skipped:
-        which = "the only item" if items.total == 1 else f"every one of {items.total} items"
+        which = "the only item" if items.total == 1 else f"every one of {counted(items.total, 'item')}"
         return (Fail(node.address, Outcome(error=f"{which} failed{_example(items)}")),)
     return (Succeed(node.address),)
 
