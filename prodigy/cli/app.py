@@ -35,6 +35,7 @@ from prodigy.cli import (
 from prodigy.cli.pairs import guarded
 from prodigy.cli.program import Commands, in_our_words, usage_problem, with_names_in_capitals
 from prodigy.cli.streams import ReaderGone, open_streams
+from prodigy.cli.when import spoken
 from prodigy.errors import DamagedState, ExitCode, ProdigyError, WorkflowProblem
 
 app = typer.Typer(
@@ -131,7 +132,7 @@ def complain(error: ProdigyError, *, is_answer: bool = True) -> ExitCode:
 
             print("\n\n".join(f"error: {shown(problem)}" for problem in error.problems), file=sys.stderr)
         else:
-            print(f"error: {error.message}", file=sys.stderr)
+            print(f"error: {spoken(error.message)}", file=sys.stderr)
         if hint := _hint(error):
             print(f"  {in_our_words(hint)}", file=sys.stderr)
     return error.exit_code

@@ -110,7 +110,7 @@ def _step(header: "Header") -> str:
 
 def _block(project: "Project", mirror: "Mirror | None", run: "Standing") -> list[str]:
     """Return what there is to say of a run, a line each."""
-    from prodigy.cli.when import dated, local
+    from prodigy.cli.when import clock, dated
     from prodigy.cli.words import money
     from prodigy.kernel.cause import meaningful_line
     from prodigy.runtime.terminal import visible
@@ -122,7 +122,7 @@ def _block(project: "Project", mirror: "Mirror | None", run: "Standing") -> list
     cost, unknown = header.snapshot.cost_usd, header.snapshot.costs_unknown
     facts = [
         ("workflow", header.workflow_path),
-        ("started", local(header.snapshot.origin.started)),
+        ("started", clock(header.snapshot.origin.started)),
         ("updated", dated(header.timestamp)),
         ("version", f"{_version(header.version) or 'none yet'}, generation {header.generation}"),
         ("variables", str(len(header.variables))),

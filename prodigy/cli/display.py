@@ -13,6 +13,7 @@ from prodigy.cli.floor import Floor
 from prodigy.cli.job import job_lines
 from prodigy.cli.paper import Paper
 from prodigy.cli.program import in_our_words, program
+from prodigy.cli.when import spoken
 from prodigy.cli.words import counted, duration, first_line
 from prodigy.kernel import events as ev
 from prodigy.kernel.cause import cause
@@ -48,7 +49,7 @@ class Display:
 
     def note(self, message: str) -> None:
         """Say something that is no event."""
-        self._say("note", visible_lines(in_our_words(message)), "33")
+        self._say("note", visible_lines(spoken(in_our_words(message))), "33")
 
     def observe(self, state: State, turn: Sequence[Record]) -> None:
         """Show each event of a turn that people care about; of items only what went wrong, and now and then the sum."""

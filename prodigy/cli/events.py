@@ -482,12 +482,12 @@ def _print_json(found: Iterable[dict[str, Any]], workflow_id: str, *, is_documen
 
 def _print_statistics(workflow_id: str, generations: list[int], told: "Statistics") -> None:
     from prodigy.cli.output import print_table
-    from prodigy.cli.when import local
+    from prodigy.cli.when import local, since
     from prodigy.cli.words import duration, money
 
     count = f"generation {generations[0]}" if len(generations) == 1 else counted(len(generations), "generation")
     print(f"{workflow_id}  {counted(told.events, 'event')} in {count}")
-    print(f"{local(told.first)} to {local(told.last)}")
+    print(f"{local(told.first)} to {local(told.last)}, {since(told.last)}")
     line = f"{counted(told.attempts, 'attempt')} took {duration(told.duration_s)}: {told.failed} failed, "
     line += f"{told.interrupted} interrupted, {counted(told.retries, 'retry')}, "
     line += counted(told.resumes, "resume")

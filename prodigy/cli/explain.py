@@ -51,7 +51,7 @@ def explained(folder: "RunFolder", step: str, *, in_document: bool = False) -> "
         UsageProblem: the run has no such step; the hint has the nearest.
         DamagedState: the log cannot be trusted.
     """
-    from prodigy.cli.when import local
+    from prodigy.cli.when import said
     from prodigy.kernel.events import PlanChanged
     from prodigy.kernel.evolve import evolve
     from prodigy.kernel.state import State
@@ -72,7 +72,7 @@ def explained(folder: "RunFolder", step: str, *, in_document: bool = False) -> "
         final = evolve(final, event, time)
         if isinstance(event, PlanChanged):
             moves.append(event)
-    clock = in_utc if in_document else local
+    clock = in_utc if in_document else said
     return told(history(), start, final, moves, _address(folder.path.name, final, step), clock=clock)
 
 

@@ -1,9 +1,9 @@
 """How far a mapreduce job is: said before it goes on, and by `status`."""
 
 import sys
-from datetime import datetime
 
 from prodigy.cli.words import counted, duration, portion
+from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import map_progress
 from prodigy.runtime.terminal import visible
@@ -40,9 +40,9 @@ def _pace(state: State, left: int) -> list[str]:
     """Return the rate in the latest life of the run and what it promises, while there are items left to say it of."""
     items = next(iter(state.maps.values()))
     settled = len(items.settled) - items.settled_before
-    elapsed_s = (datetime.fromisoformat(state.time) - datetime.fromisoformat(items.since)).total_seconds()
-    if left == 0 or settled <= 0 or elapsed_s <= 0:
+    took_s = elapsed_s(items.since, state.time)
+    if left == 0 or settled <= 0 or took_s <= 0:
         return []
-    rate = settled / elapsed_s
+    rate = settled / took_s
     text = f"{rate:.1f} items a second" if rate >= 1 else f"{duration(1 / rate)} an item"
     return [f"{text}, about {duration(left / rate)} left"]

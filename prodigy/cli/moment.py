@@ -10,7 +10,7 @@ from prodigy.cli.columns import blocks, columns_of_terminal, table
 from prodigy.cli.output import print_json
 from prodigy.cli.program import program
 from prodigy.cli.said import near, said_files
-from prodigy.cli.when import dated, local
+from prodigy.cli.when import clock, dated
 from prodigy.cli.words import counted, portion
 from prodigy.errors import DamagedState, UsageProblem
 from prodigy.kernel.events import type_of
@@ -95,7 +95,7 @@ def _version_row(made: Made) -> tuple[str, str, str, str, str]:
     name = f"{version.at} ({version.label})" if version.label not in ("", version.at) else version.at
     if made.is_left:
         name += f", left behind in generation {version.generation}"
-    return f"v{version.version}", name, version.outcome, local(version.time), made.command
+    return f"v{version.version}", name, version.outcome, clock(version.time), made.command
 
 
 def show_moment(
@@ -197,7 +197,7 @@ def _culprit(state: State) -> NodeState:
 
 def _steps(checkpoint: Checkpoint) -> list[tuple[str, ...]]:
     return [
-        (step.address, step.outcome, f"v{step.version}" if step.version else "", local(step.timestamp), step.command)
+        (step.address, step.outcome, f"v{step.version}" if step.version else "", clock(step.timestamp), step.command)
         for step in checkpoint.completed_steps
     ]
 
@@ -224,7 +224,7 @@ def _print_details(shown: Shown) -> None:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     """Return a row of the details as people read it, its times among them."""
-    return tuple(local(value) if key in ("due", "when") else as_text(value) for key, value in row.items())
+    return tuple(clock(value) if key in ("due", "when") else as_text(value) for key, value in row.items())
 
 
 _DETAILS = {

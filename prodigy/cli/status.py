@@ -72,15 +72,16 @@ def document(run: "Listed") -> dict[str, Any]:
     )
 
 
-def lines(run: "Listed", *, advises: bool = True) -> list[str]:
-    """Return what to show of a run, a line each, and then what to type next."""
+def lines(run: "Listed", *, is_watched: bool = False) -> list[str]:
+    """Return what to show of a run, a line each, and then what to type next; a watcher knows how to watch."""
     from prodigy.cli.advice import advice
     from prodigy.cli.job import job_lines
     from prodigy.cli.progress import progress
     from prodigy.cli.summary import took
-    from prodigy.cli.when import local
+    from prodigy.cli.when import dated, due
     from prodigy.cli.words import duration, money
     from prodigy.kernel.lifecycle import Status
+    from prodigy.kernel.retry import elapsed_s
     from prodigy.projections.failure import failure_of
     from prodigy.projections.next_steps import rest_of
     from prodigy.runtime.clock import now
@@ -94,29 +95,20 @@ def lines(run: "Listed", *, advises: bool = True) -> list[str]:
     shown = [f"{run.workflow_id}  {status}  {progress(state)}  {took(state, end)}"]
     if state.cost_usd or state.costs_unknown:
         shown[0] += f"  {money(state.cost_usd, state.costs_unknown)}"
+    if run.owner is None and not is_watched:
+        shown.append(f"  updated  {dated(state.time)}")
     for at in sorted(state.in_flight) if run.owner else ():
         node = state.node(at)
-        shown.append(f"  running  {visible(at)}  attempt {node.attempt}, for {duration(_between_s(node.since, end))}")
+        shown.append(f"  running  {visible(at)}  attempt {node.attempt}, for {duration(elapsed_s(node.since, end))}")
     for at, node in state.nodes.items():
         if node.status is Status.WAITING:
-            shown.append(f"  waiting  {visible(at)}  attempt {node.attempt + 1} at {local(node.due)}")
+            shown.append(f"  waiting  {visible(at)}  attempt {node.attempt + 1} at {due(node.due)}")
     shown += [f"  {text}" for text in job_lines(state)]
     if state.failure:
         word = "waits" if state.status == "paused" else "failed"
         shown.append(f"  {word:<7}  {visible(state.failed_at)}: {visible(failure_of(state))}")
     rest = rest_of(state, run.status, is_mirror_only=run.is_mirror_only)
-    return shown + [f"  {text}" for text in advice(rest) if advises]
-
-
-def _watched(run: "Listed") -> list[str]:
-    """Return what to show while somebody looks on: how to look on, and to stop, they know."""
-    return lines(run, advises=run.owner is None)
-
-
-def _between_s(start: str, end: str) -> float:
-    from datetime import datetime
-
-    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
+    return shown + [f"  {text}" for text in advice(rest) if not is_watched or run.owner is None]
 
 
 def _watch(look: "Any") -> None:
@@ -128,10 +120,10 @@ def _watch(look: "Any") -> None:
     while True:
         run = look()
         if live is not None:
-            live.show(_watched(run))
+            live.show(lines(run, is_watched=True))
         elif run.state is not None and run.state.seq != seen:
             seen = run.state.seq
-            print("\n".join(_watched(run)), flush=True)
+            print("\n".join(lines(run, is_watched=True)), flush=True)
             check_reader()
         if run.owner is None:
             return

@@ -1,11 +1,10 @@
 """Fold the events of a map: items listed, begun, settled, put back. No rule lives here either."""
 
-from datetime import datetime
-
 from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.items import Item, Items, begun, failures, item_list, purged, requeued, settled
+from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.state import State
 from prodigy.plan.address import item_address, key_of, template_of
 from prodigy.plan.nodes import Claude, Map, Node, Run, Sequence
@@ -130,7 +129,7 @@ def _shrunk(state: State, event: ev.ItemSettled, item: str, time: str) -> Item:
     return Item(
         disposition=event.disposition,
         attempts=event.attempts or max(node.attempt, 1),
-        duration_s=_between_s(node.since, time),
+        duration_s=elapsed_s(node.since, time),
         output=_output(state, state.plan.node(item)) if body.keeps_results else "",
         outputs=outputs,
         error=event.error,
@@ -160,12 +159,6 @@ def _output(state: State, root: Node) -> str:
 
 def _is_claude(node: Node) -> bool:
     return isinstance(node.body, Run) and isinstance(node.body.command, Claude)
-
-
-def _between_s(start: str, end: str) -> float:
-    if not start:
-        return 0.0
-    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
 
 
 def _with(state: State, at: str, items: Items, time: str) -> State:

@@ -73,15 +73,19 @@ def due_at(time: str, delay_s: float) -> str:
 
 def remaining_s(now: str, *, due: str, delay_s: float) -> float:
     """Return what is left of a wait, never more than all of it whatever the clock did."""
-    left = (datetime.fromisoformat(due) - datetime.fromisoformat(now)).total_seconds()
+    try:
+        left = (datetime.fromisoformat(due) - datetime.fromisoformat(now)).total_seconds()
+    except (ValueError, TypeError):  # a log that was edited may hold anything for a time
+        return delay_s
     return min(max(left, 0.0), delay_s)
 
 
 def elapsed_s(start: str, end: str) -> float:
-    """Return the seconds from one moment to another, 0 where the clock went back or either is unknown."""
-    if not (start and end):
+    """Return the seconds from one moment to another, 0 where the clock went back or either is no moment."""
+    try:
+        return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
+    except (ValueError, TypeError):  # one is empty, or a log that was edited holds anything
         return 0.0
-    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
 
 
 def _matches(condition: int | str, outcome: Outcome) -> bool:

@@ -1,6 +1,20 @@
-"""Counts as people say them."""
+"""Counts and moments as people say them."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Spoken(NamedTuple):
+    """A moment: its day, a date or `today` or `yesterday`, the time of that day, and whose clock where it is said."""
+
+    day: str
+    clock: str
+    zone: str = ""
+
+    def whole(self) -> str:
+        """Return all of it: `10:00:05 yesterday`, `2026-01-29 10:00:05 UTC`."""
+        is_near = self.day in ("today", "yesterday")
+        return f"{self.clock} {self.day}" if is_near else f"{self.day} {self.clock}{self.zone}".strip()
 
 
 def counted(count: int, noun: str) -> str:

@@ -24,18 +24,18 @@ from prodigy.plan.headline import headline
 from prodigy.plan.nodes import ROOT, Node, Run
 from prodigy.plan.nodes import Sequence as Steps
 from prodigy.plan.spelling import as_spelled
-from prodigy.plan.words import agreeing, counted, together
+from prodigy.plan.words import Spoken, agreeing, counted, together
 from prodigy.projections.failure import failure_of, node_cause
 
 VALUE_CHARS_MAX = 100
 
 Happened = tuple[str, ev.Event]
-Clock = Callable[[str], str]
+Clock = Callable[[str], Spoken]
 
 
-def in_utc(time: str) -> str:
+def in_utc(time: str) -> Spoken:
     """Return a moment of the log as a date, a time, and what clock that is of."""
-    return f"{time[:10]} {time[11:19]} UTC"
+    return Spoken(time[:10], time[11:19], " UTC")
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ class _Story:
         self.sentences: list[str] = []
         self._addresses = addresses
         self._state = state
-        self._local = clock
+        self._spoken = clock
         self._day = ""
         self._stopped_by = ""
         # As it was last: of an item that has settled the nodes are forgotten.
@@ -332,9 +332,9 @@ class _Story:
 
     def _clock(self, time: str = "") -> str:
         """Return a time as people say it: the date only where it is another one than was said last."""
-        said = self._local(time or self._state.time)
-        day, self._day = self._day, said[:10]
-        return said[11:19] if day == self._day else said
+        said = self._spoken(time or self._state.time)
+        day, self._day = self._day, said.day
+        return said.clock if said.day == (day or "today") else said.whole()
 
 
 def _reason(state: State, node: Node) -> str:

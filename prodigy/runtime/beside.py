@@ -1,7 +1,6 @@
 """What is said of other runs before one begins: that a workflow has a run to go on with."""
 
-from datetime import datetime
-
+from prodigy.kernel.retry import elapsed_s
 from prodigy.plan.words import ago, counted
 from prodigy.store.standing import Standing
 
@@ -34,4 +33,4 @@ def age_s(run: Standing, time: str) -> float:
     """Return how long ago anything last happened in a run, in seconds; 0 of a run that cannot be read."""
     if run.header is None:
         return 0.0
-    return (datetime.fromisoformat(time) - datetime.fromisoformat(run.header.timestamp)).total_seconds()
+    return elapsed_s(run.header.timestamp, time)

@@ -188,7 +188,7 @@ def cleaned_at(folder: RunFolder, generation: int) -> str:
 def was_cleaned(workflow_id: str, time: str) -> RunNotFound:
     """Return what there is to say of a run of which only the log is left, to whoever needs more than that."""
     return RunNotFound(
-        f"{workflow_id} was cleaned at {time[:10]} {time[11:19]} UTC: only its log is left",
+        f"{workflow_id} was cleaned at {time}: only its log is left",
         hint=f"Read that: `prodigy events ls --job-id {workflow_id}`.\n"
         f"  Remove it too: `prodigy checkpoints clean --workflow-id {workflow_id} --purge`.",
     )
