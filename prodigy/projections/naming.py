@@ -12,6 +12,7 @@ from prodigy.kernel.state import State
 from prodigy.plan.address import item_address, item_of, key_of, template_of
 from prodigy.plan.nodes import Plan
 from prodigy.plan.reference import suggestion
+from prodigy.plan.words import counted
 
 SHOWN_MAX = 20
 NAMED_CHARS_MAX = 100
@@ -50,7 +51,7 @@ def check_one(workflow_id: str, name: str, found: tuple[str, ...]) -> None:
     """
     if len(found) > 1:
         raise UsageProblem(
-            f"{workflow_id} has {len(found)} steps of the name {name[:NAMED_CHARS_MAX]!a}",
+            f"{workflow_id} has {counted(len(found), 'step')} of the name {name[:NAMED_CHARS_MAX]!a}",
             hint=f"Say which, by its address: {_listed(found)}.",
         )
 
