@@ -38,9 +38,12 @@ lock: setup  ## write constraints.txt anew, with the newest versions that pyproj
 versions: setup  ## the quick tests with the lowest and newest versions allowed, and on the newest Python here
 	.ci/versions
 
+mutants: setup  ## plant bugs and list those that no test notices: make mutants SHARD=1/8 SAMPLE=500 PARTS=prodigy/kernel
+	$(BIN)/python -m tests.mutants $(if $(SHARD),--shard $(SHARD)) $(if $(SAMPLE),--sample $(SAMPLE)) $(PARTS)
+
 bench: setup  ## how fast it is, beside what others take (about 25 minutes)
 	$(BIN)/python -m bench
 
 check: lint types test  ## everything that must hold
 
-.PHONY: help setup census lint types test quick lock versions bench check
+.PHONY: help setup census lint types test quick lock versions mutants bench check
