@@ -5,13 +5,13 @@ import pytest
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.scope import lookup_in
-from prodigy.kernel.state import State
 from prodigy.plan.nodes import ROOT
 from tests.kernel.story import (
     NOW,
     Given,
     Told,
     breaks,
+    broke,
     ends,
     exited,
     fails,
@@ -26,7 +26,7 @@ from tests.kernel.story import (
     succeeds,
     waits,
 )
-from tests.kernel.test_map import at_work, begins, dies, good, map_fails, plan, reduce_begins
+from tests.kernel.test_map import at_work, bad, begins, dies, good, map_fails, plan, reduce_begins
 from tests.simulation.plans import compiled, in_stages, mapped, stage, step
 
 BREAKER = {"circuit_breaker": {"failure_threshold": 1, "timeout": 30}}
@@ -195,38 +195,78 @@ def test_what_had_failed_before_a_resume_does_not_count_again() -> None:
     third.then(ends("map[b].x", second.in_flight["map[b].x"]), good("b"), reduce_begins(2))
 
 
-# What is handed on -------------------------------------------------------------------------------------------
+def test_items_that_end_as_they_begin_settle_their_map_once() -> None:
+    """Each takes its place and leaves it in the same turn; the last look finds the map settled."""
+    skipping = mapped([], [step("x", when="false")], [step("r")], max_parallel=2)
+    listing = (ev.NodeStarted(at="map", attempt=1), ev.ListingStarted(at="map"))
+    signal = sig.Listed(time=NOW, at="map", keys=tuple("abc"), items=tuple("abc"))
+    events = given(skipping, *listing).when(signal).events
+    assert [event.key for event in events if isinstance(event, ev.ItemSettled)] == ["a", "b", "c"]
+    assert events.count(ev.NodeSucceeded(at="map")) == 1
+    assert events[-1] == starts("reduce.r", text="do r")
 
 
-def test_a_run_keeps_how_it_was_asked_to_be_cooked() -> None:
-    """Its bounds, and whether its log is synced."""
-    asked = compiled(step("a"))
-    cook = sig.CookRequested(
-        time=NOW,
-        workflow_id="demo-000001",
-        workflow_path="demo.yaml",
-        directory="/project",
-        number=1,
-        prodigy_version="0",
-        plan=asked,
-        workflow_text="",
-        parameters={"north": 1},
-        max_retries=2,
-        max_parallel=3,
-        synced=False,
+def test_items_that_come_after_the_time_of_their_map_are_not_taken() -> None:
+    """Its handlers are at work."""
+    timed = plan(timeout=50, on_failure={"shell": "tell"})
+    began = (
+        ev.NodeStarted(at="map", attempt=1),
+        ev.LimitStarted(at="map", attempt=1, left_s=50.0),
+        ev.ListingStarted(at="map"),
     )
-    state = Given(State()).when(cook).state
-    assert state.run.parameters == {"north": 1}
-    assert state.run.synced is False
-    assert state.max_retries == 2
-    assert state.max_parallel == 3
+    handled = given(timed, *began).when(sig.LimitFired(time=NOW, at="map", attempt=1)).state
+    assert dict(handled.in_flight) == {"map.on_failure[0]": handled.seq}
+    Given(handled).when(sig.Listed(time=NOW, at="map", keys=("a",), items=("a",))).then()
 
 
-def test_a_resume_says_what_was_noticed_on_the_way() -> None:
-    """Its notes are in the log."""
-    given(compiled(step("a")), starts("a"), stops(), ev.RunInterrupted()).when(
-        resume(notes=("the disk is full",))
-    ).then(ev.RunResumed(number=2, again=("a",), notes=("the disk is full",)), starts("a"))
+def test_a_place_is_given_to_one_of_those_that_are_held() -> None:
+    """The others wait on, and nothing new begins before them."""
+    told = (*(begins(key) for key in "abc"), stops(), ev.RunInterrupted())
+    again = tuple(f"map[{key}].x" for key in "abc")
+    began = (
+        ev.RunResumed(number=2, again=again, max_parallel=1),
+        ev.ItemsHeld(at="map", keys=("b", "c")),
+        starts("map[a].x", text="do x"),
+    )
+    now = at_work(plan(max_parallel=3), *told, *began, keys="abcd")
+    now.when(exited("map[a].x", 16)).then(
+        ends("map[a].x", 16), good("a"), ev.ItemsHeld(at="map", keys=("c",)), starts("map[b].x", text="do x")
+    )
+
+
+def test_a_map_of_one_success_and_one_item_let_go_has_succeeded() -> None:
+    """Only where every item failed has the map."""
+    policy = {"on_item_failure": "skip"}
+    told = (begins("a"), ends("map[a].x", 7), good("a"), begins("b"))
+    now = at_work(plan(max_parallel=1, error_policy=policy), *told, keys="ab")
+    now.when(broke("map[b].x", 12)).then(breaks("map[b].x", 12), bad("b", "skipped"), reduce_begins())
+
+
+def test_the_first_failure_that_is_told_is_the_first_of_the_list() -> None:
+    """Not of the alphabet, nor of the clock."""
+    now = at_work(plan(max_parallel=2), begins("b"), begins("a"), dies("a", 9), keys="ba")
+    now.when(broke("map[b].x", 7)).then(
+        breaks("map[b].x", 7), bad("b"), map_fails("every one of 2 items failed; the first is b: exit 1 · boom")
+    )
+
+
+def test_an_item_that_fails_in_a_pause_begins_no_second_one() -> None:
+    """It was at work when the breaker opened."""
+    told = (begins("a"), begins("b"), dies("a", 7), OPENED)
+    now = at_work(plan(max_parallel=2, error_policy=BREAKER), *told, keys="abc")
+    now.when(broke("map[b].x", 9)).then(breaks("map[b].x", 9), bad("b"))
+
+
+def test_a_dead_letter_says_where_its_output_is() -> None:
+    """The file of the step that failed."""
+    now = at_work(plan(max_parallel=1), begins("a"))
+    settled = now.when(exited("map[a].x", 7, exit_code=3, output_file="outputs/x.log")).events[2]
+    assert isinstance(settled, ev.ItemSettled)
+    assert settled.output_file == "outputs/x.log"
+    assert settled.exit_code == 3
+
+
+# Names and blame -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
