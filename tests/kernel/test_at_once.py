@@ -1,11 +1,11 @@
 """Two things at once: late timers and answers, two times that end together, more at work than a resume has room for."""
 
-import pytest
+from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
+from prodigy.kernel.evolve import fold
 from prodigy.kernel.scope import lookup_in
-from prodigy.plan.nodes import ROOT
 from tests.kernel.story import (
     NOW,
     Given,
@@ -14,7 +14,6 @@ from tests.kernel.story import (
     broke,
     ends,
     exited,
-    fails,
     fired,
     given,
     later,
@@ -60,6 +59,21 @@ def test_the_timer_of_a_pause_tries_no_way_before_the_items_are_known() -> None:
     now.when(fired("map", 0)).then()
 
 
+def test_the_timer_of_a_pause_begins_nothing_in_a_map_whose_time_was_over() -> None:
+    """Its handlers are at work."""
+    timed = plan(max_parallel=1, timeout=50, error_policy=BREAKER, on_failure={"shell": "tell"})
+    began = (
+        ev.NodeStarted(at="map", attempt=1),
+        ev.LimitStarted(at="map", attempt=1, left_s=50.0),
+        ev.ListingStarted(at="map"),
+        ev.ItemsListed(at="map", keys=("a", "b"), items=("a", "b")),
+    )
+    paused = given(timed, *began, begins("a"), dies("a", 8), OPENED)
+    handled = paused.when(sig.LimitFired(time=NOW, at="map", attempt=1)).state
+    assert list(handled.in_flight) == ["map.on_failure[0]"]
+    Given(handled).when(fired("map", 0)).then()
+
+
 # Times that end together ------------------------------------------------------------------------------------
 
 
@@ -85,18 +99,26 @@ def test_an_item_and_its_map_whose_times_are_over_fail_in_that_order() -> None:
     assert of_map == ev.NodeFailed(at="map", error=late_map)
 
 
-def test_what_awaited_an_answer_when_the_time_ended_is_named_to_the_handlers() -> None:
-    """It was at work, if only on a person."""
-    asking = in_stages(stage("one", step("a", requires_confirmation=True), timeout=60, on_failure={"shell": "clean"}))
+def test_a_stage_is_tried_again_where_retry_on_names_its_timeout() -> None:
+    """Its end is a timeout like that of a step."""
+    retry = {"attempts": 2, "initial_delay": 5, "backoff": "fixed", "jitter": False, "retry_on": ["timeout"]}
+    tried = in_stages(stage("one", step("a", requires_confirmation=True), timeout=60, retry=retry))
     entered = (ev.NodeStarted(at="one", attempt=1), ev.LimitStarted(at="one", attempt=1, left_s=60.0))
-    given(asking, *entered, ev.ConfirmationRequested(at="one.a")).when(
-        sig.LimitFired(time=NOW, at="one", attempt=1)
-    ).then(
-        ev.LimitReached(at="one", timeout_s=60.0),
-        ev.HandlingStarted(at="one", error="timed out after 60 s", step="one.a"),
-        ev.NodeStarted(at="one.on_failure", attempt=1),
-        starts("one.on_failure[0]", text="clean"),
+    late = sig.LimitFired(time=NOW, at="one", attempt=1)
+    given(tried, *entered, ev.ConfirmationRequested(at="one.a")).when(late).then(
+        ev.LimitReached(at="one", timeout_s=60.0), waits("one", 2, 5.0)
     )
+
+
+def test_half_a_second_is_time_that_is_left() -> None:
+    """A stage goes on for it after a resume."""
+    timed = in_stages(stage("one", step("a"), timeout=60))
+    entered = (ev.NodeStarted(at="one", attempt=1), ev.LimitStarted(at="one", attempt=1, left_s=60.0), starts("one.a"))
+    state = given(timed, *entered).state
+    late = replace(state, time=later(59.5))
+    stopped = fold(late, [(later(59.5), stops()), (later(59.5), ev.RunInterrupted())])
+    limit = ev.LimitStarted(at="one", attempt=1, left_s=0.5, spent_s=59.5)
+    assert limit in Given(stopped).when(resume(time=later(3600))).events
 
 
 # Answers and handlers while the run stops ---------------------------------------------------------------------
@@ -266,90 +288,87 @@ def test_a_dead_letter_says_where_its_output_is() -> None:
     assert settled.exit_code == 3
 
 
-# Names and blame -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("keys", "label"), [({"id": "made", "name": "Make it"}, "made"), ({"name": "Make it"}, "Make it")]
-)
-def test_a_version_bears_the_name_of_its_step(keys: dict[str, str], label: str) -> None:
-    """Its id, or else the name that people gave it."""
-    named = compiled({"shell": "make", "checkpoint": True, **keys})
-    at = next(at for at in named.nodes if at != ROOT)
-    mark = given(named, starts(at)).when(exited(at, 3)).events[2]
-    assert isinstance(mark, ev.CheckpointMarked)
-    assert mark.label == label
-
-
-def test_of_two_unanswered_failures_the_first_is_to_blame() -> None:
-    """Each was tolerated for the sake of a later step that never succeeded."""
-    asking = compiled(step("a"), step("b"), step("c", when="${a.success} && ${b.success}"))
-    told = (starts("a"), breaks("a", 3), fails("a", 1), starts("b"), breaks("b", 7, "bang"))
-    decided = given(asking, *told, ev.NodeFailed(at="b", error="bang")).state
-    assert decided.node("b").error == "bang"
-    ended = given(asking, *told[:-1]).when(exited("b", 7, exit_code=1, stderr="bang\n")).events
-    assert isinstance(ended[-1], ev.RunFailed)
-    assert ended[-1].at == "a"
-
-
-# Going ahead ------------------------------------------------------------------------------------------------
-
-BACK = ev.GenerationStarted(generation=2, parent=1, from_seq=9, from_chain="c", version=7, reason="because")
-
-
-def ahead(target: str) -> sig.Signal:
-    return resume(
-        rewind=sig.Rewind(
-            generation=2, parent=1, from_seq=9, from_chain="c", version=7, reason="because", by="ann", target=target
-        )
+def test_items_that_were_at_work_go_on_in_the_order_of_the_list() -> None:
+    """As they began."""
+    told = (*(begins(key) for key in "cab"), stops(), ev.RunInterrupted())
+    now = at_work(plan(max_parallel=3), *told, keys="cab")
+    now.when(resume()).then(
+        resumes(*(f"map[{key}].x" for key in "abc")), *(starts(f"map[{key}].x", text="do x") for key in "cab")
     )
 
 
-def test_a_jump_into_a_stage_that_is_being_handled_leaves_its_handlers() -> None:
-    """It has failed, and goes on where the operator says."""
-    handled = in_stages(stage("one", step("a"), step("b"), on_failure={"shell": "clean"}))
-    told = (
-        ev.NodeStarted(at="one", attempt=1),
-        starts("one.a"),
-        breaks("one.a", 4),
-        fails("one.a", 1),
-        ev.HandlingStarted(at="one", error="boom", step="one.a"),
-        ev.NodeStarted(at="one.on_failure", attempt=1),
-        starts("one.on_failure[0]", text="clean"),
-    )
-    given(handled, *told).when(ahead("one.b")).then(
-        BACK,
-        ev.NodeFailed(at="one", error="boom"),
-        ev.NodeContinued(at="one"),
-        ev.NodeBypassed(at="one.a", by="ann"),
-        resumes(),
-        starts("one.b", text="do b"),
+def test_a_map_that_is_tried_again_puts_its_dead_letters_back_in_the_order_of_the_list() -> None:
+    """Whichever failed first; what succeeded stands."""
+    policy = {"max_failures": 2}
+    told = (begins("c"), begins("a"), begins("b"), ends("map[b].x", 11), good("b"), dies("a", 9), dies("c", 7))
+    again = waits("map", 2, 1.0)
+    now = at_work(plan(max_parallel=3, retry=1, error_policy=policy), *told, again, keys="cab")
+    now.when(fired("map", 2)).then(
+        ev.NodeStarted(at="map", attempt=2), ev.ItemsRequeued(at="map", keys=("c", "a")), begins("c"), begins("a")
     )
 
 
-def test_a_jump_into_a_stage_that_awaits_a_word_asks_for_it_once_more() -> None:
-    """Going ahead is no yes."""
-    asked = in_stages(stage("one", step("a"), step("b"), requires_confirmation=True))
-    asks = ev.ConfirmationRequested(at="one")
-    given(asked, asks).when(ahead("one.b")).then(BACK, ev.NodeBypassed(at="one.a", by="ann"), resumes(), asks)
+def test_items_that_stopped_their_map_are_taken_up_in_the_order_of_the_list() -> None:
+    """Two failed before the map came to rest."""
+    policy = {"on_item_failure": "stop"}
+
+    def stopped(key: str, epoch: int) -> tuple[ev.Event, ...]:
+        step_failed, settled = bad(key, "failed")
+        return breaks(f"map[{key}].x", epoch), step_failed, ev.NodeFailed(at=f"map[{key}]", error="boom"), settled
+
+    error = "an item failed, and on_item_failure is stop; the first is b: exit 1 · boom"
+    told = (begins("b"), begins("a"), stopped("b", 7), stopped("a", 9), map_fails(error))
+    events = at_work(plan(max_parallel=2, error_policy=policy), *told, keys="ba").when(resume()).events
+    assert [event.at for event in events if isinstance(event, ev.CommandStarted)] == ["map[b].x", "map[a].x"]
 
 
-def test_a_jump_into_a_stage_that_waits_begins_it() -> None:
-    """The rest of its wait does not count."""
-    tried = in_stages(stage("one", step("a"), step("b"), retry=1))
-    told = (ev.NodeStarted(at="one", attempt=1), starts("one.a"), breaks("one.a", 4), fails("one.a", 1))
-    given(tried, *told, waits("one", 2, 1.0)).when(ahead("one.b")).then(
-        BACK,
-        ev.NodeStarted(at="one", attempt=2),
-        ev.NodeBypassed(at="one.a", by="ann"),
-        resumes(),
-        starts("one.b", text="do b"),
+def test_dead_letters_that_are_put_back_leave_what_came_before_the_map() -> None:
+    """Setup stands; reduce begins anew."""
+    whole = mapped([step("s")], [step("x")], [step("r")])
+    done = (
+        ev.NodeStarted(at="setup", attempt=1),
+        starts("setup.s"),
+        ends("setup.s", 4),
+        succeeds("setup.s", 1),
+        ev.NodeSucceeded(at="setup"),
+        ev.NodeStarted(at="map", attempt=1),
+        ev.ListingStarted(at="map"),
+        ev.ItemsListed(at="map", keys=("a", "b"), items=("a", "b")),
+        begins("a"),
+        dies("a", 12),
+        begins("b"),
+        ends("map[b].x", 17),
+        good("b"),
+        reduce_begins(2),
+        ends("reduce.r", 23),
+        succeeds("reduce.r", 3),
+        ev.NodeSucceeded(at="reduce"),
+        run_completes(),
     )
+    requeue = sig.Requeue(at="map", keys=("a",), by="ann")
+    events = given(whole, *done).when(resume(requeue=requeue)).events
+    assert [event.at for event in events if isinstance(event, ev.NodeReopened)] == ["reduce"]
+    assert events[-1] == starts("map[a].x", text="do x")
 
 
-def test_a_run_whose_last_step_is_jumped_to_completes_with_it() -> None:
-    """What was bypassed has settled."""
-    two = compiled(step("a"), step("b"))
-    jumped = given(two).when(ahead("b")).then(BACK, ev.NodeBypassed(at="a", by="ann"), resumes(), starts("b"))
-    epoch = jumped.in_flight["b"]
-    Given(jumped).when(exited("b", epoch)).then(ends("b", epoch), succeeds("b", 8), run_completes())
+def test_what_fails_again_after_a_resume_is_a_share_of_what_came_after() -> None:
+    """One of the two that were put back, whatever lies there from before."""
+    policy = {"failure_threshold": 0.4}
+    told = (begins("a"), dies("a", 7), begins("b"), dies("b", 12), begins("c"), dies("c", 17))
+    error = "3 of 3 items failed, and failure_threshold is 0.4; the first is a: exit 1 · boom"
+    failed = at_work(plan(max_parallel=1, error_policy=policy), *told, map_fails(error))
+    requeue = sig.Requeue(at="map", keys=("a", "b"), by="ann", reduces=True)
+    begun = failed.when(resume(requeue=requeue)).state
+    second = Given(begun).when(broke("map[a].x", begun.in_flight["map[a].x"])).state
+    ended = Given(second).when(exited("map[b].x", second.in_flight["map[b].x"])).events
+    again = "1 of 2 items failed, and failure_threshold is 0.4; the first is a: exit 1 · boom"
+    assert ended[-1] == ev.RunFailed(at="map", error=again)
+
+
+def test_of_no_items_none_has_failed() -> None:
+    """Whatever share may."""
+    began = (ev.NodeStarted(at="map", attempt=1), ev.ListingStarted(at="map"))
+    none = sig.Listed(time=NOW, at="map", keys=(), items=())
+    given(plan(error_policy={"failure_threshold": 0.5}), *began).when(none).then(
+        ev.ItemsListed(at="map", keys=(), items=()), reduce_begins()
+    )
