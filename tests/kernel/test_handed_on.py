@@ -193,7 +193,6 @@ MAPPED = mapped([], [step("x")], [step("r")])
 FULL = State(
     seq=9,
     time=NOW,
-    stood="2026-01-31T08:00:00.000000Z",
     rested_s=1.5,
     generation=2,
     version=7,
