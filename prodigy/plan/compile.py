@@ -531,6 +531,10 @@ class _Compilation:
             known_here = f"known: {', '.join(known)}"
             if name in self.captured:
                 known_here = f"capture_format: json gives {name!r} fields and elements, lines elements"
+            if (meant := _MEANT.get(str(result), "")) in known:
+                known_here = f"did you mean ${{{name}.{meant}}}?"
+            elif result == "failed" and "success" in known:
+                known_here = f"in a condition it is  not ${{{name}.success}}"
             hint = suggestion(str(result), known, form=f"${{{{{name}.{{}}}}}}") or known_here
             offset = max(scalar.text.find(reference.text), 0)
             self.source.report_inside(scalar, offset, f"{reference.text} names no result of {name!r}", hint=hint)
@@ -546,6 +550,15 @@ class _Compilation:
         """Whether a step captures into its own id what may have such a field or element: known when it has run."""
         form = self.captured.get(name)
         return form == "json" or (form == "lines" and (isinstance(field, int) or str(field).isdigit()))
+
+
+_MEANT = {  # results, as others call them
+    **dict.fromkeys(("stdout", "result", "out", "value", "text"), "output"),
+    **dict.fromkeys(("status", "code", "returncode", "return_code", "rc", "exit", "exit_status"), "exit_code"),
+    **dict.fromkeys(("ok", "succeeded", "passed", "is_success"), "success"),
+    **dict.fromkeys(("message", "reason", "failure"), "error"),
+    **dict.fromkeys(("time", "elapsed", "duration_s"), "duration"),
+}
 
 
 def _is_count(text: str, least: int, most: int) -> bool:

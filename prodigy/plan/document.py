@@ -39,6 +39,8 @@ _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _SPECIAL = frozenset("~nNtTfF.-+0123456789") | {""}
 _BEGINNING = re.compile(r"(?P<indent> *)(?P<dash>- +)?(?P<key>[A-Za-z_][\w-]*)(?P<colon>:)(?: |$)")
 _BARE_KEY = re.compile(r" *(?:- +)?(?P<key>[A-Za-z_]\w*) *")
+_EQUALS_KEY = re.compile(r"(?P<key>[A-Za-z_]\w*) *= *(?P<value>[^=\s].{0,60})")
+_BRACKET = re.compile(r" *(?:- +)?(?P<key>[A-Za-z_]\w*): +\[ ")
 _BLOCK = re.compile(r" *(?:- +)?(?P<key>[A-Za-z_]\w*): +[|>][-+0-9]* *")
 _GLUED_DASH = re.compile(r" *-(?P<word>[A-Za-z_][\w-]*:)(?: |$)")
 _GLUED_BEFORE = {
@@ -399,6 +401,7 @@ def _report_broken(source: Source, error: yaml.YAMLError) -> None:
         return
     else:
         hint = next((mend for words, mend in _BROKEN_MENDS.items() if words in message), None)
+        hint = _BRACKET_MEND if _BRACKET.match(source.line(line)) else hint
         source.report_at(line, column, f"this is not YAML: {message}", hint=hint)
 
 
@@ -427,6 +430,11 @@ def _report_colon(source: Source, line: int) -> bool:
     above = line - 1
     while above > 0 and not source.line(above).strip():
         above -= 1
+    given = _EQUALS_KEY.fullmatch(source.line(above))
+    if given and keys_of(given["key"]):
+        hint = f"write  {given['key']}: {given['value']}"
+        source.report_at(above, given.end("key") + 1, f"{given['key']!r} is followed by a colon here", hint=hint)
+        return True
     bare = _BARE_KEY.fullmatch(source.line(above))
     if bare is None or not keys_of(bare["key"]):
         return False
@@ -451,6 +459,7 @@ def _report_block(source: Source, line: int) -> bool:
 
 
 _ANCHOR_OR_MORE = "a text that begins with & or * needs quotes; nothing may follow a closing quote (write  shell: |)"
+_BRACKET_MEND = "a text that begins with [ needs quotes, or stands on lines below  shell: |"
 _BROKEN_MENDS = {
     "mapping values are not allowed": 'a text that contains ": " needs quotes, or stands on lines below  shell: |',
     "expected ':'": "a key ends with a colon and a blank; text goes on with the same indentation",
@@ -461,4 +470,5 @@ _BROKEN_MENDS = {
     "expected whitespace": "a text that begins with ! needs quotes",
     "cannot start any token": "a text that begins with %, @ or ` needs quotes",
     "unexpected end of stream": "a quote is never closed",
+    "unknown escape": r'within "…" a \ is written \\ ; within single quotes, and without any, it is itself',
 }

@@ -5,6 +5,8 @@ from prodigy.plan.declared import OF_ITEMS, STAGE, Declared, groups
 from prodigy.plan.variables import ENV
 from prodigy.plan.written import Document
 
+_VARIABLES = frozenset({"variables", "variable", "vars", "var", "params", "parameters", "inputs", "workflow_vars"})
+_STEPS = frozenset({"steps", "step", "tasks", "task", "jobs", "needs", "outputs", "commands"})
 _BACKWARD = "a reference looks back, never ahead"
 
 
@@ -22,6 +24,14 @@ def elsewhere(name: str, document: Document, declared: Declared, *, is_in_templa
         return "'map' is known when the map is done: in reduce, and in on_failure of the map", _BACKWARD
     if name in {STAGE, *(group.name.text for group in groups(document))}:
         return f"why {name!r} failed is known in the on_failure of that stage only", "a step there may write it down"
+    if document.map is None and name in (*OF_ITEMS, MAP):
+        return f"{name!r} is known with  mode: mapreduce  only", "the same steps for many items are a map"
+    if name in _VARIABLES:
+        return f"unknown name {name!r}", "a variable is  ${name} , with nothing before its name"
+    if name in _STEPS:
+        return f"unknown name {name!r}", "the result of a step with  id: build  is  ${build.output}"
+    if name == "last":
+        return "unknown name 'last'", "the output of the last shell step is  ${shell.output}"
     if name == ENV:
         return "'env' is known under variables only", "make a variable of it, or read $NAME in the script"
     return "", ""

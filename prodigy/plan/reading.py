@@ -40,6 +40,7 @@ MAP_EXAMPLE = "for example  map: {input: files.json, agent_template: [{shell: 'w
 INPUT_KINDS: tuple[InputKind, ...] = ("file", "glob", "command")
 MAPREDUCE_WORDS = ("setup", "map", "reduce")
 _BOOLEAN_WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_BOOLEAN_WORDS |= {"true": "true  without quotes", "false": "false  without quotes"}
 _TOLERATING = frozenset({"skip", "next", "pass", "ignore", "continue", "none"})
 _SIGNS = ("&", "!")
 _TEXTS: tuple[Shape, ...] = ("command", "condition", "template", "text", "prose", "path")
@@ -50,6 +51,7 @@ _LISTED: dict[Shape, str] = {
 }
 _EXAMPLES: dict[Shape, str] = {"retry": "3", "count": "3", "integer": "3", "duration": "5m", "seconds": "30s"}
 _AMOUNT = re.compile(r"(?P<amount>\d{1,9}(?:\.\d{1,9})?) *(?P<unit>[hms])[a-z]{0,8}")
+_ASSIGNED = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]{0,99})=(?P<value>[\w./-]{0,100})")
 _WRONG: Any = object()
 
 
@@ -147,15 +149,28 @@ def _mend(key: Key, value: Value) -> str | None:
         return f"write {word}"
     if key.shape == "handlers" and value.text.strip().lower() in _TOLERATING:
         return "to go on after a failure, write  allow_failure: true  instead"
+    if key.shape == "handlers" and value.text.strip() in KINDS:
+        return f"write the command too, for example  {key.name}: {{claude: /fix}}"
     if key.shape == "handlers" and value.text.strip():
         return f"write  {key.name}: {{{_step_written(value.text).partition('- ')[2]}}}"
     if key.shape in ("steps", "phase", "agent_template"):
         return _step_written(value.text)
     if key.shape == "word":
         return f"for example  {key.name}: result"
+    if key.shape == "environment" and (given := _ASSIGNED.fullmatch(value.text)):
+        return f"write  {key.name}: {{{given['name']}: {given['value'] or '...'}}}"
+    if key.shape in ("environment", "variables"):
+        return _LISTED[key.shape]
+    if key.shape == "error_policy":
+        policy = schema.find("error_policy", "on_item_failure")
+        choice = value.text if policy and value.text in policy.choices else "dlq"
+        return f"write  {key.name}: {{on_item_failure: {choice}}}"
     if example := _EXAMPLES.get(key.shape):
         return _example(key, value, example)
-    return suggestion(value.text, key.choices, form="{}") if key.choices and len(value.text) < 30 else None
+    if not key.choices:
+        return None
+    near = suggestion(value.text, key.choices, form="{}") if len(value.text) < 30 else None
+    return near or f"for example  {key.name}: {key.choices[-1]}"
 
 
 def _mend_fields(key: Key, value: Fields) -> str | None:
@@ -174,11 +189,13 @@ def _mend_fields(key: Key, value: Fields) -> str | None:
             return None
 
 
-def _example(key: Key, value: Scalar, example: str) -> str | None:
-    """Return what to write instead of a text that is neither a number nor a duration."""
-    if not isinstance(value.value, str) or seconds_of(value) is not None:
-        return None
-    if key.shape in ("duration", "seconds") and (match := _AMOUNT.fullmatch(value.text.strip().lower())):
+def _example(key: Key, value: Scalar, example: str) -> str:
+    """Return what to write instead of a text that is no number or duration, or of one that is out of bounds."""
+    is_number = isinstance(value.value, str) and value.text.isdecimal() and len(value.text) < 10
+    if is_number and key.shape in ("count", "integer", "retry") and _is_within(key, int(value.text)):
+        return f"write it without quotes:  {key.name}: {value.text}"
+    is_bad = seconds_of(value) is None
+    if is_bad and key.shape in ("duration", "seconds") and (match := _AMOUNT.fullmatch(value.text.strip().lower())):
         example = match["amount"] + match["unit"]
     return f"for example  {key.name}: {example}"
 
@@ -256,7 +273,8 @@ def _read_choice(source: Source, key: Key, value: Value) -> Any:
     if not isinstance(value, Scalar):
         return _WRONG
     if value.text in key.later_choices:
-        source.report(value, f"'{key.name}: {value.text}' is not available in this version yet")
+        message = f"'{key.name}: {value.text}' is not available in this version yet"
+        source.report(value, message, hint=f"until then it is one of {', '.join(key.choices)}, or remove the line")
         return None
     return value if value.text in key.choices else _WRONG
 
@@ -480,6 +498,10 @@ def _stage(source: Source, value: Value) -> tuple[StageAsWritten, ...]:
     if not isinstance(value, Fields):
         source.report(value, f"a stage is a mapping, not {_described(value)}", hint=STAGE_EXAMPLE)
         return ()
+    if name := _name_in_place_of_keys(value):
+        hint = f"write  - name: {name.text} , and below it  commands: [{{shell: make}}]"
+        source.report(name, f"a stage has its name under 'name', and {excerpt(name.text)!r} is no key of it", hint=hint)
+        return ()
     noted = len(source.problems)
     words = _words(source, value, "stage")
     if len(source.problems) == noted:
@@ -487,6 +509,15 @@ def _stage(source: Source, value: Value) -> tuple[StageAsWritten, ...]:
             source.report(value, f"a stage needs {missing}", hint=STAGE_EXAMPLE)
     nothing = Scalar(text="", value="", line=value.line, column=value.column)
     return (StageAsWritten(line=value.line, column=value.column, **{"name": nothing, **words}),)
+
+
+def _name_in_place_of_keys(stage: Fields) -> Scalar | None:
+    """Return the name of a stage that is written as `build: …`, with all that is in it below."""
+    if len(stage.entries) != 1:
+        return None
+    ((name, value),) = stage.entries
+    is_name = not schema.keys_of(name.text) and isinstance(value, Fields | Listing)
+    return name if is_name else None
 
 
 def _step_written(text: str) -> str:

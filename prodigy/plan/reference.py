@@ -259,6 +259,9 @@ def _listed(names: Names, most: int = 8) -> str:
     return (", ".join(shown) + (", …" if len(names) > most else "")) or "nothing"
 
 
+_COMPARED = re.compile(r" *(?P<rest>(?:==|!=|<=?|>=?|&&|\|\|)[^|&{}].{0,100})")
+
+
 def _shell_form(text: str, start: int, position: int, *, strict: bool) -> Syntax:
     """Return the refusal of `${item%.js}`, or of an unclosed `${item`; `position` is behind the path."""
     try:
@@ -269,6 +272,8 @@ def _shell_form(text: str, start: int, position: int, *, strict: bool) -> Syntax
     path = text[start + 2 : position].lstrip("#!")
     if strict or path == "":
         hint = "write ${name}, ${name.key[0]}, ${name:-default} or ${name|filter}"
+        if compared := _COMPARED.fullmatch(text[position : end - 1]):
+            hint = f"a condition stands around values, not in them: ${{{path}}} {compared['rest']}"
         return Syntax(start, f"{_excerpt(text, start)} is not a form of ours", hint)
     prefix = text[start + 2] if text[start + 2] in "#!" else ""
     hint = f'f=${{{path}}}; echo "${{{prefix}f{text[position:end]}"'

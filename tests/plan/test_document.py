@@ -267,7 +267,10 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "choice of a later version": (
         "- claude: a\n  on_interrupt: continue\n",
-        ["2:17 'on_interrupt: continue' is not available in this version yet"],
+        [
+            "2:17 'on_interrupt: continue' is not available in this version yet "
+            "(until then it is one of rerun, ask, fail, or remove the line)"
+        ],
     ),
     "yes for a boolean": (
         "- shell: a\n  allow_failure: yes\n",
@@ -289,19 +292,25 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
     "infinite": ("- shell: a\n  timeout: 1e999\n", ['2:12 1e999 is no finite number (as text: "1e999")']),
     "retry over its bound": (
         "- shell: a\n  retry: 1001\n",
-        ["2:10 'retry' takes a number of further attempts, a ${…}, or a mapping (0 to 1000), not 1001"],
+        [
+            "2:10 'retry' takes a number of further attempts, a ${…}, or a mapping (0 to 1000), not 1001 "
+            "(for example  retry: 3)"
+        ],
     ),
     "negative retry": (
         "- shell: a\n  retry: -1\n",
-        ["2:10 'retry' takes a number of further attempts, a ${…}, or a mapping (0 to 1000), not -1"],
+        [
+            "2:10 'retry' takes a number of further attempts, a ${…}, or a mapping (0 to 1000), not -1 "
+            "(for example  retry: 3)"
+        ],
     ),
     "timeout of nothing": (
         "- shell: a\n  timeout: 0\n",
-        ["2:12 'timeout' takes seconds, 90s, 5m, 1h or a ${…} (0.001 to 31622400), not 0"],
+        ["2:12 'timeout' takes seconds, 90s, 5m, 1h or a ${…} (0.001 to 31622400), not 0 (for example  timeout: 5m)"],
     ),
     "grace over its bound": (
         "grace: 2h\ncommands: [{shell: a}]\n",
-        ["1:8 'grace' takes seconds, 90s, 5m or 1h (0 to 3600), not the text '2h'"],
+        ["1:8 'grace' takes seconds, 90s, 5m or 1h (0 to 3600), not the text '2h' (for example  grace: 30s)"],
     ),
     "retry without attempts": (
         "- shell: a\n  retry: {backoff: fixed}\n",

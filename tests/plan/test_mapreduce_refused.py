@@ -52,15 +52,16 @@ REFUSED = {
     ),
     "too parallel": (
         workflow("max_parallel: 1000000000"),
-        ["4:17 'max_parallel' takes a whole number or a ${…} (1 to 1000), not 1000000000"],
+        ["4:17 'max_parallel' takes a whole number or a ${…} (1 to 1000), not 1000000000 "
+         "(for example  max_parallel: 3)"],
     ),
     "not parallel": (
         workflow("max_parallel: 0"),
-        ["4:17 'max_parallel' takes a whole number or a ${…} (1 to 1000), not 0"],
+        ["4:17 'max_parallel' takes a whole number or a ${…} (1 to 1000), not 0 (for example  max_parallel: 3)"],
     ),
     "negative": (
         workflow("max_parallel: -1"),
-        ["4:17 'max_parallel' takes a whole number or a ${…} (1 to 1000), not -1"],
+        ["4:17 'max_parallel' takes a whole number or a ${…} (1 to 1000), not -1 (for example  max_parallel: 3)"],
     ),
     "in words": (
         workflow("max_parallel: many"),
@@ -195,7 +196,7 @@ REFUSED = {
     ),
     "item in a workflow without a map": (
         "- claude: ${item}\n",
-        ["1:11 unknown name 'item' (a literal ${ is written $${; known here: claude, shell, workflow)"],
+        ["1:11 'item' is known with  mode: mapreduce  only (the same steps for many items are a map)"],
     ),
 }  # fmt: skip
 

@@ -1,5 +1,7 @@
 """What is legal and may not be meant is said, with its place and what to write instead."""
 
+import json
+
 import pytest
 
 from prodigy.plan.compile import workflow_notices
@@ -110,3 +112,30 @@ def test_braces_and_letters_of_other_programs_are_left_alone(script: str) -> Non
     """Templates of other programs, and curly quotes inside a quoted text."""
     text = f"{TEXTS}commands:\n- shell: |\n    {script}\n"
     assert [notice for notice in notices(text) if "value here" in notice or "quote to" in notice] == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "one=2; echo $one",
+        "for one in a b; do echo $one; done",
+        "while read -r one; do echo $one; done",
+        "awk '{print $one}' file",
+        r"echo \$one $$one",
+        "echo $one_more ${HOME} ${#HOME}x $(date)",
+    ],
+)
+def test_a_variable_of_the_scripts_own_is_left_alone(script: str) -> None:
+    """Also where a value of the workflow has the same name."""
+    assert notices(f"variables: {{one: word}}\nenv: {{other: x}}\ncommands:\n  - shell: {json.dumps(script)}\n") == []
+
+
+def test_a_name_in_an_environment_is_what_the_shell_reads() -> None:
+    """`$one` is that one."""
+    assert notices("variables: {one: word}\ncommands:\n  - shell: echo $one\n    env: {one: '${one}'}\n") == []
+
+
+@pytest.mark.parametrize("script", ["cd src && make", "cd src; make", "export A=1\n    make", ". ./env.sh; make"])
+def test_a_folder_or_environment_that_is_used_in_the_step_is_left_alone(script: str) -> None:
+    """It is what `cd` and `export` are for."""
+    assert notices(f"- shell: |\n    {script}\n") == []
