@@ -24,6 +24,7 @@ from prodigy.store.lock import holder
 from prodigy.store.log import read_chunks, scan
 
 RESTS_BEFORE_PARTIAL_LINE = 3
+LOOKS_BEFORE_GROWING_LINE = 10  # at a line of which more and more comes: a row of dots
 ENDINGS = ("command_finished", "command_interrupted")
 
 
@@ -108,15 +109,17 @@ async def _print_file(
             copy(chunk, descriptor)
             check_reader()
         return
-    lines, rests, rest = Lines(prefix, colour=has_colour(descriptor)), 0, b""
+    lines, rests, looks, rest = Lines(prefix, colour=has_colour(descriptor)), 0, 0, b""
     write = partial(copy_lines, descriptor=descriptor)
     async for chunk in follow(path, is_over, tells_rests=True):
-        rests = 0 if chunk else rests + 1
+        rests, looks = (0, looks) if chunk else (rests + 1, looks + 1)
+        looks = 0 if b"\n" in chunk else looks
         if is_transcript:
             whole, newline, rest = (rest + chunk).rpartition(b"\n")
             chunk = narrate(whole + newline)
         check_reader()
         floor.say(lines.feed(chunk), write, lines)
-        if rests == RESTS_BEFORE_PARTIAL_LINE:
+        if rests == RESTS_BEFORE_PARTIAL_LINE or looks >= LOOKS_BEFORE_GROWING_LINE:
             floor.say(lines.partial(), write, lines)
+            looks = 0
     floor.say(lines.finish(), write, lines)

@@ -20,8 +20,10 @@ from typing import NamedTuple
 from prodigy.store.files import CHUNK_BYTES, FILE_MODE, private_folder, write_all
 
 OUTPUTS_FOLDER = "outputs"
+TRANSCRIPT = ".jsonl"  # what claude prints while it is at work
 SHOWN_BYTES_MAX = 64 * 1024
 LOOKS_AT_PARTIAL_LINE = 4  # so often it is looked at, and nothing comes, before it is shown
+LOOKS_AT_GROWING_LINE = 10  # or so often in all, if more and more comes of it: a row of dots
 # Appending, so that a script which opens /dev/stderr anew does not write over what is there.
 _OLD = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = _OLD | os.O_CREAT | os.O_EXCL
@@ -47,6 +49,7 @@ class OutputFile:
         self._folder = folder
         self._seen = 0
         self._looks = (0, 0)  # how long the file was, and how often it was looked at since it is
+        self._looks_at_line = 0  # how often the line that has not ended was looked at since it was begun or shown
         self._is_cut = False
         self.is_mid_line = False
 
@@ -71,8 +74,8 @@ class OutputFile:
     def unseen(self, *, is_over: bool) -> tuple[int, bytes]:
         """Return (bytes left out, new whole lines), of what is new at most the last 64 KiB.
 
-        A line that has not ended is held back until it was looked at some times and nothing came: a prompt, a row of
-        dots. Then the file `is_mid_line`. One that is as long as 64 KiB, or that is new when the command is over, is
+        A line that has not ended is held back until it was looked at some times and nothing came, as of a prompt, or
+        more times although something did, as of a row of dots. Then the file `is_mid_line`. One that is as long as 64 KiB, or that is new when the command is over, is
         ended here, so that the lines of two files never run into each other.
         """
         size = os.fstat(self.descriptor).st_size
@@ -82,12 +85,21 @@ class OutputFile:
         start = self._seen if size >= self._seen else 0  # a script may have emptied its own output
         skipped = max(0, size - start - SHOWN_BYTES_MAX)
         data = self._read(start + skipped, size)
-        is_waiting = not is_over and self._looks[1] >= LOOKS_AT_PARTIAL_LINE
         whole = data.rfind(b"\n") + 1
+        is_whole = is_over or self.name.endswith(TRANSCRIPT)  # half a line of that says nothing
+        is_waiting = not is_whole and self._has_waited(is_begun=len(data) > whole, is_new=whole > 0)
         if not is_over and not is_waiting and (whole or len(data) < SHOWN_BYTES_MAX):
             data = data[:whole]
         self._seen = start + skipped + len(data)
         return skipped, self._ended(data, is_waiting=is_waiting)
+
+    def _has_waited(self, *, is_begun: bool, is_new: bool) -> bool:
+        """Whether the line that has not ended, if one is begun, was held back long enough."""
+        self._looks_at_line = (1 if is_new else self._looks_at_line + 1) if is_begun else 0
+        if self._looks[1] < LOOKS_AT_PARTIAL_LINE and self._looks_at_line < LOOKS_AT_GROWING_LINE:
+            return False
+        self._looks_at_line = 0
+        return True
 
     def cut(self) -> bytes:
         """Return what ends a line that was shown in part, for another file has something to say."""

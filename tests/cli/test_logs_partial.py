@@ -59,3 +59,36 @@ def test_logs_show_what_was_printed_when_all_died(house: House) -> None:
     house.arrived("g")
     cook.kill()
     assert house.prodigy("logs", "demo", "asks") == (0, "sure? ", "")
+
+
+DOTS = "while ! test -e enough; do printf .; sleep 0.05; done; echo"
+
+
+@pytest.fixture
+def dotted(tmp_path: Path) -> Iterator[House]:
+    """A project whose step prints dot after dot until there are enough."""
+    built = House(tmp_path)
+    built.workflow({"id": "dots", "shell": DOTS})
+    yield built
+    built.close()
+
+
+@pytest.mark.parametrize("step", ["dots", ""])
+def test_a_follower_sees_a_line_grow(dotted: House, step: str) -> None:
+    """A row of dots never rests, and is shown all the same, again and again."""
+    cook = dotted.start("cook", "demo.yaml")
+    cook.says("start  dots")
+    dotted.start("logs", "demo", *filter(None, [step]), "--follow")
+    dotted.printed("..")
+    dotted.write("enough", "")
+    assert cook.wait().code == 0
+
+
+def test_cook_shows_a_line_that_grows(dotted: House) -> None:
+    """While it does."""
+    cook = dotted.start("cook", "demo.yaml")
+    cook.says("dots │ ..")
+    dotted.write("enough", "")
+    result = cook.wait()
+    (line,) = [line for line in result.err.splitlines() if line.startswith("dots │ ")]
+    assert {"."} == set(line.removeprefix("dots │ "))
