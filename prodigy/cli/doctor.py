@@ -124,8 +124,13 @@ def _of_run(project: "Project", mirror: "Mirror | None", workflow_id: str) -> It
     from prodigy.errors import ProdigyError
     from prodigy.store.checkpoints import read_own_checkpoint
     from prodigy.store.history import read_history
+    from prodigy.store.unbegun import never_began
 
     folder = project.run(workflow_id)
+    if never_began(project, workflow_id, mirror):
+        what = f"{workflow_id} was killed before anything was started; a later cook removes its empty folder"
+        yield _warning("leftover", what, f"rm -r {_quoted(folder.path)}")
+        return
     if not folder.generations():
         yield _of_lost_log(project, mirror, workflow_id)
         return

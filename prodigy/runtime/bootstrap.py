@@ -54,6 +54,7 @@ from prodigy.runtime.trust import check_trust, is_known, known_mirror, mirror_fo
 from prodigy.runtime.waiting import acquire
 from prodigy.store.catalog import folder_gone, last_number, unfinished_of
 from prodigy.store.checkpoints import read_own_checkpoint
+from prodigy.store.cleaning import clear_unbegun
 from prodigy.store.files import existing_folder
 from prodigy.store.history import History, NewJournal, new_log, open_journal, read_history
 from prodigy.store.ignoring import put_back
@@ -137,6 +138,8 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
     workflow_id = new_id(plan.name, "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6)))
     folder = prepare_run(project, workflow_id)
     mirror = mirror_for(project, workflow_id, display)
+    if abandoned := clear_unbegun(project, mirror, time=now()):
+        display.note(f"removed the empty {_folders(abandoned)}: killed before anything was started")
     reaper = Reaper.start(folder.path)
     try:
         with RunLock.acquire(folder.lock, command="cook"):
@@ -157,6 +160,13 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
             return play(Ground(project, folder, mirror, reaper, display), State(), journal, first)
     finally:
         reaper.close()
+
+
+def _folders(workflow_ids: list[str]) -> str:
+    """Return the folders of these runs in words, the first by its name."""
+    if len(workflow_ids) == 1:
+        return f"folder of {workflow_ids[0]}"
+    return f"folders of {workflow_ids[0]} and {len(workflow_ids) - 1} more"
 
 
 def resume(project: Project, order: ResumeOrder, display: Display) -> State:

@@ -75,8 +75,9 @@ class OutputFile:
         """Return (bytes left out, new whole lines), of what is new at most the last 64 KiB.
 
         A line that has not ended is held back until it was looked at some times and nothing came, as of a prompt, or
-        more times although something did, as of a row of dots. Then the file `is_mid_line`. One that is as long as 64 KiB, or that is new when the command is over, is
-        ended here, so that the lines of two files never run into each other.
+        more times although something did, as of a row of dots. Then the file `is_mid_line`. One that is as long as
+        64 KiB, or that is new when the command is over, is ended here, so that the lines of two files never run into
+        each other.
         """
         size = os.fstat(self.descriptor).st_size
         if size == self._seen == 0:

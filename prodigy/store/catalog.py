@@ -27,6 +27,7 @@ from prodigy.store.standing import (
     status_of,
     was_cleaned,
 )
+from prodigy.store.unbegun import never_began
 from prodigy.store.values import Values
 
 CANDIDATES_SHOWN = 10
@@ -92,7 +93,7 @@ def listed(project: Project, workflow_id: str, mirror: Mirror | None = None) -> 
 def list_runs(project: Project, mirror: Mirror | None = None) -> list[Listed]:
     """Return all runs of a project, the one cooked or resumed last first; `mirror` adds those it alone knows."""
     runs = [listed(project, workflow_id, mirror) for workflow_id in run_ids(project)]
-    runs = [run for run in runs if run.state or run.owner or _was_begun(project, run.workflow_id)]
+    runs = [run for run in runs if run.state or run.owner or not never_began(project, run.workflow_id)]
     known = {run.workflow_id for run in runs} | set(cleaned_ids(project))
     for workflow_id in mirrored_ids(mirror):
         if workflow_id not in known:
@@ -120,7 +121,7 @@ def list_standings(project: Project, mirror: Mirror | None = None) -> list[Stand
     """Return where all runs of a project stand, as `list_runs` does and a hundred times as fast."""
     ids = run_ids(project)
     runs = [standing(project, workflow_id, mirror) for workflow_id in ids]
-    runs = [run for run in runs if run.header or run.owner or _was_begun(project, run.workflow_id)]
+    runs = [run for run in runs if run.header or run.owner or not never_began(project, run.workflow_id)]
     if gone := set(mirrored_ids(mirror)) - {run.workflow_id for run in runs}:
         runs += [_mirrored_standing(mirror, workflow_id) for workflow_id in gone - set(cleaned_ids(project))]
     return sorted(runs, key=lambda run: (-run.number, run.workflow_id))
@@ -129,6 +130,11 @@ def list_standings(project: Project, mirror: Mirror | None = None) -> list[Stand
 def run_ids(project: Project) -> list[str]:
     """Return the ids of the runs that have a folder and were not cleaned, by name."""
     return [workflow_id for workflow_id in _folders(project) if not cleaning_of(project, workflow_id)]
+
+
+def unbegun_ids(project: Project, mirror: Mirror | None = None) -> list[str]:
+    """Return the ids of the runs that were killed before their first event, by name."""
+    return [workflow_id for workflow_id in _folders(project) if never_began(project, workflow_id, mirror)]
 
 
 def cleaned_ids(project: Project) -> list[str]:
@@ -272,16 +278,6 @@ def _ids(names: Iterable[str]) -> list[str]:
         except RunNotFound:
             continue
     return found
-
-
-def _was_begun(project: Project, workflow_id: str) -> bool:
-    """Whether anything is there to be damaged: a cook that died before its first turn leaves an empty folder."""
-    folder = project.run(workflow_id)
-    try:
-        logs = [folder.events(generation) for generation in folder.generations()]
-        return os.path.lexists(project.checkpoint(workflow_id)) or any(log.lstat().st_size for log in logs)
-    except (ProdigyError, OSError):
-        return True
 
 
 def _mirrored(mirror: Mirror | None, workflow_id: str) -> Listed:

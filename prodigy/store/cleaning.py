@@ -13,21 +13,22 @@ import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from prodigy.errors import DamagedState, StorageFailure
+from prodigy.errors import DamagedState, ProdigyError, StorageFailure
 from prodigy.kernel.events import RunCleaned
-from prodigy.store.catalog import cleaning_of, mirrored_ids, run_ids, standing
+from prodigy.store.catalog import cleaning_of, mirrored_ids, run_ids, standing, unbegun_ids
 from prodigy.store.files import existing_folder, locked, read_private
 from prodigy.store.history import start_of
 from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder
 from prodigy.store.lock import RunLock, holder
 from prodigy.store.log import Log, read_chunks, scan
+from prodigy.store.unbegun import is_young
 from prodigy.store.values import Values
 
 FINISHED = frozenset(("completed", "cancelled"))
@@ -77,6 +78,20 @@ def clean(project: Project, mirror: Mirror | None, workflow_id: str, order: Clea
         _remove_checkpoints(project, mirror, workflow_id, purge=order.purge)
         _empty(project, workflow_id, purge=order.purge)
     return size
+
+
+def clear_unbegun(project: Project, mirror: Mirror | None, *, time: str) -> list[str]:
+    """Remove the folders of runs that were killed before their first event, and return their ids.
+
+    One that another process may be about to begin is left alone.
+    """
+    removed = []
+    for workflow_id in unbegun_ids(project, mirror):
+        with suppress(ProdigyError, OSError):
+            if not is_young(project, workflow_id):
+                clean(project, mirror, workflow_id, CleanOrder(by="cook", time=time, purge=True))
+                removed.append(workflow_id)
+    return removed
 
 
 def is_finished(project: Project, workflow_id: str) -> bool:
