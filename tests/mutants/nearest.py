@@ -73,15 +73,13 @@ class Nearest:
         """Return the tests that run the lines of a bug, most promising first, as many as the budget allows."""
         here, lines = self._tests.get(path, {}), range(bug.line, bug.line + bug.wrong.count("\n") + 1)
         tests = {test for line in lines for test in here.get(line, ())}
-        layer = Path(path).parts[0]
-        ordered = sorted(tests, key=lambda test: (-self._caught.get((path, test), 0), self._cost(test, layer), test))
+        ordered = sorted(tests, key=lambda test: (-self._caught.get((path, test), 0), self._cost(test, path), test))
         return list(self._affordable(ordered))
 
     def beside(self, path: str) -> list[str]:
         """Return the tests that run anything of a file, as many as the budget allows."""
         tests = {test for tests in self._tests.get(path, {}).values() for test in tests}
-        layer = Path(path).parts[0]
-        return list(self._affordable(sorted(tests, key=lambda test: (self._cost(test, layer), test))))
+        return list(self._affordable(sorted(tests, key=lambda test: (self._cost(test, path), test))))
 
     def caught(self, path: str, test: str) -> None:
         """Let a test that noticed a bug of a file be asked first about the next."""
@@ -91,8 +89,11 @@ class Nearest:
         """Return how long a test took in the survey, which is longer than it takes."""
         return self._survey[test].duration_s
 
-    def _cost(self, test: str, layer: str) -> float:
-        return self.duration_s(test) + (0 if f"tests/{layer}/" in test else MARGIN_S)
+    def _cost(self, test: str, path: str) -> tuple[bool, float]:
+        """Return what is asked first: the tests that are named after a file, then the quick ones beside the code."""
+        is_namesake = f"/test_{Path(path).stem}.py" in test
+        is_beside = f"tests/{Path(path).parts[0]}/" in test
+        return not is_namesake, self.duration_s(test) + (0 if is_beside else MARGIN_S)
 
     def _affordable(self, tests: Iterable[str]) -> Iterator[str]:
         spent = 0.0

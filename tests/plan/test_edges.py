@@ -1,0 +1,73 @@
+"""Rules of the file at their edges: the last number that is allowed, a name that is none, a file of another kind."""
+
+import json
+from typing import Any
+
+import pytest
+
+from prodigy.errors import WorkflowProblem
+from prodigy.plan.address import is_at
+from prodigy.plan.compile import compile_workflow
+from prodigy.plan.document import read_mapping
+from prodigy.plan.nodes import Plan
+
+
+def compiled(**keys: Any) -> Plan:
+    return compile_workflow(json.dumps({"name": "demo", **keys}).encode(), file="demo.yaml")
+
+
+def refused(**keys: Any) -> list[str]:
+    """Return what is wrong with a workflow."""
+    with pytest.raises(WorkflowProblem) as problem:
+        compiled(**keys)
+    return [found.message for found in problem.value.problems]
+
+
+def with_parallel(text: str) -> dict[str, Any]:
+    items = {"input": "items.txt", "agent_template": [{"shell": "do"}], "max_parallel": "${most}"}
+    return {"mode": "mapreduce", "variables": {"most": text}, "map": items}
+
+
+@pytest.mark.parametrize("text", ["1", "1000"])
+def test_the_first_and_the_last_number_of_a_range_are_in_it(text: str) -> None:
+    """As a variable gives them."""
+    assert compiled(**with_parallel(text)).variables["most"] == text
+
+
+@pytest.mark.parametrize("text", ["0", "1001", "1.5", "many", "-1", ""])
+def test_a_number_outside_its_range_is_refused(text: str) -> None:
+    """Before anything runs, where the variable is known already."""
+    [message] = refused(**with_parallel(text))
+    assert "max_parallel" in message
+
+
+@pytest.mark.parametrize("name", ["two words", "-a", "1st", "a b", "a.b"])
+def test_a_capture_needs_a_name(name: str) -> None:
+    """One that `${name}` can say."""
+    [message] = refused(commands=[{"shell": "do", "capture_output": name}])
+    assert "capture" in message
+
+
+@pytest.mark.parametrize("data", [b"- 1", b"text", b"3"])
+def test_a_file_of_parameters_is_a_mapping(data: bytes) -> None:
+    """Anything else is refused in words."""
+    with pytest.raises(WorkflowProblem, match="this is no mapping"):
+        read_mapping(data, file="parameters.yaml")
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted", "expected"),
+    [
+        ("one.a", None, True),
+        ("one.a", "one.a", True),
+        ("one.a", "one.b", False),
+        ("map[a].x", "map[a].x", True),
+        ("map[a].x", "map[].x", True),
+        ("map[a].x", "map[].y", False),
+        ("map[a].x", "map[b].x", False),
+        ("one.a", "map[].x", False),
+    ],
+)
+def test_a_step_of_an_item_is_meant_by_its_template_too(address: str, wanted: str | None, expected: bool) -> None:
+    """And every step by nothing."""
+    assert is_at(address, wanted) is expected
