@@ -10,6 +10,7 @@ from prodigy.plan.address import is_at
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.document import read_mapping
 from prodigy.plan.nodes import Plan
+from prodigy.plan.reference import Captured, Reference, Result, resolve
 
 
 def compiled(**keys: Any) -> Plan:
@@ -46,6 +47,41 @@ def test_a_capture_needs_a_name(name: str) -> None:
     """One that `${name}` can say."""
     [message] = refused(commands=[{"shell": "do", "capture_output": name}])
     assert "capture" in message
+
+
+@pytest.mark.parametrize("word", ["ignore", "Continue", " none "])
+def test_a_word_that_tolerates_a_failure_is_answered_by_the_key_that_does(word: str) -> None:
+    """`on_failure` is what runs after it."""
+    with pytest.raises(WorkflowProblem) as problem:
+        compiled(commands=[{"shell": "do", "on_failure": word}])
+    [found] = problem.value.problems
+    assert found.hint == "to go on after a failure, write  allow_failure: true  instead"
+
+
+CAPTURED = Captured(["x", "y"], Result(output="x\ny", exit_code=3))
+NAMED = Captured({"exit_code": 9, "name": "n"}, Result(output="{}", exit_code=3, stderr="e"))
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "expected"),
+    [
+        (CAPTURED, 1, "y"),
+        (CAPTURED, "1", "y"),
+        (CAPTURED, 2, None),
+        (CAPTURED, -2, "x"),
+        (CAPTURED, -3, None),
+        (CAPTURED, "exit_code", 3),
+        (NAMED, "exit_code", 9),
+        (NAMED, "name", "n"),
+        (NAMED, "stderr", "e"),
+        (Captured("text", Result(exit_code=3)), "exit_code", 3),
+        (Captured("text", Result(exit_code=3)), "0", None),
+    ],
+)
+def test_what_a_step_captures_into_its_own_id_comes_before_its_result(value: Any, path: Any, expected: Any) -> None:
+    """A field of a mapping, an element of a list; whatever it lacks is the step's."""
+    reference = Reference(text="${x}", path=("x", path))
+    assert resolve(reference, lambda name: (True, value)) == expected
 
 
 @pytest.mark.parametrize("data", [b"- 1", b"text", b"3"])
