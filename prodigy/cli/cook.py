@@ -1,5 +1,6 @@
 """`cook` (alias `run`) and `resume`: the commands that make a run move."""
 
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -334,11 +335,15 @@ def _given(param_file: Path | None) -> dict[str, Any]:
 def _play(project: "Project", start: "Callable[[Display], State]", *, json: bool, yes: bool = False) -> None:
     from prodigy.cli.display import Display
     from prodigy.cli.summary import exit_code, print_summary
+    from prodigy.runtime.leaving import leave_soon
     from prodigy.runtime.trust import is_known
 
     display = Display(assume_yes=yes, needs_trust=lambda run_id: not is_known(project, run_id))
     try:
         state = start(display)
+    except KeyboardInterrupt:  # before a run listens for the first Ctrl-C, or after it has heard it
+        leave_soon(signal.SIGINT, display.note)
+        raise
     finally:
         display.close()
     with suppress(OSError):  # whoever reads may be gone, or the disk behind stdout full: printing decides nothing

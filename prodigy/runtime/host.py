@@ -35,6 +35,7 @@ from prodigy.runtime.commands import WEATHER
 from prodigy.runtime.defects import heard
 from prodigy.runtime.diary import diary
 from prodigy.runtime.hindsight import Hindsight, is_doubtful
+from prodigy.runtime.leaving import leave_soon
 from prodigy.runtime.listing import Listing
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reactor import Reactor, Record
@@ -44,7 +45,6 @@ from prodigy.store.journal import Journal
 
 INBOX_INTERVAL_S = 0.25
 CLOSING_S = 2.0  # for commands to be gone and told; what is left is then killed without being told
-LEAVING_S = 1.5  # after the second stop, for an end in good order; the process is gone within 2 s
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -309,15 +309,7 @@ class Host:
         elif (number != signal.SIGHUP or not self._ignores_hangup) and self._heard.take(number):
             self._soon(self._stop, number.name)
             if self._heard.count == 2:
-                threading.Thread(target=self._leave, args=(self._heard.first,), name="leaving", daemon=True).start()
-
-    def _leave(self, number: signal.Signals) -> None:
-        """End the process after the second stop, whatever hangs: the reaper ends the commands, the log is in order."""
-        time.sleep(LEAVING_S)
-        sentence = "something hangs: left at once, and what still runs is being ended"
-        threading.Thread(target=self._display.note, args=(sentence,), daemon=True).start()  # that may hang too
-        time.sleep(0.1)
-        os._exit(128 + number)
+                leave_soon(self._heard.first, self._display.note)
 
     def _stop(self, by: str) -> None:
         self._stops += 1

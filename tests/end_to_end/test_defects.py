@@ -160,6 +160,8 @@ HANGS = {
     "a signal that is blocked in the main thread": "import signal; from prodigy.cli.display import Display\n"
     "def block(*_):\n signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]); hangs()\nDisplay.show = block",
     "the end of the reaper": "from prodigy.runtime.reaper import Reaper; Reaper.close = hangs",
+    "the end of the reaper, and what is left to be shown": "from prodigy.runtime.reaper import Reaper; "
+    "Reaper.close = hangs; from prodigy.cli.display import Display; Display.close = hangs",
 }
 
 
