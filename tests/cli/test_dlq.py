@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from prodigy.cli import display, dlq
+from prodigy.errors import StorageFailure
+from prodigy.store.journal import Journal
 from tests.cli.made import PROGRAM, Said, said
 from tests.end_to_end.house import House
 from tests.end_to_end.mapped import SAY_RESULTS, mapreduce, results
@@ -324,6 +326,21 @@ def test_purge_without_dead_letters_asks_nothing(house: House) -> None:
     """There is nothing to refuse."""
     command("purge", "--force")
     assert Said(0, f"{house.run_id} has no dead letters\n", "") == command("purge")
+
+
+def test_a_purge_that_the_log_refuses_gives_nothing_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event comes before all else: no copy of the checkpoint says what the log does not know."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise StorageFailure("the disk is full")
+
+    before = {path: path.read_bytes() for path in house.path.rglob("*.json")}
+    assert before
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "append", refuse)
+        assert 0 != command("purge", "--force").code
+    assert ["a", "b", "c"] == keys(house)
+    assert before == {path: path.read_bytes() for path in house.path.rglob("*.json")}
 
 
 def test_a_purge_is_an_event_with_a_name(house: House) -> None:

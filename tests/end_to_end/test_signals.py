@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.end_to_end.house import House, eventually, lives, python, state_of
+from tests.end_to_end.test_defects import is_pending
 
 STOPS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGQUIT: 131}
 NOTE_PID = "echo $$ >> pids"
@@ -63,13 +64,17 @@ def test_a_second_ctrl_c_ends_everything_at_once(house: House) -> None:
 
 
 def test_a_stop_that_is_told_several_times_at_once_leaves_steps_their_grace(house: House) -> None:
-    """As a service manager does, which tells the main process and the group: the step ends in its own way."""
+    """As a service manager does, which tells the main process and the group: the step ends in its own way.
+
+    Each is heard before the next is sent, or the system would make one of them.
+    """
     script = f"trap 'sleep 0.5; touch tidied; exit 0' TERM; {NOTE_PID}; while :; do sleep 0.1; done"
     house.workflow({"shell": script}, grace=60)
     live = house.start("cook", "demo.yaml")
     house.pids(1)
     for _ in range(3):
         live.send(signal.SIGTERM)
+        eventually(lambda: not is_pending(live.pid, signal.SIGTERM), "it is heard")
     code, _, err = live.wait()
     assert (143, "interrupted", True) == (code, house.status, (house.folder / "tidied").exists()), err
 

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.house import House
+from tests.end_to_end.test_confirmation import At, terminal
 from tests.end_to_end.test_stages import stage, stages
+
+__all__ = ["terminal"]
 
 
 def three(house: House, last: str = ":") -> None:
@@ -204,6 +207,22 @@ def test_a_run_whose_folder_is_gone_is_listed_and_refused(house: House) -> None:
     assert run_id in house.prodigy("checkpoints", "list").out
     code, _, err = house.prodigy("resume", run_id)
     assert (6, True) == (code, "--from-checkpoint mirror" in err)
+
+
+@pytest.mark.parametrize(("keys", "code", "taken"), [("\n", 1, False), ("y\n", 0, True)], ids=["no", "yes"])
+def test_on_a_terminal_the_mirror_is_taken_only_after_a_question(
+    house: House, terminal: At, keys: str, code: int, taken: bool
+) -> None:
+    """It may repeat what came after it. Until the answer, and after a no, nothing is made."""
+    run_id = lost(house)
+    (house.folder / "three.gate").unlink()
+    house.write("three.gate", "")
+    person = terminal("resume", run_id, "--from-checkpoint", "mirror")
+    person.shows("from its mirror? What came after it may run again. [y/N]")
+    assert not house.state.exists()
+    person.types(keys)
+    trace = ["two-1", "three-1", *["three-1"] * taken]
+    assert (code, trace, taken) == (person.wait(), house.trace, house.state.exists())
 
 
 def test_the_mirror_goes_on_through_kills(house: House) -> None:
