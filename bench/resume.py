@@ -15,7 +15,7 @@ from bench.logs import LoggedRun
 from bench.place import PRODIGY, Place
 from bench.report import Row
 from prodigy.kernel.events import CommandFinished, CommandStarted, RunResumed
-from prodigy.store.history import events_of
+from prodigy.store.generation import Generation
 from prodigy.store.layout import RunFolder
 
 FIRST_STEP_S_MAX = 0.5
@@ -89,7 +89,7 @@ def ran_wrongly(long: Long) -> int:
     pipe = os.open(long.place.project / "pipe", os.O_RDWR | os.O_NONBLOCK)
     long.place.answer([PRODIGY, "resume", _RUN])
     os.close(pipe)
-    events = [event for _, _, event in events_of(long.folder, 1)]
+    events = [moment.event for moment in Generation(long.folder, 1).moments()]
     resumed = next(place for place, event in enumerate(events) if isinstance(event, RunResumed))
     finished = {event.at for event in events[:resumed] if isinstance(event, CommandFinished)}
     started = [event.at for event in events[resumed:] if isinstance(event, CommandStarted)]

@@ -1,6 +1,7 @@
 """Imports point downward only, and the pure layers know nothing of the world."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,6 +104,31 @@ def test_only_decide_knows_the_rules() -> None:
     """A rule knows the moves that follow it, and no other rule."""
     users = {module_of(path) for path in FILES if any(used.startswith(RULES) for used in used_by(path))}
     assert users == {"prodigy.kernel.decide"}
+
+
+def test_a_log_has_one_reader_and_one_writer() -> None:
+    """Nobody else passes over its bytes: whoever wants to know what happened asks a generation."""
+    users = {module_of(path) for path in FILES if "prodigy.store.log" in used_by(path)}
+    assert users == {"prodigy.store.generation", "prodigy.store.journal"}
+
+
+def wired(source: str) -> list[bytes]:
+    """Return what a source knows of the lines of a log: bytes with the name of a record's field, or of an event."""
+    found = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    names = re.compile(rb'"(?:seq|time|type|commit|chain|stored|checkpoint_marked|run_cleaned)"')
+    return [value for value in found if isinstance(value, bytes) and names.search(value)]
+
+
+def test_only_the_log_and_its_writer_know_what_a_line_looks_like() -> None:
+    """The names of a record's fields stand as bytes nowhere else."""
+    knowing = {str(path.relative_to(HOME)) for path in FILES if wired(path.read_text())}
+    assert knowing == {"store/journal.py", "store/log.py"}
+
+
+def test_bytes_of_a_log_are_found_however_they_are_written() -> None:
+    """With either quotes; a text is no wire byte."""
+    source = """x = b',"commit":true'\ny = b"\\"chain\\":"\nz = '"type"'\n"""
+    assert len(wired(source)) == 2
 
 
 def test_yaml_is_read_in_one_place() -> None:

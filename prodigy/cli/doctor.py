@@ -10,6 +10,7 @@ import shlex
 import stat
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -31,8 +32,7 @@ REMOTE = frozenset(
 # Made for people, in `.prodigy`: they may have any mode.
 PUBLIC = frozenset([".gitignore", "config.yml", "templates", "workflow.schema.json"])
 
-_DIGEST = re.compile(rb"[0-9a-f]{64}")
-_DIGEST_BYTES = 64
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +152,7 @@ def _of_run(project: "Project", mirror: "Mirror | None", workflow_id: str) -> It
         reason = found.problem or ", ".join(history.notes)
         if found.checkpoint is None:
             reason = reason or "there is none"
-        elif (found.checkpoint.generation, found.checkpoint.last_seq) != (history.generation, state.seq):
+        elif not history.is_current:
             reason = reason or "it is older than the log"
         if reason:
             yield _wrong("checkpoint", f"the checkpoint of {workflow_id}: {reason}", _repair(workflow_id))
@@ -196,14 +196,20 @@ def _remove_run(workflow_id: str) -> str:
 
 def _of_values(project: "Project", mirror: "Mirror | None", folder: "RunFolder") -> Iterator[Finding]:
     """Values that neither a log nor a checkpoint names: a crash came between them and their event."""
-    there = _names(folder.values)
-    if not there:
+    from prodigy.errors import DamagedState
+    from prodigy.store.files import read_private
+    from prodigy.store.generation import Generation
+    from prodigy.store.values import digests_in
+
+    if not (there := _names(folder.values)):
         return
-    readers = [folder.events(generation) for generation in folder.generations()]
-    readers.append(project.checkpoint(folder.path.name))
-    if mirror is not None:
-        readers.append(mirror.checkpoint(folder.path.name))
-    unnamed = sorted(there - _digests_in(readers))
+    for generation in folder.generations():
+        there -= Generation(folder, generation).digests()
+    copies = [project.checkpoint(folder.path.name), *([mirror.checkpoint(folder.path.name)] if mirror else [])]
+    for copy in copies:
+        with suppress(OSError, DamagedState):
+            there -= digests_in(read_private(copy))
+    unnamed = sorted(there)
     if unnamed:
         what = f"{folder.path.name} keeps {_count(unnamed, 'value')} that nothing names"
         yield _warning("leftover", what, _remove(folder.values / name for name in unnamed))
@@ -211,27 +217,9 @@ def _of_values(project: "Project", mirror: "Mirror | None", folder: "RunFolder")
 
 def _names(folder: Path) -> set[str]:
     try:
-        return {name for name in os.listdir(folder) if _DIGEST.fullmatch(name.encode())}
+        return {name for name in os.listdir(folder) if _DIGEST.fullmatch(name)}
     except OSError:
         return set()
-
-
-def _digests_in(paths: Iterable[Path]) -> set[str]:
-    """Return everything in these files that looks like a digest."""
-    from prodigy.errors import DamagedState
-    from prodigy.store.log import read_chunks
-
-    found = set[str]()
-    for path in paths:
-        rest = b""
-        try:
-            for chunk in read_chunks(path):
-                window = rest + chunk
-                found |= {match.decode() for match in _DIGEST.findall(window)}
-                rest = window[-_DIGEST_BYTES + 1 :]
-        except DamagedState:
-            continue
-    return found
 
 
 def _of_lost_runs(project: "Project", mirror: "Mirror | None") -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """`events`: what happened in a run, for people and for `jq`."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from prodigy.projections.statistics import Statistics
     from prodigy.store.layout import Project, RunFolder
+
+_Record = dict[str, Any]
 
 app = typer.Typer(help="Look at what happened: the event log of a run.", no_args_is_help=True)
 
@@ -75,7 +77,7 @@ def ls(
     """List the events of a run, oldest first."""
     project, workflow_id = _run(ref, job_id)
     wanted = _wanted(project, workflow_id, generation, type_, step, since, after_seq)
-    found = _last(filter(wanted.takes, _records(project.run(workflow_id), generation)), limit)
+    found = _last(filter(wanted.takes, _records(project.run(workflow_id), generation, wanted.types)), limit)
     if json or jsonl:
         _print_json(found, workflow_id, is_document=not jsonl)
         _tell_lost_end(project, workflow_id, generation)
@@ -116,7 +118,7 @@ def search(
     folder = project.run(workflow_id)
     excerpt = _searcher(folder, pattern, ignore_case=ignore_case)
     wanted = _wanted(project, workflow_id, generation, type_, step, since, after_seq)
-    records = filter(wanted.takes, _records(folder, generation))
+    records = filter(wanted.takes, _records(folder, generation, wanted.types))
     found = list(_last(((record, text) for record in records if (text := excerpt(record)) is not None), limit))
     if json or jsonl:
         _print_json((record for record, _ in found), workflow_id, is_document=not jsonl, pattern=pattern)
@@ -160,7 +162,7 @@ def export(
     chosen = as_json_too(format_, json=json) or "jsonl"
     project, workflow_id = _run(ref, job_id)
     wanted = _wanted(project, workflow_id, generation, type_, step, since, after_seq)
-    found = filter(wanted.takes, _records(project.run(workflow_id), generation))
+    found = filter(wanted.takes, _records(project.run(workflow_id), generation, wanted.types))
     if chosen != "csv":
         _print_json(found, workflow_id, is_document=chosen == "json")
         _tell_lost_end(project, workflow_id, generation)
@@ -295,40 +297,31 @@ def _tell_earlier(folder: "RunFolder", generation: int | None) -> None:
     if generation is not None or len(generations) < 2:
         return
     *earlier, present = generations
-    parts = lineage(folder, present)
-    before, last_seq = parts[-2] if len(parts) > 1 else (earlier[-1], 0)
-    how = f"goes on after event {last_seq} of generation {before}" if last_seq else "began anew"
+    before, how = earlier[-1], "began anew"
+    if continued := lineage(folder, present).parts[:-1]:
+        parent, last_seq = continued[-1]
+        before, how = parent.number, f"goes on after event {last_seq} of generation {parent.number}"
     command = f"{program()} events ls {folder.path.name} --generation {before}"
     print(f"note: this is generation {present}, which {how}; what was before:  {command}", file=sys.stderr)
 
 
-def _records(folder: "RunFolder", generation: int | None = None) -> Iterator[dict[str, Any]]:
+def _records(folder: "RunFolder", generation: int | None = None, types: Collection[str] = ()) -> Iterator[_Record]:
     """Yield the records of one generation, as logged; the present one's without a number.
 
     Raises:
         RunNotFound: there is no such generation.
         DamagedState: when the damage is reached, not before.
     """
-    import msgspec
+    from prodigy.store.generation import Generation
+    from prodigy.store.history import present_generation
+    from prodigy.store.moments import no_generation
 
-    from prodigy.errors import RunNotFound
-    from prodigy.store.history import damage_of, is_empty, nothing_in, present_generation, start_of
-    from prodigy.store.log import read_chunks, scan
-
-    newest, generations = present_generation(folder), folder.generations()
-    if generation is None:
-        generation = newest
-    elif generation not in generations:
-        raise RunNotFound(
-            f"{folder.path.name} has no generation {generation}", hint=f"It has {', '.join(map(str, generations))}."
-        )
-    path = folder.events(generation)
-    decoder = msgspec.json.Decoder(dict[str, Any])
-    with damage_of(folder):
-        if is_empty(folder, generation):
-            raise nothing_in(folder, generation)
-        for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
-            yield decoder.decode(record.line)
+    chosen = present_generation(folder) if generation is None else Generation(folder, generation)
+    if chosen.number not in folder.generations():
+        raise no_generation(folder, chosen.number)
+    if chosen.is_empty():
+        raise chosen.nothing()
+    yield from chosen.records(types)
 
 
 def _last(found: "Iterator[Any]", limit: int | None) -> "Iterator[Any]":
@@ -361,18 +354,18 @@ def _check_there(folder: "RunFolder", generation: int | None, seq: int) -> None:
         UsageProblem: there is no such event; the hint has the last.
     """
     from prodigy.errors import DamagedState, RunNotFound, UsageProblem
-    from prodigy.store.history import present_generation, start_of
-    from prodigy.store.log import read_chunks, scan
+    from prodigy.store.generation import Generation
+    from prodigy.store.history import present_generation
 
     try:
-        number = generation or present_generation(folder)
-        end = scan(read_chunks(folder.events(number)), start_of(folder, number)).verify().end
+        chosen = present_generation(folder) if generation is None else Generation(folder, generation)
+        last_seq = chosen.read().verify().end.seq
     except (DamagedState, RunNotFound):
         return
-    if seq > end.seq:
+    if seq > last_seq:
         raise UsageProblem(
-            f"--after-seq {seq}: {folder.path.name} has no event {seq} in generation {number}",
-            hint=f"Its last is {end.seq}.",
+            f"--after-seq {seq}: {folder.path.name} has no event {seq} in generation {chosen.number}",
+            hint=f"Its last is {last_seq}.",
         )
 
 

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prodigy.kernel.events import Event
     from prodigy.kernel.state import State
     from prodigy.projections.explain import Explanation
     from prodigy.store.layout import RunFolder
@@ -53,27 +50,20 @@ def explained(folder: "RunFolder", step: str, *, in_document: bool = False) -> "
     """
     from prodigy.cli.when import said
     from prodigy.kernel.events import PlanChanged
-    from prodigy.kernel.evolve import evolve
-    from prodigy.kernel.state import State
     from prodigy.projections.explain import explain as told
     from prodigy.projections.explain import in_utc
-    from prodigy.store.history import is_empty, lineage, moments, nothing_in, present_generation, start_of
+    from prodigy.store.history import begun_generation, lineage
 
-    parts = lineage(folder, present_generation(folder))
-
-    def history() -> "Iterator[tuple[str, Event]]":
-        return ((moment.time, moment.event) for moment in moments(folder, parts))
-
-    if is_empty(folder, parts[-1][0]):
-        raise nothing_in(folder, parts[-1][0])
-    start = final = State(seq=start_of(folder, parts[0][0]).seq)
+    history = lineage(folder, begun_generation(folder).number)
+    start = final = history.beginning
     moves = []
-    for time, event in history():
-        final = evolve(final, event, time)
-        if isinstance(event, PlanChanged):
-            moves.append(event)
+    for moment, _, state in history.steps():
+        final = state
+        if isinstance(moment.event, PlanChanged):
+            moves.append(moment.event)
+    events = ((moment.time, moment.event) for moment in history.moments())
     clock = in_utc if in_document else said
-    return told(history(), start, final, moves, _address(folder.path.name, final, step), clock=clock)
+    return told(events, start, final, moves, _address(folder.path.name, final, step), clock=clock)
 
 
 def _address(workflow_id: str, state: "State", step: str) -> str:

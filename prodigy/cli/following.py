@@ -18,10 +18,10 @@ from prodigy.plan.address import is_at
 from prodigy.runtime.claude import narrate
 from prodigy.runtime.following import follow, follow_lines
 from prodigy.runtime.terminal import Lines, visible
-from prodigy.store.history import damage_of, is_empty, nothing_in, present_generation, start_of
+from prodigy.store.generation import damage_of
+from prodigy.store.history import present_generation
 from prodigy.store.layout import Project, RunFolder
 from prodigy.store.lock import holder
-from prodigy.store.log import read_chunks, scan
 
 RESTS_BEFORE_PARTIAL_LINE = 3
 LOOKS_BEFORE_GROWING_LINE = 10  # at a line of which more and more comes: a row of dots
@@ -32,17 +32,16 @@ async def follow_records(project: Project, workflow_id: str) -> AsyncIterator[di
     """Yield the records of the run's present generation, those of whole turns only, until nobody owns the run."""
     folder = project.run(workflow_id)
     generation = present_generation(folder)
-    path = folder.events(generation)
     with damage_of(folder):  # what is there already is checked, what comes is its owner's
-        scan(read_chunks(path), start_of(folder, generation), name=str(path)).verify()
-        if holder(folder.lock) is None and is_empty(folder, generation):
-            raise nothing_in(folder, generation)
-    turn: list[dict[str, Any]] = []
-    async for line in follow_lines(path, lambda: holder(folder.lock) is None):
-        turn.append(msgspec.json.decode(line))
-        if turn[-1].get("commit"):
+        generation.read().verify()
+        if holder(folder.lock) is None and generation.is_empty():
+            raise generation.nothing()
+    turn: list[bytes] = []
+    async for line in follow_lines(generation.path, lambda: holder(folder.lock) is None):
+        turn.append(line)
+        if generation.ends_turn(line):
             for record in turn:
-                yield record
+                yield msgspec.json.decode(record)
             turn = []
 
 

@@ -102,7 +102,8 @@ def _readable(project: "Project", workflow_id: str, address: str | None) -> "tup
     """
     from prodigy.cli.place import mirror_of
     from prodigy.errors import DamagedState
-    from prodigy.store.history import damage_of, is_empty, nothing_in, present_generation
+    from prodigy.store.generation import damage_of
+    from prodigy.store.history import begun_generation
     from prodigy.store.validation import lost_end
 
     folder, attempts = project.run(workflow_id), list[Attempt]()
@@ -110,8 +111,7 @@ def _readable(project: "Project", workflow_id: str, address: str | None) -> "tup
         with damage_of(folder):
             for attempt in _attempts(folder, address):
                 attempts.append(attempt)
-            if is_empty(folder, generation := present_generation(folder)):
-                raise nothing_in(folder, generation)
+            begun_generation(folder)
             if short := lost_end(project, mirror_of(project), workflow_id):
                 raise short
     except DamagedState as problem:
@@ -138,12 +138,13 @@ def _attempts(folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
     """Yield the attempts that have ended, in their order, and then those that are at work or were when all died."""
     from prodigy.kernel.events import CommandFinished, CommandInterrupted, CommandStarted
     from prodigy.plan.address import is_at
-    from prodigy.store.history import events_of, present_generation
+    from prodigy.store.history import present_generation
 
     begun: dict[str, tuple[int, int]] = {}
-    for seq, _, event in events_of(folder, present_generation(folder)):
+    for moment in present_generation(folder).moments():
+        event = moment.event
         if isinstance(event, CommandStarted):
-            begun[event.at] = (seq, event.attempt)
+            begun[event.at] = (moment.seq, event.attempt)
         elif isinstance(event, CommandFinished | CommandInterrupted):
             epoch, number = begun.get(event.at, (0, 1))
             if epoch == event.epoch:

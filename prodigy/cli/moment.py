@@ -24,7 +24,7 @@ from prodigy.projections.next_steps import rest_of
 from prodigy.projections.versions import Version, versions
 from prodigy.runtime.terminal import visible
 from prodigy.store.catalog import listed
-from prodigy.store.history import lineage, moments
+from prodigy.store.history import lineage
 from prodigy.store.layout import Mirror, Project, RunFolder
 from prodigy.store.moments import find_version, version_number
 
@@ -67,7 +67,7 @@ def versions_of(folder: RunFolder) -> tuple[list[Made], list[str]]:
     generations = folder.generations()
     for generation in reversed(generations):
         try:
-            for version in versions(moments(folder, lineage(folder, generation))):
+            for version in versions(lineage(folder, generation).moments()):
                 made = Made(version, folder.path.name, generation != generations[-1])
                 found.setdefault(version.version, made)
         except DamagedState as problem:
@@ -269,7 +269,7 @@ def _events_since(shown: Shown, version: int) -> Iterator[dict[str, Any]]:
     if not folder.generations():
         return
     is_since = version == 0
-    for moment in moments(folder, lineage(folder, shown.generation)):
+    for moment in lineage(folder, shown.generation).moments():
         if is_since:
             yield {"seq": moment.seq, "type": type_of(moment.event), "at": getattr(moment.event, "at", "")}
         is_since = is_since or getattr(moment.event, "version", None) == version

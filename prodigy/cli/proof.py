@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from prodigy.kernel.events import CheckpointMarked
     from prodigy.kernel.state import State
     from prodigy.projections.checkpoint import Checkpoint
-    from prodigy.store.history import Moment
-    from prodigy.store.layout import Project, RunFolder
+    from prodigy.store.generation import Moment
+    from prodigy.store.layout import Project
+    from prodigy.store.values import Values
 
 
 class Proof(NamedTuple):
@@ -81,10 +82,9 @@ def proof_of(project: "Project", workflow_id: str) -> Proof:
     """
     from prodigy.kernel.digest import digest_of
     from prodigy.kernel.events import CheckpointMarked
-    from prodigy.kernel.evolve import evolve
-    from prodigy.kernel.state import State
     from prodigy.store.checkpoints import read_own_checkpoint
-    from prodigy.store.history import lineage, moments, present_generation, start_of
+    from prodigy.store.history import lineage, present_generation
+    from prodigy.store.values import Values
 
     folder = project.run(workflow_id)
     # Read before the log, which a live run goes on writing: what the checkpoint has seen is then in the log.
@@ -95,19 +95,16 @@ def proof_of(project: "Project", workflow_id: str) -> Proof:
     digests = without = 0
     is_met = checkpoint is None
     for generation in folder.generations():
-        parts = lineage(folder, generation)
-        state = State(seq=start_of(folder, parts[0][0]).seq)
-        for moment in moments(folder, parts):
+        for moment, before, state in lineage(folder, generation).steps():
             event = moment.event
             is_own = moment.generation == generation  # what comes before is another generation's, and proved there
             if is_own and isinstance(event, CheckpointMarked) and event.label:
                 digests, without = digests + bool(event.digest), without + (not event.digest)
-                if event.digest and event.digest != (now := digest_of(state)):
+                if event.digest and event.digest != (now := digest_of(before)):
                     differences.append(_differs(moment, event, now))
-            state = evolve(state, event, moment.time)
             if is_own and checkpoint and (generation, moment.seq) == (checkpoint.generation, checkpoint.last_seq):
                 is_met = True
-                differences += _of_checkpoint(folder, checkpoint, moment, state)
+                differences += _of_checkpoint(checkpoint, Values(folder.values), moment.chain, state)
     if not is_met and checkpoint:
         place = f"event {checkpoint.last_seq} of generation {checkpoint.generation}"
         differences.append(f"the checkpoint has seen {place}, which the log does not have")
@@ -119,31 +116,21 @@ def _differs(moment: "Moment", event: "CheckpointMarked", now: str) -> str:
     return f"v{event.version} ({event.label}, {place}) had the digest {event.digest}, and folds to {now}"
 
 
-def _of_checkpoint(folder: "RunFolder", checkpoint: "Checkpoint", moment: "Moment", state: "State") -> Iterator[str]:
+def _of_checkpoint(checkpoint: "Checkpoint", values: "Values", chain: str, state: "State") -> Iterator[str]:
     """Yield in what a checkpoint differs from the state that the log folds to at its place."""
-    import msgspec
-
-    from prodigy.errors import ProdigyError
     from prodigy.kernel.digest import digest_of
-    from prodigy.projections.checkpoint import document
-    from prodigy.store.checkpoints import restored
-    from prodigy.store.values import Values
+    from prodigy.store.agreement import agreement
 
     place = f"the checkpoint of event {checkpoint.last_seq}"
-    if checkpoint.chain != moment.chain:
+    agreed = agreement(checkpoint, values, chain=chain, folded=state)
+    if agreed.is_foreign:
         yield f"{place} is of another history than the log"
+    if agreed.state is None:
+        if agreed.problem:
+            yield f"{place} cannot be used: {agreed.problem}"
         return
-    try:
-        held = digest_of(restored(checkpoint, Values(folder.values)))
-    except (ProdigyError, msgspec.DecodeError) as problem:
-        yield f"{place} cannot be used: {problem}"
-        return
-    if held != (now := digest_of(state)):
+    if (held := digest_of(agreed.state)) != (now := digest_of(state)):
         yield f"{place} holds the state {held}, and the log folds to {now}"
-    stored = checkpoint.stored_captures
-    told = document(
-        state, chain=moment.chain, plan_digest=checkpoint.plan_digest, keep=lambda name, _: stored.get(name)
-    )
-    for field in checkpoint.__struct_fields__:
-        if field != "snapshot" and getattr(checkpoint, field) != getattr(told, field):
+    for field in agreed.differing:
+        if field != "snapshot":  # of which the digest is what counts: a later prodigy may keep more in it
             yield f"{place} has another `{field}` than the log"

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from prodigy.cli.frames import COLUMNS_MIN, lines_of
 from prodigy.cli.outlet import draw
-from prodigy.cli.replay import COLUMNS_MIN, Frame, lines_of
 from prodigy.cli.width import cells, cut, padded
+from prodigy.projections.replay import Frame
 
 if TYPE_CHECKING:
     from prodigy.kernel.state import State

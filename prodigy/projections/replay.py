@@ -6,7 +6,7 @@ that reach further (a stage that is tried again, an edited plan, a fork) are tol
 
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -42,6 +42,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     field: str
     before: Any
     after: Any
+
+
+class Frame(NamedTuple):
+    """One event of a replay: where and when it happened, what it changed, and the state after it."""
+
+    generation: int
+    seq: int
+    time: str
+    event: ev.Event
+    changes: list[Change]
+    state: State
 
 
 def changes(before: State, after: State, event: ev.Event) -> list[Change]:

@@ -56,9 +56,9 @@ from prodigy.store.catalog import folder_gone, last_number, unfinished_of
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.cleaning import clear_unbegun
 from prodigy.store.files import existing_folder
-from prodigy.store.history import History, NewJournal, new_log, open_journal, read_history
+from prodigy.store.history import History, open_journal, read_history
 from prodigy.store.ignoring import put_back
-from prodigy.store.journal import Journal
+from prodigy.store.journal import Journal, NewJournal
 from prodigy.store.layout import (
     Mirror,
     Project,
@@ -69,7 +69,6 @@ from prodigy.store.layout import (
     written_path,
 )
 from prodigy.store.lock import RunLock, next_number
-from prodigy.store.log import Log
 from prodigy.store.moved import hand_over, moved_from
 from prodigy.store.refusal import forget_refusal
 from prodigy.store.rescue import MIRROR, last_version, origin_of, usable_copy
@@ -156,7 +155,7 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
                 max_retries=order.max_retries,
                 synced=order.synced,
             )
-            journal = Journal(Log.create(folder.events(1)), Values(folder.values))
+            journal = Journal.create(folder)
             return play(Ground(project, folder, mirror, reaper, display), State(), journal, first)
     finally:
         reaper.close()
@@ -291,7 +290,7 @@ def _take_up(ground: Ground, order: ResumeOrder) -> State:
     )
     if state.status == "completed" and requeue is None:
         display.note(_nothing_to_do(order.workflow_id, state))
-        if found.checkpoint is None or found.checkpoint.last_seq != state.seq:
+        if not history.is_current:
             _refresh(ground, history)
         return state
     revision, more = revision_of(project, order, state)
@@ -355,7 +354,7 @@ def _start_over(ground: Ground, order: ResumeOrder) -> State:
         display.note(line)
     # A log may be lost that a checkpoint has seen: its number is not used again.
     generation = max([found.generation if found else 0, *folder.generations()]) + 1
-    log = new_log(folder, generation)
+    journal = NewJournal(folder, generation)
     first = sig.CookRequested(
         time=now(),
         workflow_id=order.workflow_id,
@@ -371,10 +370,10 @@ def _start_over(ground: Ground, order: ResumeOrder) -> State:
         synced=origin.synced,
         generation=generation,
         version=last_version(project, ground.mirror, order.workflow_id),
-        from_chain=log.position.chain,
+        from_chain=journal.position.chain,
         reason="resume --force",
     )
-    return play(ground, State(), NewJournal(folder, generation, log), first)
+    return play(ground, State(), journal, first)
 
 
 def _origin(ground: Ground, order: ResumeOrder) -> Origin:

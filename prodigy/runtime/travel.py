@@ -35,15 +35,15 @@ from prodigy.runtime.host import Display
 from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.trust import check_trust, mirror_for
 from prodigy.store.catalog import last_number
-from prodigy.store.files import write_all
-from prodigy.store.history import NewJournal, damage_of, lineage, new_log, start_of
-from prodigy.store.journal import stored_in
+from prodigy.store.files import link
+from prodigy.store.history import lineage
+from prodigy.store.journal import NewJournal
 from prodigy.store.layout import Project, RunFolder, new_id, prepare_run
 from prodigy.store.lock import RunLock, next_number
-from prodigy.store.log import Log, Position, read_chunks, scan
 from prodigy.store.moments import Found, find_moment, find_node, find_seq, find_version, version_number
 from prodigy.store.rescue import MIRROR, is_file, last_version, usable_copy
 from prodigy.store.shelf import moved
+from prodigy.store.values import Values
 
 
 class ForkOrder(NamedTuple):
@@ -98,7 +98,7 @@ def fork(project: Project, order: ForkOrder, display: Display) -> State:
             answers = {} if found.target else answers_to(found.state, revision, display)
             for note in notes:
                 display.note(note)
-            journal = NewJournal(folder, 1, _copied(source, folder, found))
+            journal = _copied(source, folder, found)
             first = sig.ResumeRequested(
                 time=now(),
                 number=next_number(project, lambda: last_number(project, mirror)),
@@ -169,8 +169,7 @@ def _go_on(ground: Ground, order: ResumeOrder, found: Found, *, snapshot: bool) 
             restored=snapshot_of(found.state, _whole_captures(found.state)) if snapshot else None,
         ),
     )
-    log = new_log(folder, generation, Position(found.seq, found.chain))
-    return play(ground, found.state, NewJournal(folder, generation, log), first)
+    return play(ground, found.state, NewJournal(folder, generation, seq=found.seq, chain=found.chain), first)
 
 
 def _from_mirror(ground: Ground, order: ResumeOrder) -> State:
@@ -234,32 +233,13 @@ def _checked(state: State, variables: dict[str, Any]) -> dict[str, Any]:
     return {name: fitted(name, value, whole(known[name]), option="--set") for name, value in variables.items()}
 
 
-def _copied(source: RunFolder, folder: RunFolder, found: Found) -> Log:
+def _copied(source: RunFolder, folder: RunFolder, found: Found) -> NewJournal:
     """Copy the history until a moment, with the values and outputs that it names, into a log of its own."""
     _link_all(source.outputs, folder.outputs)
-    log = new_log(folder, 1)
-    log.close()
-    descriptor = os.open(log.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        for line in _lines(source, found):
-            for digest in stored_in(line):
-                _link(source.values / digest, folder.values / digest)
-            write_all(descriptor, line + b"\n")
-    finally:
-        os.close(descriptor)
-    return Log.continued(log.path, Position(found.seq, found.chain))
-
-
-def _lines(source: RunFolder, found: Found) -> Iterator[bytes]:
-    parts = lineage(source, found.generation)
-    parts[-1] = (found.generation, found.seq)
-    with damage_of(source):
-        for generation, last_seq in parts:
-            path = source.events(generation)
-            for record in scan(read_chunks(path), start_of(source, generation), name=str(path)):
-                if record.seq > last_seq:
-                    break
-                yield record.line
+    journal = NewJournal(folder, 1)
+    history = lineage(source, found.generation).until(found.seq)
+    journal.copy(history.lines(), Values(source.values), seq=found.seq, chain=found.chain)
+    return journal
 
 
 def _link_all(source: Path, target: Path) -> None:
@@ -268,9 +248,4 @@ def _link_all(source: Path, target: Path) -> None:
         return
     for entry in os.scandir(source):
         if entry.is_file(follow_symlinks=False):
-            _link(Path(entry.path), target / entry.name)
-
-
-def _link(source: Path, target: Path) -> None:
-    if not target.exists():
-        os.link(source, target, follow_symlinks=False)
+            link(Path(entry.path), target / entry.name)

@@ -15,17 +15,16 @@ from prodigy.errors import DamagedState, ProdigyError, RunNotFound
 from prodigy.kernel.state import State
 from prodigy.store.checkpoints import read_own_checkpoint, restored
 from prodigy.store.files import existing_folder
+from prodigy.store.generation import cleaned_at, was_cleaned
 from prodigy.store.history import read_history
 from prodigy.store.layout import Mirror, Project, check_id, find_mirror, is_id, new_id, stem_of
 from prodigy.store.lock import Holder, holder
 from prodigy.store.standing import (
     Standing,
-    cleaned_at,
     header_of,
     quick_standing,
     read_header,
     status_of,
-    was_cleaned,
 )
 from prodigy.store.unbegun import never_began
 from prodigy.store.values import Values
@@ -144,12 +143,10 @@ def cleaned_ids(project: Project) -> list[str]:
 
 def cleaning_of(project: Project, workflow_id: str) -> str:
     """Return when the run was cleaned, UTC, ISO 8601; empty where it was not, or cannot be read."""
-    folder = project.run(workflow_id)
     try:
-        generations = folder.generations()
+        return cleaned_at(project.run(workflow_id))
     except (ProdigyError, OSError):
         return ""
-    return cleaned_at(folder, generations[-1]) if generations else ""
 
 
 def mirrored_ids(mirror: Mirror | None) -> list[str]:

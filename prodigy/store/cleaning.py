@@ -23,13 +23,10 @@ from prodigy.errors import DamagedState, ProdigyError, StorageFailure
 from prodigy.kernel.events import RunCleaned
 from prodigy.store.catalog import cleaning_of, mirrored_ids, run_ids, standing, unbegun_ids
 from prodigy.store.files import existing_folder, locked, read_private
-from prodigy.store.history import start_of
-from prodigy.store.journal import Journal
+from prodigy.store.generation import Generation
 from prodigy.store.layout import Mirror, Project, RunFolder
 from prodigy.store.lock import RunLock, holder
-from prodigy.store.log import Log, read_chunks, scan
 from prodigy.store.unbegun import is_young
-from prodigy.store.values import Values
 
 FINISHED = frozenset(("completed", "cancelled"))
 
@@ -137,9 +134,8 @@ def _say_so(folder: RunFolder, event: RunCleaned, order: CleanOrder) -> None:
     generations = folder.generations()
     if not generations:
         return
-    path = folder.events(generations[-1])
     try:
-        checked = scan(read_chunks(path), start_of(folder, generations[-1]), name=str(path)).verify()
+        checked = Generation(folder, generations[-1]).read().verify()
     except DamagedState as problem:
         if order.purge:
             return
@@ -148,7 +144,7 @@ def _say_so(folder: RunFolder, event: RunCleaned, order: CleanOrder) -> None:
             hint="Nothing was removed. To remove the run with its log: "
             f"`prodigy checkpoints clean --workflow-id {folder.path.name} --purge`.",
         ) from problem
-    journal = Journal(Log.open_checked(path, checked)[0], Values(folder.values))
+    journal, _ = checked.reopened()
     try:
         journal.append([(order.time, event)], sync=True)
     finally:

@@ -310,3 +310,9 @@ def _kind(mode: int) -> str:
         stat.S_IFREG: "a file",
     }
     return kinds.get(stat.S_IFMT(mode), "a device or socket")
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name, unless something has that: for files in which nothing ever changes."""
+    if not target.exists():
+        os.link(source, target, follow_symlinks=False)

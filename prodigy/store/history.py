@@ -1,4 +1,4 @@
-"""Read a run back: check its log, fold it from the latest checkpoint or from its start, open it for appending.
+"""Read a run back: the generations that its history is made of, and where it stands.
 
 One pass checks every line's framing and chain; events are decoded and folded only after the checkpoint's last.
 A checkpoint is never believed further than the log bears it out: its chain must be the log's at that place, and a log
@@ -6,28 +6,75 @@ shorter than a checkpoint has seen has lost something.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from itertools import chain
+from typing import NamedTuple, Protocol, Self
 
-import msgspec
-
-from prodigy.errors import DamagedState, ProdigyError
-from prodigy.kernel.events import Event, GenerationStarted
+from prodigy.errors import DamagedState
 from prodigy.kernel.evolve import evolve, fold
 from prodigy.kernel.state import State
 from prodigy.plan.words import counted
 from prodigy.projections.checkpoint import Checkpoint
-from prodigy.store.checkpoints import restored
-from prodigy.store.files import refused, sync_folder
-from prodigy.store.journal import Journal, decode, decode_lines
+from prodigy.store.agreement import Agreement, agreement
+from prodigy.store.generation import SEQ_MAX, Generation, Moment, Reading, damage_of
+from prodigy.store.journal import Journal
 from prodigy.store.layout import RunFolder
-from prodigy.store.log import START, Log, Position, Scan, chain_of, ends_turn, read_chunks, scan
-from prodigy.store.standing import cleaned_at, was_cleaned
-from prodigy.store.values import LostValue, Values
+from prodigy.store.values import Values
 
-FIRST_LINE_BYTES_MAX = 128 * 1024
-LINES_TOGETHER = 256
-SEQ_MAX = 2**62
+
+class Step(NamedTuple):
+    """One event of a history, and the state before and after it."""
+
+    moment: Moment
+    before: State
+    state: State
+
+
+class Lineage(NamedTuple):
+    """A history: the generations that it is made of, oldest first, each with the last event of it that counts."""
+
+    parts: tuple[tuple[Generation, int], ...]
+
+    @property
+    def first_seq(self) -> int:
+        """The number of its first event."""
+        return self.parts[0][0].start.seq + 1
+
+    @property
+    def beginning(self) -> State:
+        """The state that it begins with: an empty one, after what was lost before it."""
+        return State(seq=self.parts[0][0].start.seq)
+
+    def moments(self) -> Iterator[Moment]:
+        """Yield its events, oldest first.
+
+        Raises:
+            DamagedState: when the damage is reached, not before.
+        """
+        for generation, last_seq in self.parts:
+            yield from generation.moments(last_seq)
+
+    def steps(self) -> Iterator[Step]:
+        """Yield its events with the states around them, oldest first; raises as `moments` does."""
+        state = self.beginning
+        for moment in self.moments():
+            before, state = state, evolve(state, moment.event, moment.time)
+            yield Step(moment, before, state)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield its lines as they are logged, without their newlines."""
+        for generation, last_seq in self.parts:
+            yield from generation.lines(last_seq)
+
+    def versions(self) -> Iterator[tuple[int, int]]:
+        """Yield (seq, version) of its checkpoint marks."""
+        for generation, last_seq in self.parts:
+            yield from generation.versions(last_seq)
+
+    def until(self, seq: int) -> Self:
+        """Return this history up to event `seq`."""
+        kept = [(generation, min(last_seq, seq)) for generation, last_seq in self.parts]
+        count = next((place for place, (_, last_seq) in enumerate(kept, start=1) if last_seq == seq), len(kept))
+        return type(self)(tuple(kept[:count]))
 
 
 class Witness(Protocol):
@@ -40,12 +87,53 @@ class Witness(Protocol):
 
 
 class History(NamedTuple):
-    """A run as its log tells it. `notes` say what was wrong with the checkpoint, if anything was."""
+    """A run as its log tells it. `notes` say what was wrong with the checkpoint, if anything was.
+
+    `is_current`: there is a checkpoint, and it holds just this state.
+    """
 
     state: State
     generation: int
-    checked: Scan
+    checked: Reading
     notes: tuple[str, ...]
+    is_current: bool
+
+
+def lineage(folder: RunFolder, generation: int) -> Lineage:
+    """Return the whole history of a generation, with what it continues from."""
+    parts = [(Generation(folder, generation), SEQ_MAX)]
+    while (first := parts[0][0].begun) and first.from_seq > 0 and not first.is_parent_lost:
+        oldest = parts[0][0]
+        if not 0 < first.parent < oldest.number:
+            raise DamagedState(f"{oldest.path} does not say which log it continues", workflow_id=folder.path.name)
+        parts.insert(0, (Generation(folder, first.parent), first.from_seq))
+    return Lineage(tuple(parts))
+
+
+def present_generation(folder: RunFolder) -> Generation:
+    """Return the generation that goes on: the newest, unless whoever began it died before its first turn.
+
+    Raises:
+        DamagedState: there is no log.
+    """
+    generations = folder.generations()
+    if not generations:
+        raise DamagedState(f"{folder.path} has no log", workflow_id=folder.path.name)
+    while len(generations) > 1 and Generation(folder, generations[-1]).is_empty():
+        generations.pop()
+    return Generation(folder, generations[-1])
+
+
+def begun_generation(folder: RunFolder) -> Generation:
+    """Return the generation that goes on, of which there is something to read.
+
+    Raises:
+        DamagedState: there is no log, or an empty one: what it had is lost, rather than not there yet.
+    """
+    present = present_generation(folder)
+    if present.is_empty():
+        raise present.nothing()
+    return present
 
 
 def read_history(folder: RunFolder, checkpoint: Checkpoint | None, mirrored: Witness | None = None) -> History:
@@ -72,51 +160,18 @@ def read_history(folder: RunFolder, checkpoint: Checkpoint | None, mirrored: Wit
         return history
 
 
-@contextmanager
-def damage_of(folder: RunFolder) -> Iterator[None]:
-    """Give damage that is met here the id of its run, where it does not say what to do: there are ways out of it.
+def open_journal(folder: RunFolder, history: History) -> tuple[Journal, tuple[str, ...]]:
+    """Open the log that `history` was read from, for appending. Returns what had to be mended, in words.
 
     Raises:
-        RunNotFound: a value is gone because the run was cleaned.
+        StorageFailure: the disk refused to mend it.
     """
-    try:
-        yield
-    except DamagedState as problem:
-        if isinstance(problem, LostValue) and (time := cleaned_at(folder, max(folder.generations(), default=1))):
-            raise was_cleaned(folder.path.name, time) from problem
-        if problem.hint is None:
-            problem.workflow_id = folder.path.name
-        raise
-
-
-def present_generation(folder: RunFolder) -> int:
-    """Return the generation that goes on: the newest, unless whoever began it died before its first turn.
-
-    Raises:
-        DamagedState: there is no log.
-    """
-    generations = folder.generations()
-    if not generations:
-        raise DamagedState(f"{folder.path} has no log", workflow_id=folder.path.name)
-    while len(generations) > 1 and is_empty(folder, generations[-1]):
-        generations.pop()
-    return generations[-1]
-
-
-def is_empty(folder: RunFolder, generation: int) -> bool:
-    """Whether a generation's log has no turn, and no damage that it could be hidden by."""
-    path = folder.events(generation)
-    try:
-        turns = scan(read_chunks(path), start_of(folder, generation), name=str(path)).turns()
-        return next(turns, None) is None
-    except DamagedState:
-        return False
-
-
-def nothing_in(folder: RunFolder, generation: int) -> DamagedState:
-    """Return what there is to say of a log without a turn."""
-    path = folder.events(generation)
-    return DamagedState(f"{path} is empty: nothing was started yet, or it lost all", workflow_id=folder.path.name)
+    journal, torn = history.checked.reopened()
+    notes: tuple[str, ...] = ()
+    if torn:
+        size, place = counted(torn.size_bytes, "byte"), f"offset {torn.offset} of {journal.path.name}"
+        notes = (f"an unfinished turn of {size} at {place} was cut; it is kept in {torn.kept}",)
+    return journal, notes
 
 
 def _lost(folder: RunFolder, witness: Witness) -> DamagedState:
@@ -127,214 +182,37 @@ def _lost(folder: RunFolder, witness: Witness) -> DamagedState:
 
 
 def _read_generation(
-    folder: RunFolder, generation: int, checkpoint: Checkpoint | None, witnesses: Sequence[Witness]
+    folder: RunFolder, number: int, checkpoint: Checkpoint | None, witnesses: Sequence[Witness]
 ) -> History:
-    seen_seq = max((witness.last_seq for witness in witnesses if witness.generation == generation), default=0)
-    if checkpoint is not None and checkpoint.generation == generation:
-        try:
-            return _read(folder, generation, checkpoint, seen_seq)
-        except _Foreign as foreign:
-            note = f"the checkpoint was rebuilt from the log: {foreign}"
-            return _read(folder, generation, None, seen_seq)._replace(notes=(note,))
-    return _read(folder, generation, None, seen_seq)
+    seen_seq = max((witness.last_seq for witness in witnesses if witness.generation == number), default=0)
+    if checkpoint is None or checkpoint.generation != number:
+        return _from_beginning(folder, number, seen_seq)
+    reading = Generation(folder, number).read(witness_seq=seen_seq, after=checkpoint.last_seq)
+    state: State | None = None
+    for together in chain(reading.events(), ((),)):  # the end too: nothing may come after the checkpoint
+        if state is None:
+            agreed = agreement(checkpoint, Values(folder.values), chain=reading.chain_there)
+            if agreed.state is None:
+                note = f"the checkpoint was rebuilt from the log: {_why(agreed, checkpoint)}"
+                return _from_beginning(folder, number, seen_seq)._replace(notes=(note,))
+            state = agreed.state
+        state = fold(state, together)
+    assert state is not None, "the end is always met"
+    return History(state, number, reading, (), is_current=state.seq == checkpoint.last_seq)
 
 
-def open_journal(folder: RunFolder, history: History) -> tuple[Journal, tuple[str, ...]]:
-    """Open the log that `history` was read from, for appending. Returns what had to be mended, in words.
-
-    Raises:
-        StorageFailure: the disk refused to mend it.
-    """
-    path = folder.events(history.generation)
-    log, torn = Log.open_checked(path, history.checked)
-    notes: tuple[str, ...] = ()
-    if torn:
-        notes = (
-            f"an unfinished turn of {counted(torn.size_bytes, 'byte')} at offset {torn.offset} of {path.name} was cut; "
-            f"it is kept in {torn.kept}",
-        )
-    return Journal(log, Values(folder.values)), notes
+def _from_beginning(folder: RunFolder, number: int, seen_seq: int) -> History:
+    """Fold what a generation continues from, and then all of it."""
+    whole = lineage(folder, number)
+    earlier = Lineage(whole.parts[:-1]).moments()
+    state = fold(whole.beginning, ((moment.time, moment.event) for moment in earlier))
+    reading = whole.parts[-1][0].read(witness_seq=seen_seq)
+    for together in reading.events():
+        state = fold(state, together)
+    return History(state, number, reading, (), is_current=False)
 
 
-def events_of(folder: RunFolder, generation: int) -> Iterator[tuple[int, str, Event]]:
-    """Yield (seq, time, event) of one generation's log, checked; an unfinished last turn is passed over."""
-    path = folder.events(generation)
-    values = Values(folder.values)
-    with damage_of(folder):
-        for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
-            yield record.seq, record.time, decode(record, values, name=str(path))
-
-
-class NewJournal(Journal):
-    """The journal of a new generation or run: its log gets its name with the first turn.
-
-    Whoever is killed before that leaves the run as it was: a log that does not say what it continues is never met.
-    """
-
-    def __init__(self, folder: RunFolder, generation: int, log: Log) -> None:
-        super().__init__(log, Values(folder.values))
-        self._path = folder.events(generation)
-        self._is_named = False
-
-    def append(self, turn: Sequence[tuple[str, Event]], *, sync: bool) -> Sequence[tuple[str, Event]]:
-        """Write one turn; the first is durable on return in any case.
-
-        Raises:
-            StorageFailure: the disk refused the turn, or the log's name.
-        """
-        written = super().append(turn, sync=sync or not self._is_named)
-        if self._is_named:
-            return written
-        try:
-            self._log.path.rename(self._path)
-            sync_folder(self._path.parent)
-        except OSError as error:
-            raise refused(self._path, error) from error
-        self._log.path = self._path
-        self._is_named = True
-        return written
-
-
-def new_log(folder: RunFolder, generation: int, start: Position = START) -> Log:
-    """Create the log of a new generation under a name that nobody reads yet; `NewJournal` gives it its own.
-
-    Raises:
-        StorageFailure: the disk refused.
-    """
-    path = folder.events(generation)
-    unnamed = path.with_name(f".{path.name}.new")
-    try:
-        unnamed.unlink(missing_ok=True)  # of one who was killed here
-    except OSError as error:
-        raise refused(unnamed, error) from error
-    return Log.create(unnamed, start)
-
-
-class Moment(NamedTuple):
-    """One event of a history: its place and chain, in which generation's file it stands, when it happened.
-
-    `ends_turn`: it was the last of those that were decided together.
-    """
-
-    generation: int
-    seq: int
-    chain: str
-    time: str
-    event: Event
-    ends_turn: bool
-
-
-def moments(folder: RunFolder, parts: list[tuple[int, int]]) -> Iterator[Moment]:
-    """Yield the events of a history, oldest first, checked; `parts` are what `lineage` returns.
-
-    Raises:
-        DamagedState: when the damage is reached, not before.
-    """
-    values = Values(folder.values)
-    with damage_of(folder):
-        for generation, last_seq in parts:
-            path = folder.events(generation)
-            for record in scan(read_chunks(path), start_of(folder, generation), name=str(path)):
-                if record.seq > last_seq:
-                    break
-                event = decode(record, values, name=str(path))
-                yield Moment(generation, record.seq, chain_of(record.line), record.time, event, ends_turn(record.line))
-
-
-def beginning(folder: RunFolder, generation: int) -> State:
-    """Return the state that a generation's whole history begins with: an empty one, after what was lost before it."""
-    first = _first(folder, lineage(folder, generation)[0][0])
-    return State(seq=first.from_seq) if first is not None and first.is_parent_lost else State()
-
-
-def start_of(folder: RunFolder, generation: int) -> Position:
-    """Return the position that a generation's log continues from; what cannot be read is left to the check."""
-    first = _first(folder, generation)
-    return START if first is None else Position(first.from_seq, first.from_chain)
-
-
-def lineage(folder: RunFolder, generation: int) -> list[tuple[int, int]]:
-    """Return (generation, last seq of it that counts) of the files that a history is made of, oldest first.
-
-    The last seq of the present generation is `SEQ_MAX`: all of it counts.
-    """
-    parts = [(generation, SEQ_MAX)]
-    while (first := _first(folder, parts[0][0])) and first.from_seq > 0 and not first.is_parent_lost:
-        if not 0 < first.parent < parts[0][0]:
-            raise DamagedState(
-                f"{folder.events(parts[0][0])} does not say which log it continues", workflow_id=folder.path.name
-            )
-        parts.insert(0, (first.parent, first.from_seq))
-    return parts
-
-
-def _first(folder: RunFolder, generation: int) -> GenerationStarted | None:
-    """Return the record that a log after the first begins with, unchecked."""
-    if generation == 1:
-        return None
-    head = next(read_chunks(folder.events(generation)), b"")[:FIRST_LINE_BYTES_MAX].partition(b"\n")[0]
-    try:
-        return msgspec.json.decode(head, type=GenerationStarted)
-    except msgspec.DecodeError:
-        return None
-
-
-class _Foreign(Exception):
-    """A checkpoint that is not of this log."""
-
-
-def _read(folder: RunFolder, generation: int, checkpoint: Checkpoint | None, seen_seq: int) -> History:
-    path, name = folder.events(generation), str(folder.events(generation))
-    values = Values(folder.values)
-    state = _base(folder, generation) if checkpoint is None else _restored(checkpoint, values)
-    start = start_of(folder, generation)
-    folded_seq = 0 if checkpoint is None else checkpoint.last_seq
-    checked = scan(read_chunks(path), start, witness_seq=seen_seq, name=name)
-    for first, lines in _together(checked.turns(), folded_seq):
-        if first <= folded_seq:
-            _compare(checkpoint, first, lines)
-        else:
-            state = fold(state, decode_lines(first, lines, values, name=name))
-    return History(state, generation, checked, ())
-
-
-def _base(folder: RunFolder, generation: int) -> State:
-    """Return the state that a generation's log begins with: what its parents came to."""
-    state = beginning(folder, generation)
-    for moment in moments(folder, lineage(folder, generation)[:-1]):
-        state = evolve(state, moment.event, moment.time)
-    return state
-
-
-def _together(turns: Iterator[tuple[int, list[bytes]]], folded_seq: int) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield turns as they come up to the one with `folded_seq`, and many at once after it: that is decoded faster."""
-    first, many = 0, list[bytes]()
-    for seq, lines in turns:
-        if seq <= folded_seq:
-            yield seq, lines
-            continue
-        if not many:
-            first = seq
-        many += lines
-        if len(many) >= LINES_TOGETHER:
-            yield first, many
-            many = []
-    if many:
-        yield first, many
-
-
-def _compare(checkpoint: Checkpoint | None, first: int, lines: list[bytes]) -> None:
-    """A checkpoint stands between two turns: its chain is that of a turn's last line."""
-    assert checkpoint is not None
-    last = first + len(lines) - 1
-    if last < checkpoint.last_seq:
-        return
-    if last > checkpoint.last_seq or not lines[-1].endswith(b'"%b"}' % checkpoint.chain.encode()):
-        raise _Foreign(f"it is of another history than event {checkpoint.last_seq} of the log")
-
-
-def _restored(checkpoint: Checkpoint, values: Values) -> State:
-    try:
-        return restored(checkpoint, values)
-    except (ProdigyError, msgspec.DecodeError) as error:
-        raise _Foreign(f"what it names cannot be read ({error})") from error
+def _why(agreed: Agreement, checkpoint: Checkpoint) -> str:
+    if agreed.is_foreign:
+        return f"it is of another history than event {checkpoint.last_seq} of the log"
+    return f"what it names cannot be read ({agreed.problem})"

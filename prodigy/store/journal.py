@@ -5,7 +5,7 @@ them back, so the kernel sees whole values, and of a captured one over `WHOLE_BY
 kind that this prodigy does not know was written by a newer one: it is refused, never guessed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -17,9 +17,10 @@ from prodigy.errors import DamagedState
 from prodigy.kernel.events import FORMAT, TYPES, Event, RunStarted, ValueCaptured
 from prodigy.plan.spelling import as_number
 from prodigy.plan.stored import WHOLE_BYTES_MAX, Stored
-from prodigy.store.files import refused
+from prodigy.store.files import link, refused, sync_folder
+from prodigy.store.layout import RunFolder
 from prodigy.store.lock import check_owned
-from prodigy.store.log import EVENT_BYTES_MAX, Log, Position, Record, records
+from prodigy.store.log import EVENT_BYTES_MAX, START, Log, Position, Record, records
 from prodigy.store.shelf import damage_of_run, digest_of_value
 from prodigy.store.values import Values
 
@@ -47,6 +48,15 @@ class Journal:
     def __init__(self, log: Log, values: Values) -> None:
         self._log = log
         self._values = values
+
+    @staticmethod
+    def create(folder: RunFolder) -> "Journal":
+        """Create the first log of a new run.
+
+        Raises:
+            StorageFailure: the disk refused, or there is one.
+        """
+        return Journal(Log.create(folder.events(1)), Values(folder.values))
 
     @property
     def values(self) -> Values:
@@ -102,6 +112,64 @@ class Journal:
     def close(self) -> None:
         """Close the log."""
         self._log.close()
+
+
+class NewJournal(Journal):
+    """The journal of a new generation or run: its log gets its name with the first turn.
+
+    Whoever is killed before that leaves the run as it was: a log that does not say what it continues is never met.
+    """
+
+    def __init__(self, folder: RunFolder, generation: int, *, seq: int = START.seq, chain: str = START.chain) -> None:
+        """Create the log under a name that nobody reads yet; it continues from event `seq`, which has that chain.
+
+        Raises:
+            StorageFailure: the disk refused.
+        """
+        super().__init__(_unnamed(folder.events(generation), Position(seq, chain)), Values(folder.values))
+        self._path = folder.events(generation)
+        self._is_named = False
+
+    def copy(self, lines: Iterable[bytes], source: Values, *, seq: int, chain: str) -> None:
+        """Begin with the lines of another run up to event `seq`, which has that chain, and the values that they name.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        self._log.copy(self._with_values(lines, source), Position(seq, chain))
+
+    def _with_values(self, lines: Iterable[bytes], source: Values) -> Iterator[bytes]:
+        for line in lines:
+            for digest in stored_in(line):
+                link(source.folder / digest, self.values.folder / digest)
+            yield line
+
+    def append(self, turn: Sequence[tuple[str, Event]], *, sync: bool) -> Sequence[tuple[str, Event]]:
+        """Write one turn; the first is durable on return in any case.
+
+        Raises:
+            StorageFailure: the disk refused the turn, or the log's name.
+        """
+        written = super().append(turn, sync=sync or not self._is_named)
+        if self._is_named:
+            return written
+        try:
+            self._log.path.rename(self._path)
+            sync_folder(self._path.parent)
+        except OSError as error:
+            raise refused(self._path, error) from error
+        self._log.path = self._path
+        self._is_named = True
+        return written
+
+
+def _unnamed(path: Path, start: Position) -> Log:
+    unnamed = path.with_name(f".{path.name}.new")
+    try:
+        unnamed.unlink(missing_ok=True)  # of one who was killed here
+    except OSError as error:
+        raise refused(unnamed, error) from error
+    return Log.create(unnamed, start)
 
 
 def encode(event: Event, values: Values) -> bytes:

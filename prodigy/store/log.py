@@ -39,6 +39,8 @@ from prodigy.store.files import (
 EVENT_BYTES_MAX = 64 * 1024
 LINE_BYTES_MAX = EVENT_BYTES_MAX + 1024  # the event, and room for seq, time, commit and chain
 
+LAST_BYTES = 4096  # a commit and the event that says a run was cleaned are shorter
+
 REWRITTEN_BYTES_MAX = 1 << 20  # how much of the end of a log is written again when it is opened
 
 BLOCK_BYTES = 512  # what a disk writes whole or not at all; larger blocks are multiples of it
@@ -47,6 +49,7 @@ _COMMIT = b',"commit":true'
 _CHAIN = b',"chain":"'
 _TAIL_BYTES = len(_CHAIN) + 16 + len('"}')
 _MARK = _COMMIT + _CHAIN
+_STAMP = re.compile(rb'\{"seq":\d{1,18},"time":"([^"]*)","type":"([^"]*)",')
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 _HEAD = b'{"seq":'
 _LINE_START = re.compile(rb'\n\{"seq":\d{1,18},"time":"')
@@ -189,7 +192,23 @@ def chain_of(line: bytes) -> str:
 
 def ends_turn(line: bytes) -> bool:
     """Whether a checked line is the last of its turn."""
-    return line[:-_TAIL_BYTES].endswith(_COMMIT)
+    return line.endswith(_COMMIT, 0, -_TAIL_BYTES)
+
+
+def ending(chain: str) -> bytes:
+    """Return what the last line of a turn with this chain ends with."""
+    return _MARK + chain.encode() + b'"}'
+
+
+def head_of(line: bytes) -> tuple[str, str]:
+    """Return the time and the type that a line begins with, checked or not; nothing where it does not."""
+    found = _STAMP.match(line)
+    return (found[1].decode(), found[2].decode()) if found else ("", "")
+
+
+def type_mark(name: str) -> bytes:
+    """Return what stands in every record of this type, and may stand in others."""
+    return b'"type":"%b"' % name.encode()
 
 
 def records(first: int, lines: list[bytes]) -> Iterator[Record]:
@@ -314,6 +333,22 @@ def read_chunks(path: Path) -> Iterator[bytes]:
         os.close(descriptor)
 
 
+def last_line(path: Path) -> bytes:
+    """Return the last line of a log, of a long one the end; nothing where it cannot be read or is unfinished."""
+    try:
+        descriptor = open_private(path, os.O_RDONLY)
+    except (OSError, DamagedState):
+        return b""
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.pread(descriptor, LAST_BYTES, max(0, size - LAST_BYTES))
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+    return data[:-1].rpartition(b"\n")[2] if data.endswith(b"\n") else b""
+
+
 class Log:
     """The log file of one generation, open for appending. Only the run's owner has one.
 
@@ -372,11 +407,6 @@ class Log:
         descriptor = _open_log(path, os.O_RDWR | os.O_APPEND)
         return cls(path, descriptor, checked.end), torn and torn._replace(kept=kept)
 
-    @classmethod
-    def continued(cls, path: Path, position: Position) -> Self:
-        """Open a log whose whole contents this process has just written, in other ways, up to `position`."""
-        return cls(path, _open_log(path, os.O_RDWR | os.O_APPEND), position)
-
     def append(self, turn: Sequence[tuple[str, bytes]], *, sync: bool) -> Position:
         """Write one turn, durable on return if `sync`, and return the position after it.
 
@@ -401,6 +431,17 @@ class Log:
             raise
         self.position = position
         return position
+
+    def copy(self, lines: Iterable[bytes], position: Position) -> None:
+        """Write checked lines of another log up to `position`, not durable yet.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        self._is_settled = False
+        for line in lines:
+            write_all(self._descriptor, line + b"\n")
+        self.position = position
 
     def check(self) -> None:
         """See that the file still has its name: what is written into one without is lost.

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from prodigy.errors import DamagedState, RunNotFound, UsageProblem
 from prodigy.kernel import events as ev
-from prodigy.kernel.evolve import evolve
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import is_below
 from prodigy.projections.naming import addresses_in, check_one, near_or_all
-from prodigy.store.history import Moment, beginning, is_empty, lineage, moments, nothing_in, present_generation
+from prodigy.store.generation import Moment, damage_of
+from prodigy.store.history import Lineage, begun_generation, lineage
 from prodigy.store.layout import RunFolder
 
 _ENTERS = (ev.NodeStarted, ev.CommandStarted, ev.ConfirmationRequested, ev.NodeSkipped, ev.NodeBypassed)
@@ -46,14 +46,12 @@ def find_version(folder: RunFolder, version: int) -> Found:
         UsageProblem: there is no such version; those that there are are listed.
         DamagedState: it is none of those before the damage.
     """
-    _check_begun(folder)
+    begun_generation(folder)
     known: set[int] = set()
     damage: DamagedState | None = None
     for generation in reversed(folder.generations()):
         try:
-            state = beginning(folder, generation)
-            for moment in moments(folder, lineage(folder, generation)):
-                state = evolve(state, moment.event, moment.time)
+            for moment, _, state in lineage(folder, generation).steps():
                 if isinstance(moment.event, ev.CheckpointMarked | ev.RunRestored):
                     known.add(state.version)
                     if state.version == version:
@@ -62,10 +60,7 @@ def find_version(folder: RunFolder, version: int) -> Found:
             damage = damage or problem
     if damage is not None:
         raise damage
-    raise UsageProblem(
-        f"{folder.path.name} has no version v{version}",
-        hint=f"It has {_versions(known)}. All: `prodigy checkpoints list --workflow-id {folder.path.name}`.",
-    )
+    raise UsageProblem(f"{folder.path.name} has no version v{version}", hint=_known(folder, known))
 
 
 def find_seq(folder: RunFolder, seq: int) -> Found:
@@ -77,14 +72,12 @@ def find_seq(folder: RunFolder, seq: int) -> Found:
     Raises:
         UsageProblem: there is no such event.
     """
-    _check_begun(folder)
-    generation = present_generation(folder)
-    state, last = beginning(folder, generation), None
-    for moment in moments(folder, lineage(folder, generation)):
+    history = lineage(folder, begun_generation(folder).number)
+    state, last = history.beginning, None
+    for moment, _, after in history.steps():
         if last is not None and (last.ends_turn or isinstance(moment.event, _ENTERS)):
             break
-        state = evolve(state, moment.event, moment.time)
-        last = moment if last is not None or moment.seq == seq else None
+        state, last = after, moment if last is not None or moment.seq == seq else None
     if last is None:
         raise UsageProblem(f"{folder.path.name} has no event {seq}; its last is {state.seq}", hint=_EVENTS)
     return Found(state, last.generation, last.seq, last.chain)
@@ -101,22 +94,21 @@ def find_node(folder: RunFolder, name: str, generation: int | None = None) -> Fo
         UsageProblem: the run has no such step, or it is one of handlers that never began.
         RunNotFound: where it began is not in the history any more.
     """
-    _check_begun(folder)
-    generation = generation or present_generation(folder)
-    state, before = beginning(folder, generation), None
+    history = lineage(folder, generation or begun_generation(folder).number)
+    state, found = history.beginning, None
     last: Moment | None = None
-    for moment in moments(folder, lineage(folder, generation)):
+    for moment, before, after in history.steps():
         at = getattr(moment.event, "at", "")
         if at and isinstance(moment.event, _ENTERS) and last is not None:
-            if _is_entered(state, at, name):
-                before = Found(state, last.generation, last.seq, last.chain, at=at)
-            elif target := _passed_over(state, moment.event, name):
-                before = Found(state, last.generation, last.seq, last.chain, target=target, at=target)
-        state, last = evolve(state, moment.event, moment.time), moment
+            if _is_entered(before, at, name):
+                found = Found(before, last.generation, last.seq, last.chain, at=at)
+            elif target := _passed_over(before, moment.event, name):
+                found = Found(before, last.generation, last.seq, last.chain, target=target, at=target)
+        state, last = after, moment
     called = addresses_in(state.plan, name)
     check_one(folder.path.name, name, called)
-    if before is not None:
-        return before
+    if found is not None:
+        return found
     if last is None or not called:
         raise _no_such_step(folder, state, name)
     (address,) = called
@@ -134,10 +126,66 @@ def find_node(folder: RunFolder, name: str, generation: int | None = None) -> Fo
     return Found(state, last.generation, last.seq, last.chain, target=address, at=address)
 
 
-def _check_begun(folder: RunFolder) -> None:
-    """Refuse a run without a log, or with an empty one: what it had is lost, rather than not there yet."""
-    if is_empty(folder, generation := present_generation(folder)):
-        raise nothing_in(folder, generation)
+def history_until(folder: RunFolder, until: str | None, generation: int | None) -> Lineage:
+    """Return the history of a generation, of the present one without, up to where it is to stop.
+
+    Args:
+        until: `12` is an event, `v3` a version, which without `generation` may be in an older one; else it is a step or
+            stage, before the last time that it began.
+
+    Raises:
+        UsageProblem: `until` is no event, version, step or stage, or several steps.
+        RunNotFound: there is no such generation, event or version; the hint says what there is.
+    """
+    newest, there = begun_generation(folder).number, folder.generations()
+    if generation is not None and generation not in there:
+        raise no_generation(folder, generation)
+    if until is None:
+        return lineage(folder, generation or newest)
+    number = version_number(until)
+    if number is None:
+        return lineage(folder, generation or newest).until(find_node(folder, until, generation or newest).seq)
+    if until.startswith("v"):
+        return _until_version(folder, number, [generation] if generation is not None else there[::-1])
+    return _until_event(folder, number, generation or newest)
+
+
+def no_generation(folder: RunFolder, generation: int) -> RunNotFound:
+    """Return what there is to say of a generation that a run does not have."""
+    there = ", ".join(map(str, folder.generations()))
+    return RunNotFound(f"{folder.path.name} has no generation {generation}", hint=f"It has {there}.")
+
+
+def _until_event(folder: RunFolder, seq: int, generation: int) -> Lineage:
+    history = lineage(folder, generation)
+    last = history.parts[-1][0]
+    end = last.start.seq
+    if not history.first_seq <= seq <= end:  # all of it is looked through where that must be
+        with damage_of(folder):
+            end = last.read().verify().end.seq
+    if not history.first_seq <= seq <= end:
+        name = folder.path.name
+        raise RunNotFound(
+            f"{name} has no event {seq}",
+            hint=f"It has {history.first_seq} to {end}: `prodigy events ls --job-id {name}`.",
+        )
+    return history.until(seq)
+
+
+def _until_version(folder: RunFolder, version: int, generations: list[int]) -> Lineage:
+    """Return the newest history with this version, up to it: a version may be in an older generation."""
+    known: set[int] = set()
+    for generation in generations:
+        history = lineage(folder, generation)
+        for seq, marked in history.versions():
+            if marked == version:
+                return history.until(seq)
+            known.add(marked)
+    raise RunNotFound(f"{folder.path.name} has no version v{version}", hint=_known(folder, known))
+
+
+def _known(folder: RunFolder, known: set[int]) -> str:
+    return f"It has {_versions(known)}. All: `prodigy checkpoints list --workflow-id {folder.path.name}`."
 
 
 def find_moment(folder: RunFolder, reference: str) -> Found:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.store.checkpoints import read_own_checkpoint, write_checkpoint
 from prodigy.store.files import read_private
+from prodigy.store.generation import Generation
 from prodigy.store.layout import Mirror, Project, mirrors
-from prodigy.store.standing import last_line
 from prodigy.store.values import Values
 
 
@@ -68,5 +68,4 @@ def _is_same(project: Project, mirror: Mirror, workflow_id: str) -> bool:
         return False
     if folder.generations()[-1:] != [checkpoint.generation] or (folder.inbox.is_dir() and os.listdir(folder.inbox)):
         return False
-    ending = b',"commit":true,"chain":"%b"}' % checkpoint.chain.encode()
-    return last_line(folder.events(checkpoint.generation)).endswith(ending)
+    return Generation(folder, checkpoint.generation).ends_with(checkpoint.chain)

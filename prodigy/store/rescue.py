@@ -13,14 +13,13 @@ from typing import NamedTuple
 import msgspec
 
 from prodigy.errors import DamagedState, ProdigyError
-from prodigy.kernel.evolve import evolve
 from prodigy.kernel.state import Origin, State
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.projections.versions import Version, versions
 from prodigy.store.checkpoints import read_own_checkpoint, restored
-from prodigy.store.history import beginning, lineage, moments
+from prodigy.store.generation import Generation
+from prodigy.store.history import lineage
 from prodigy.store.layout import Mirror, Project, RunFolder
-from prodigy.store.log import read_chunks
 from prodigy.store.values import Values
 
 MIRROR = "mirror"
@@ -101,7 +100,7 @@ def last_version(project: Project, mirror: Mirror | None, workflow_id: str) -> i
     used = [copy.version for copy in copies if copy is not None]
     folder = project.run(workflow_id)
     for generation in folder.generations():
-        used += _versions_in(folder, generation)
+        used += Generation(folder, generation).versions_used()
     return max(used, default=0)
 
 
@@ -147,7 +146,7 @@ def _of_versions(folder: RunFolder) -> Iterator[tuple[tuple[int, int], Way]]:
 def _last_in(folder: RunFolder, generation: int) -> Version | None:
     last: Version | None = None
     with suppress(ProdigyError, OSError):
-        for version in versions(moments(folder, lineage(folder, generation))):
+        for version in versions(lineage(folder, generation).moments()):
             last = version
     return last
 
@@ -158,29 +157,13 @@ def _origin_in(folder: RunFolder) -> tuple[Origin | None, bool]:
         for generation in reversed(folder.generations()):
             state, is_whole = State(), True
             try:
-                state = beginning(folder, generation)
-                for moment in moments(folder, lineage(folder, generation)):
-                    state = evolve(state, moment.event, moment.time)
+                for step in lineage(folder, generation).steps():
+                    state = step.state
             except (ProdigyError, OSError):
                 is_whole = False
             if state.origin is not None:
                 return state.origin, is_whole
     return None, False
-
-
-class _Mark(msgspec.Struct):
-    version: int = 0
-
-
-def _versions_in(folder: RunFolder, generation: int) -> Iterator[int]:
-    """Yield the versions that a log marks, as far as it can be read."""
-    marks, rest = msgspec.json.Decoder(_Mark), b""
-    with suppress(DamagedState, msgspec.DecodeError):
-        for chunk in read_chunks(folder.events(generation)):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                if b'"checkpoint_marked"' in line and line.endswith(b"}"):
-                    yield marks.decode(line).version
 
 
 def _short(path: Path) -> str:

@@ -5,27 +5,22 @@ reading a thousand headers. What lies before that line is not checked: a list pr
 act reads the whole log.
 """
 
-import os
-import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from prodigy.errors import DamagedState, RunNotFound
+from prodigy.errors import DamagedState
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import RunStatus, State
 from prodigy.plan.stored import Stored
 from prodigy.projections.checkpoint import SCHEMA_VERSION, MapProgress, document
 from prodigy.projections.next_steps import Rest
 from prodigy.store.checkpoints import encode_checkpoint
-from prodigy.store.files import open_private, read_private
+from prodigy.store.files import read_private
+from prodigy.store.generation import Generation
 from prodigy.store.layout import Project, RunFolder, stem_of
 from prodigy.store.lock import Holder, holder
-
-LAST_BYTES = 4096  # a commit and the event that says a run was cleaned are shorter
-
-_CLEANED = re.compile(rb'\{"seq":[0-9]+,"time":"([^"]*)","type":"run_cleaned",')
 
 
 class _Execution(msgspec.Struct, frozen=True):
@@ -154,8 +149,7 @@ def quick_standing(project: Project, folder: RunFolder, generation: int) -> Stan
     header = read_header(project.checkpoint(folder.path.name), folder.path.name)
     if header is None or header.generation != generation:
         return None
-    ending = b',"commit":true,"chain":"%b"}' % header.chain.encode()
-    if not last_line(folder.events(generation)).endswith(ending):
+    if not Generation(folder, generation).ends_with(header.chain):
         return None
     return Standing(workflow_id=header.workflow_id, header=header, owner=holder(folder.lock))
 
@@ -177,34 +171,3 @@ def header_of(state: State, chain: str = "") -> Header:
 
 def _digest_of_stored(_name: str, value: Any) -> str | None:
     return value.digest if isinstance(value, Stored) else None
-
-
-def cleaned_at(folder: RunFolder, generation: int) -> str:
-    """Return when a run was cleaned, by the last line of its present log; empty where it was not."""
-    found = _CLEANED.match(last_line(folder.events(generation)))
-    return found[1].decode() if found else ""
-
-
-def was_cleaned(workflow_id: str, time: str) -> RunNotFound:
-    """Return what there is to say of a run of which only the log is left, to whoever needs more than that."""
-    return RunNotFound(
-        f"{workflow_id} was cleaned at {time}: only its log is left",
-        hint=f"Read that: `prodigy events ls --job-id {workflow_id}`.\n"
-        f"  Remove it too: `prodigy checkpoints clean --workflow-id {workflow_id} --purge`.",
-    )
-
-
-def last_line(path: Path) -> bytes:
-    """Return the last line of a log, of a long one the end; nothing where it cannot be read or is unfinished."""
-    try:
-        descriptor = open_private(path, os.O_RDONLY)
-    except (OSError, DamagedState):
-        return b""
-    try:
-        size = os.fstat(descriptor).st_size
-        data = os.pread(descriptor, LAST_BYTES, max(0, size - LAST_BYTES))
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
-    return data[:-1].rpartition(b"\n")[2] if data.endswith(b"\n") else b""

@@ -8,8 +8,8 @@ import os
 import time
 
 from prodigy.errors import ProdigyError
+from prodigy.store.generation import Generation
 from prodigy.store.layout import Mirror, Project, RunFolder
-from prodigy.store.log import read_chunks, scan
 
 YOUNG_S = 60.0  # a run may be about to begin so long
 
@@ -38,6 +38,5 @@ def _has_no_turn(folder: RunFolder) -> bool:
         case []:
             return True
         case [1]:
-            path = folder.events(1)
-            return scan(read_chunks(path), name=str(path)).verify().end.seq == 0
+            return Generation(folder, 1).read().verify().count == 0
     return False

@@ -5,47 +5,22 @@ compared with its name, and each copy of the checkpoint with what the log folds 
 """
 
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from prodigy.errors import DamagedState, ProdigyError
-from prodigy.kernel.evolve import evolve
-from prodigy.kernel.state import State
-from prodigy.plan.stored import Stored
 from prodigy.plan.words import counted
-from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
+from prodigy.projections.checkpoint import Checkpoint
+from prodigy.store.agreement import agreement
 from prodigy.store.catalog import cleaning_of
-from prodigy.store.checkpoints import Found, encode_checkpoint, read_own_checkpoint, restored
-from prodigy.store.history import (
-    beginning,
-    damage_of,
-    lineage,
-    moments,
-    nothing_in,
-    present_generation,
-    start_of,
-)
-from prodigy.store.journal import decode, decode_lines
+from prodigy.store.checkpoints import Found, read_own_checkpoint
+from prodigy.store.generation import Generation, Verified, damage_of
+from prodigy.store.history import lineage, present_generation
 from prodigy.store.layout import Mirror, Project, RunFolder
 from prodigy.store.lock import holder
-from prodigy.store.log import TornTail, read_chunks, scan
-from prodigy.store.shelf import json_of_value
 from prodigy.store.values import Values
 
 NAMED_MAX = 5  # so many differences are named, and the rest is counted
-
-_NAMES_STORED = b',"stored":{"'
-
-
-class _Naming(msgspec.Struct):
-    stored: dict[str, str] = {}
-
-
-_NAMING = msgspec.json.Decoder(_Naming)
-_DOCUMENT = msgspec.json.Decoder(Checkpoint)
 
 
 class Finding(NamedTuple):
@@ -88,18 +63,6 @@ def examine_checkpoint(project: Project, workflow_id: str) -> Finding:
     return _of_read("checkpoint", path, read, folder, Values(folder.values), is_live=is_live)
 
 
-class Verified(NamedTuple):
-    """What was found of one generation's log: how many events, and what a crash has left behind them.
-
-    `damage` says what is wrong with one that was left behind: the run has gone on from elsewhere.
-    """
-
-    name: str
-    events: int = 0
-    torn: TornTail | None = None
-    damage: str = ""
-
-
 def verified(project: Project, mirror: Mirror | None, workflow_id: str) -> Iterator[Verified]:
     """Check every line of every log of a run, and yield what was found of each, oldest first.
 
@@ -112,18 +75,19 @@ def verified(project: Project, mirror: Mirror | None, workflow_id: str) -> Itera
     is_cleaned = cleaning_of(project, workflow_id) != ""
     seen = _seen(project, mirror, workflow_id)  # before the log, so that a live run's has all that they have
     with damage_of(folder):
-        newest = present_generation(folder)
-        needed = {generation for generation, _ in lineage(folder, newest)}
-        needed |= {generation for generation in seen if generation > newest}
+        present = present_generation(folder)
+        needed = {generation.number for generation, _ in lineage(folder, present.number).parts}
+        needed |= {generation for generation in seen if generation > present.number}
         for generation in sorted(needed.union(folder.generations())):
             try:
-                found = _verified(folder, generation, seen.get(generation, 0), decodes=not is_cleaned)
+                log = Generation(folder, generation)
+                found = log.verified(witness_seq=seen.get(generation, 0), decodes=not is_cleaned)
             except DamagedState as problem:
                 if generation in needed:
                     raise
                 found = Verified(folder.events(generation).name, damage=problem.message)
-            if generation == newest and not found.events:
-                raise nothing_in(folder, generation)
+            if generation == present.number and not found.events:
+                raise present.nothing()
             yield found
 
 
@@ -131,28 +95,16 @@ def lost_end(project: Project, mirror: Mirror | None, workflow_id: str) -> Damag
     """Return what to say where a copy of the checkpoint has seen more of a log than there is; no event is decoded."""
     folder = project.run(workflow_id)
     seen = _seen(project, mirror, workflow_id)  # before the log, so that a live run's has all that they have
-    newest = present_generation(folder)
-    path = folder.events(newest)
+    present = present_generation(folder)
     with damage_of(folder):
-        end = scan(read_chunks(path), start_of(folder, newest), name=str(path)).verify().end.seq
+        end = present.read().verify().end.seq
     for generation, seq in seen.items():
-        if generation > newest or (generation == newest and seq > end):
+        if generation > present.number or (generation == present.number and seq > end):
             return DamagedState(
                 f"{folder.events(generation)} lost its end: a checkpoint has seen event {seq} of it",
                 workflow_id=workflow_id,
             )
     return None
-
-
-def _verified(folder: RunFolder, generation: int, witness_seq: int, *, decodes: bool) -> Verified:
-    path, values, count = folder.events(generation), Values(folder.values), 0
-    log = scan(read_chunks(path), start_of(folder, generation), witness_seq=witness_seq, name=str(path))
-    for first, lines in log.turns():
-        count += len(lines)
-        if decodes:
-            for _ in decode_lines(first, lines, values, name=str(path)):
-                pass
-    return Verified(path.name, count, log.torn)
 
 
 def _seen(project: Project, mirror: Mirror | None, workflow_id: str) -> dict[int, int]:
@@ -171,26 +123,13 @@ def _of_log(folder: RunFolder) -> tuple[Finding, set[str]]:
         return Finding("log", True, f"{folder.path} has none"), named
     try:
         for generation in generations:
-            path, name = folder.events(generation), str(folder.events(generation))
-            for record in scan(read_chunks(path), start_of(folder, generation), name=name):
+            for digests in Generation(folder, generation).values_named():
                 count += 1
-                if stored := _stored(record.line):
-                    named |= stored
-                else:
-                    decode(record, Values(folder.values), name=name)
+                named.update(digests)
     except ProdigyError as problem:
         return Finding("log", True, problem.message), named
     several = f" in {counted(len(generations), 'generation')}" if len(generations) > 1 else ""
     return Finding("log", False, f"{counted(count, 'event')}{several}, every one as it was written"), named
-
-
-def _stored(line: bytes) -> set[str]:
-    if _NAMES_STORED not in line:
-        return set()
-    try:
-        return set(_NAMING.decode(line).stored.values())
-    except msgspec.DecodeError:
-        return set()  # decoding it as an event says why
 
 
 def _of_values(folder: RunFolder, named: set[str]) -> Finding:
@@ -218,53 +157,22 @@ def _of_read(thing: str, path: Path, read: Found, folder: RunFolder, values: Val
 
 def _of_copy(thing: str, path: Path, checkpoint: Checkpoint, folder: RunFolder, values: Values) -> Finding:
     """Compare a checkpoint with what the log folds to at its place."""
+    state, chain, last = None, "", 0
     try:
-        state, chain, last = _at(folder, checkpoint)
+        for moment, _, after in lineage(folder, checkpoint.generation).steps():
+            last = moment.seq
+            if (moment.generation, last) == (checkpoint.generation, checkpoint.last_seq):
+                state, chain = after, moment.chain
     except ProdigyError as problem:
         return Finding(thing, True, f"{path} cannot be compared: {problem.message}")
+    seen = f"event {checkpoint.last_seq}"
     if state is None:
-        return Finding(
-            thing,
-            True,
-            f"{path} has seen event {checkpoint.last_seq}, and the log ends at event {last}: it lost something",
-        )
-    if chain != checkpoint.chain:
-        return Finding(thing, True, f"{path} is of another history than event {checkpoint.last_seq} of the log")
-    if differing := _differences(checkpoint, state, values):
-        return Finding(thing, True, f"{path} is not what the log folds to: {differing}")
+        return Finding(thing, True, f"{path} has seen {seen}, and the log ends at event {last}: it lost something")
+    agreed = agreement(checkpoint, values, chain=chain, folded=state)
+    if agreed.is_foreign:
+        return Finding(thing, True, f"{path} is of another history than {seen} of the log")
+    if wrong := agreed.problem or ", ".join(agreed.differing):
+        return Finding(thing, True, f"{path} is not what the log folds to: {wrong}")
     behind = last - checkpoint.last_seq
     late = f"; the log has {behind} more, which resume reads from it" if behind else ""
     return Finding(thing, False, f"event {checkpoint.last_seq}, v{checkpoint.version}: what the log folds to{late}")
-
-
-def _at(folder: RunFolder, checkpoint: Checkpoint) -> tuple[State | None, str, int]:
-    """Return the state and the chain at a checkpoint's place, and the last event of its generation."""
-    found: State | None = None
-    state, chain, last = beginning(folder, checkpoint.generation), "", 0
-    for moment in moments(folder, lineage(folder, checkpoint.generation)):
-        last = moment.seq
-        if found is None:
-            state = evolve(state, moment.event, moment.time)
-            if moment.seq == checkpoint.last_seq and moment.generation == checkpoint.generation:
-                found, chain = state, moment.chain
-    return found, chain, last
-
-
-def _differences(checkpoint: Checkpoint, state: State, values: Values) -> str:
-    """Return the names of what in a checkpoint, or among the values that it names, is not what it should be."""
-    right = document(state, chain=checkpoint.chain, plan_digest=checkpoint.plan_digest, keep=_digest_of_large)
-    right = _DOCUMENT.decode(encode_checkpoint(right))
-    names = [name for name in Checkpoint.__struct_fields__ if getattr(right, name) != getattr(checkpoint, name)]
-    if names:
-        return ", ".join(names)
-    try:
-        return "" if restored(checkpoint, values).plan == state.plan else "the plan"
-    except (ProdigyError, msgspec.DecodeError) as problem:
-        return str(problem)
-
-
-def _digest_of_large(name: str, value: Any) -> str | None:
-    if isinstance(value, Stored):
-        return value.digest
-    data = json_of_value(value)
-    return sha256(data).hexdigest() if len(data) > INLINE_CHARS_MAX else None

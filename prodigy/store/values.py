@@ -21,7 +21,9 @@ from prodigy.store.files import (
     write_atomically,
 )
 
+DIGEST_CHARS = 64
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_DIGESTS = re.compile(rb"[0-9a-f]{64}")
 
 
 class LostValue(DamagedState):
@@ -110,6 +112,11 @@ class Values:
             return path.lstat().st_size
         except OSError as error:
             raise LostValue(f"the stored value {path} cannot be read: {error.strerror}") from error
+
+
+def digests_in(data: bytes) -> set[str]:
+    """Return everything that looks like a digest."""
+    return {found.decode() for found in _DIGESTS.findall(data)}
 
 
 def _is_stored(path: Path, data: bytes) -> bool:

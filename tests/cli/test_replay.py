@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from prodigy.cli.replay import Frame, replayed
+from prodigy.cli.frames import replayed
 from prodigy.cli.stepping import Stepper, screen
 from prodigy.kernel import events as ev
+from prodigy.projections.replay import Frame
 from prodigy.store.history import lineage
 from tests.cli.looks import begin, golden, looks, piped, settle, told
 from tests.cli.made import PROGRAM, House, changed
@@ -135,7 +136,7 @@ def test_a_hostile_value_cannot_drive_the_terminal(tmp_path: Path, monkeypatch: 
 def stepper(house: House) -> Stepper:
     """The story's replay, at its first event."""
     folder = house.run(RUN)
-    return Stepper(replayed(folder, lineage(folder, 1)))
+    return Stepper(replayed(lineage(folder, 1)))
 
 
 def at(stepper: Stepper) -> int:

@@ -11,8 +11,8 @@ import pytest
 from prodigy.cli.app import complain
 from prodigy.cli.when import clock, dated, due, local, since, spoken
 from prodigy.runtime import clock as runtime_clock
+from prodigy.store.generation import was_cleaned
 from prodigy.store.log import Log, Position
-from prodigy.store.standing import was_cleaned
 from tests.cli.looks import piped, settle, told
 from tests.cli.made import House
 

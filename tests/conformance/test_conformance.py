@@ -19,7 +19,7 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.state import State
 from prodigy.runtime.bootstrap import CookOrder, ResumeOrder, cook, resume
 from prodigy.runtime.reactor import Record
-from prodigy.store.history import events_of
+from prodigy.store.generation import Generation
 from prodigy.store.layout import Project
 from tests.simulation.plans import DIE, FAIL, Script, compiled
 from tests.simulation.world import OK, Ending, World, history, meaning
@@ -120,7 +120,7 @@ def real(tmp_path: Path, steps: list[dict[str, Any]]) -> tuple[Project, Path]:
 
 def records_of(project: Project, state: State) -> list[Record]:
     """Return what a real run has logged."""
-    return [(time, event) for _, time, event in events_of(project.run(state.run.workflow_id), 1)]
+    return [(moment.time, moment.event) for moment in Generation(project.run(state.run.workflow_id), 1).moments()]
 
 
 @pytest.fixture(autouse=True)

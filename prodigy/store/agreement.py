@@ -1,0 +1,65 @@
+"""Whether a checkpoint agrees with the log: one answer for whoever resumes, validates, replays or examines a run."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import msgspec
+
+from prodigy.errors import ProdigyError
+from prodigy.kernel.state import State
+from prodigy.plan.stored import Stored
+from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
+from prodigy.store.checkpoints import encode_checkpoint, restored
+from prodigy.store.shelf import json_of_value
+from prodigy.store.values import Values
+
+_DOCUMENT = msgspec.json.Decoder(Checkpoint)
+
+
+class Agreement(NamedTuple):
+    """How a checkpoint agrees with the log at its place.
+
+    `state` is what it holds; None where it cannot be used: it is of another history, or `problem` says why what it
+    names cannot be read. `differing` names what in it is not what the log folds to, as far as that was looked at.
+    """
+
+    state: State | None = None
+    is_foreign: bool = False
+    problem: str = ""
+    differing: tuple[str, ...] = ()
+
+
+def agreement(checkpoint: Checkpoint, values: Values, *, chain: str, folded: State | None = None) -> Agreement:
+    """Compare a checkpoint with the log.
+
+    Args:
+        values: where what it names is kept.
+        chain: the log's at the checkpoint's last event; empty where no turn ends with that.
+        folded: the state that the log folds to there; without it what the checkpoint holds is believed.
+    """
+    if checkpoint.chain != chain:
+        return Agreement(is_foreign=True)
+    try:
+        held = restored(checkpoint, values)
+    except (ProdigyError, msgspec.DecodeError) as problem:
+        return Agreement(problem=str(problem))
+    differing = () if folded is None else tuple(_differing(checkpoint, held, folded))
+    return Agreement(held, differing=differing)
+
+
+def _differing(checkpoint: Checkpoint, held: State, folded: State) -> Iterator[str]:
+    right = document(folded, chain=checkpoint.chain, plan_digest=checkpoint.plan_digest, keep=_digest_of_large)
+    right = _DOCUMENT.decode(encode_checkpoint(right))
+    for name in Checkpoint.__struct_fields__:
+        if getattr(right, name) != getattr(checkpoint, name):
+            yield name
+    if held.plan != folded.plan:
+        yield "plan"
+
+
+def _digest_of_large(_name: str, value: Any) -> str | None:
+    if isinstance(value, Stored):
+        return value.digest
+    data = json_of_value(value)
+    return sha256(data).hexdigest() if len(data) > INLINE_CHARS_MAX else None
