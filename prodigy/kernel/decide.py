@@ -47,6 +47,7 @@ def decide(state: State, signal: sig.Signal) -> Decision:
         if following and isinstance(following[-1], mv.Fill) and _is_filled(agenda, following[-1].at):
             following = following[:-1]
         agenda += following[::-1]
+    turn.close()
     return Decision(turn.events, turn.state)
 
 

@@ -5,7 +5,7 @@ only because this function read an event of the log. Values are filled in here, 
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
@@ -162,6 +162,27 @@ def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
         state: the fold of the log up to and including the event's turn.
         seq: the event's own; it is the epoch of the command that it starts.
     """
+    for effect in _orders(state, event, seq):
+        assert _is_due_to(event, seq, effect), f"no effect without an event: {event} does not lead to {effect}"
+        yield effect
+
+
+def _is_due_to(event: ev.Event, seq: int, effect: Effect) -> bool:
+    """Whether an effect begins what its event says; or ends what began before it."""
+    match effect:
+        case Spawn() | Reject() | List():
+            return effect.at == getattr(event, "at", None) and effect.epoch == seq
+        case Sleep() | Limit() | Ask() | RejectList():
+            return effect.at == getattr(event, "at", None)
+        case Terminate():
+            return effect.epoch < seq
+        case Finish():
+            return True
+        case _:
+            assert_never(effect)
+
+
+def _orders(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
     match event:
         case ev.CommandStarted():
             yield _spawn(state, event, seq)
@@ -177,7 +198,7 @@ def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
             yield Sleep(at=event.at, attempt=0, delay_s=event.delay_s)
         case ev.LimitReached():
             for at, epoch in sorted(state.in_flight.items()):
-                if is_below(state.plan, at, event.at):
+                if epoch < seq and is_below(state.plan, at, event.at):  # not what this turn began since, a handler
                     yield Terminate(at=at, epoch=epoch)
         case ev.StopRequested():
             for at, epoch in sorted(state.in_flight.items()):

@@ -319,9 +319,13 @@ class NodeReopened(_Event, frozen=True):
 
 
 class NodeContinued(_Event, frozen=True):
-    """Resume goes on inside a failed sequence: its finished children stand, its budget is new."""
+    """Resume goes on inside a failed sequence: its finished children stand, its budget is new.
+
+    Of a map `excused` says how many failed items do not count against its error policy any more.
+    """
 
     at: str
+    excused: int | None = None
 
 
 class CheckpointMarked(_Event, frozen=True):
@@ -364,12 +368,16 @@ class RunCancelled(_Event, frozen=True):
 
 
 class RunForked(_Event, frozen=True):
-    """A new run shares another's history up to here. `variables` are changed from now on."""
+    """A new run shares another's history up to here. `variables` are changed from now on.
+
+    Those named in `captured` replace what a step captured, the others what the workflow was given.
+    """
 
     workflow_id: str
     from_workflow_id: str
     from_seq: int
     variables: dict[str, Any] = {}
+    captured: tuple[str, ...] | None = None
     spellings: dict[str, str] = {}
 
     def __post_init__(self) -> None:

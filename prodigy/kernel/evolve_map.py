@@ -1,29 +1,32 @@
 """Fold the events of a map: items listed, begun, settled, put back. No rule lives here either."""
 
+import immutables
 from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
-from prodigy.kernel.items import Item, Items, begun, failures, item_list, purged, requeued, settled
+from prodigy.kernel.items import Item, Items, begun, item_list, purged, requeued, settled
+from prodigy.kernel.queries import excused
 from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.state import State
-from prodigy.plan.address import item_address, key_of, template_of
+from prodigy.plan.address import item_address, key_of, map_of, template_of
 from prodigy.plan.nodes import Claude, Map, Node, Run, Sequence
 
 
 def listed(state: State, event: ev.ItemsListed, time: str) -> State:
     """The map knows its items."""
-    return _with(state, event.at, Items(listed=item_list(event.keys, event.items), note=event.note, since=time), time)
+    items = Items(listed=item_list(event.keys, event.items), note=event.note, since=time)
+    return _with(state, event.at, items)
 
 
 def item_begun(state: State, item: str) -> State:
     """An item is at work: it began, is tried again, or failed for good and is taken up again."""
-    map_address, _, _ = item.partition("[")
-    items, key = state.maps[map_address], key_of(item)
+    at, key = map_of(item), key_of(item)
+    items = state.maps[at]
     if key in items.active:
         return state
     if key in items.settled:
         items = requeued(items, (key,))
-    return replace(state, maps=state.maps.set(map_address, begun(items, key)))
+    return _with(state, at, begun(items, key))
 
 
 def tried(state: State, item: str) -> dict[str, int]:
@@ -39,7 +42,7 @@ def item_settled(state: State, event: ev.ItemSettled, time: str) -> State:
     """An item shrinks to what is asked of it later; only a failed one keeps its steps, to be gone on with."""
     item = item_address(event.at, event.key)
     items = settled(state.maps[event.at], event.key, _shrunk(state, event, item, time))
-    state = _with(state, event.at, items, time)
+    state = _with(state, event.at, items)
     if event.disposition == "failed":  # resume goes on inside it
         return state
     return _forgotten(state, item)
@@ -47,19 +50,19 @@ def item_settled(state: State, event: ev.ItemSettled, time: str) -> State:
 
 def items_held(state: State, event: ev.ItemsHeld, time: str) -> State:
     """These items wait for room, and no others."""
-    return _with(state, event.at, replace(state.maps[event.at], held=event.keys), time)
+    return _with(state, event.at, replace(state.maps[event.at], held=event.keys))
 
 
 def items_requeued(state: State, event: ev.ItemsRequeued, time: str) -> State:
     """Items are pending again, and begin anew."""
-    return put_back(_with(state, event.at, state.maps[event.at], time), event.at, event.keys)
+    return _put_back(state, event.at, event.keys)
 
 
-def put_back(state: State, at: str, keys: tuple[str, ...]) -> State:
+def _put_back(state: State, at: str, keys: tuple[str, ...]) -> State:
     """Items are pending, as if nothing had happened to them."""
     for key in keys:
         state = _forgotten(state, item_address(at, key))
-    return replace(state, maps=state.maps.set(at, requeued(state.maps[at], keys)))
+    return _with(state, at, requeued(state.maps[at], keys))
 
 
 def map_bypassed(state: State, at: str) -> State:
@@ -67,46 +70,36 @@ def map_bypassed(state: State, at: str) -> State:
     if at not in state.maps:
         return state
     items = state.maps[at]
-    return put_back(state, at, tuple(sorted(items.active, key=items.listed.places.__getitem__)))
+    return _put_back(state, at, tuple(sorted(items.active, key=items.listed.places.__getitem__)))
 
 
 def dead_letters_purged(state: State, event: ev.DeadLettersPurged, time: str) -> State:
     """Dead letters that the operator gave up count as skipped."""
-    return _with(state, event.at, purged(state.maps[event.at], event.keys, event.by), time)
+    return _with(state, event.at, purged(state.maps[event.at], event.keys, event.by))
 
 
-def map_taken_up(state: State, at: str) -> State:
-    """The map goes on: what failed before does not count against its error policy again.
-
-    Unless nothing is left but dead letters: then it fails again, for they wait to be put back.
-    """
-    items = state.maps.get(at)
-    if items is None or not (items.pending or items.active or items.failed):
-        return state
-    body = state.plan.node(at).body
-    assert isinstance(body, Map), "only a map has items"
-    excused = failures(items, body.errors) - items.failed
-    taken_up = replace(items, excused=excused, streak=0, is_open=False, is_trying=False)
-    return replace(state, maps=state.maps.set(at, taken_up))
+def map_taken_up(state: State, event: ev.NodeContinued) -> State:
+    """The map goes on, and so many failed items do not count against its error policy again."""
+    count = excused(state, event.at) if event.excused is None else event.excused
+    items = replace(state.maps[event.at], excused=count, streak=0, is_open=False, is_trying=False)
+    return _with(state, event.at, items)
 
 
-def resumed(state: State, time: str) -> State:
+def resumed(maps: immutables.Map[str, Items], time: str) -> immutables.Map[str, Items]:
     """The run goes on: the pace of its maps is told from here."""
-    maps = {at: replace(items, since=time, settled_before=len(items.settled)) for at, items in state.maps.items()}
-    return replace(state, maps=state.maps.update(maps))
+    return maps.update({at: replace(it, since=time, settled_before=len(it.settled)) for at, it in maps.items()})
 
 
 def breaker(state: State, event: ev.BreakerOpened | ev.BreakerTried, time: str) -> State:
     """The breaker opens, or lets one item through."""
-    items = replace(state.maps[event.at], is_open=isinstance(event, ev.BreakerOpened), streak=0)
-    return _with(state, event.at, replace(items, is_trying=isinstance(event, ev.BreakerTried)), time)
+    is_open = isinstance(event, ev.BreakerOpened)
+    items = replace(state.maps[event.at], is_open=is_open, is_trying=not is_open, streak=0)
+    return _with(state, event.at, items)
 
 
 def marked(state: State, at: str) -> State:
     """A version was made: the next one is counted from here."""
-    if at not in state.maps:
-        return state
-    return replace(state, maps=state.maps.set(at, replace(state.maps[at], unmarked=0)))
+    return _with(state, at, replace(state.maps[at], unmarked=0))
 
 
 def _forgotten(state: State, item: str) -> State:
@@ -161,5 +154,5 @@ def _is_claude(node: Node) -> bool:
     return isinstance(node.body, Run) and isinstance(node.body.command, Claude)
 
 
-def _with(state: State, at: str, items: Items, time: str) -> State:
-    return replace(state, seq=state.seq + 1, time=time, maps=state.maps.set(at, items))
+def _with(state: State, at: str, items: Items) -> State:
+    return replace(state, maps=state.maps.set(at, items))

@@ -71,6 +71,11 @@ TRANSITIONS: dict[str, dict[Status, Status]] = {
 }
 
 
+def is_repair(before: Status) -> bool:
+    """Whether a start from here tries again what the handlers were to repair."""
+    return before is Status.HANDLING
+
+
 def after(event_type: str, before: Status) -> Status:
     """Return the status that an event leads to. An illegal one is an assertion: a mistake of ours."""
     status = TRANSITIONS[event_type].get(before)

@@ -61,7 +61,7 @@ def may_be_stopped(exited: Exited) -> bool:
 def explained(node: Node, outcome: Outcome, lookup: Lookup) -> Outcome:
     """Add to "command not found" that its first word came from a value with blanks, if that is so."""
     command = node.body.command if isinstance(node.body, Run) else None
-    if outcome.exit_code != NOT_FOUND or not isinstance(command, Shell):
+    if not isinstance(command, Shell):
         return outcome
     for reference in command_words(command.script):
         value = resolve(reference, lookup)

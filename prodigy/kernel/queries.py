@@ -1,6 +1,6 @@
 """Questions to a state: what is held, tolerated, failed, enough. They change nothing and know no moves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from prodigy.kernel import signals as sig
 from prodigy.kernel.counts import count_of
@@ -171,6 +171,18 @@ def has_enough(items: Items, errors: ErrorPolicy) -> str:
     return ""
 
 
+def excused(state: State, at: str) -> int:
+    """Return how many failed items will not count against the error policy of a map when it is taken up.
+
+    All that failed before, unless nothing is left but dead letters: then it fails again, for they wait to be put back.
+    """
+    items, body = state.maps[at], state.plan.node(at).body
+    assert isinstance(body, Map), "only a map has items"
+    if not (items.pending or items.active or items.failed):
+        return items.excused
+    return failed_items(items, body.errors) - items.failed
+
+
 def parallel(state: State, node: Node) -> int:
     """Return how many items may be at work at once.
 
@@ -188,6 +200,14 @@ def _limit(state: State, node: Node, written: int | Template, name: str) -> int:
     if isinstance(written, int):
         return written
     return count_of(written, lookup_in(state, node.address), name=name, least=1, most=PARALLEL_MAX)
+
+
+# What does a fork change? -------------------------------------------------------------------------------------
+
+
+def overridden(state: State, variables: Iterable[str]) -> tuple[str, ...]:
+    """Return which of these variables were captured by a step: a capture hides what the workflow calls by its name."""
+    return tuple(name for name in variables if name in state.captures)
 
 
 # How long has it worked? -----------------------------------------------------------------------------------------

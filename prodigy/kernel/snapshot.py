@@ -12,7 +12,7 @@ import immutables
 import msgspec
 
 from prodigy.kernel.items import Item, ItemList, Items, item_list
-from prodigy.kernel.state import NodeState, Origin, RunStatus, State
+from prodigy.kernel.state import NodeState, Origin, RunStatus, State, ids_of
 from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import keep_spellings
 
@@ -66,99 +66,46 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         keep_spellings(self, "captures", "scoped")
 
 
+# Where the state and its snapshot call a thing by the same name, it is the same thing.
+_IN_BOTH = frozenset(State.__struct_fields__) & frozenset(Snapshot.__struct_fields__) - {"time", "maps"}
+_OF_ITEMS = frozenset(Items.__struct_fields__) & frozenset(ItemsSnapshot.__struct_fields__) - {"listed", "active"}
+
+
 def snapshot_of(state: State, captures: dict[str, Any], *, elsewhere: Container[str] = ()) -> Snapshot:
     """Return the snapshot of a state, with these of its captures; of maps `elsewhere` the list of items is left out."""
-    return Snapshot(
-        origin=state.run,
-        number=state.number,
-        time=state.time,
-        status=state.status,
-        stopping=state.stopping,
-        max_retries=state.max_retries,
-        nodes=dict(state.nodes.items()),
-        in_flight=dict(state.in_flight.items()),
-        captures=captures,
-        outputs=dict(state.outputs.items()),
-        cost_usd=state.cost_usd,
-        costs_unknown=state.costs_unknown,
-        failed_at=state.failed_at,
-        failure=state.failure,
-        rested_s=state.rested_s,
-        expired=tuple(sorted(state.expired)),
-        maps={at: _items_of(items, has_list=at not in elsewhere) for at, items in state.maps.items()},
-        scoped=dict(state.scoped.items()),
-        max_parallel=state.max_parallel,
-    )
+    same = {name: _plain(getattr(state, name)) for name in _IN_BOTH}
+    maps = {at: _items_of(items, has_list=at not in elsewhere) for at, items in state.maps.items()}
+    return Snapshot(**same | {"origin": state.run, "time": state.time, "captures": captures, "maps": maps})
 
 
-def restored(snapshot: Snapshot, plan: Plan, *, seq: int, generation: int, version: int) -> State:
-    """Return the state that a snapshot is of, at its place in the log."""
-    return State(
-        seq=seq,
-        time=snapshot.time,
-        generation=generation,
-        version=version,
-        status=snapshot.status,
-        stopping=snapshot.stopping,
-        origin=snapshot.origin,
-        plan=plan,
-        number=snapshot.number,
-        max_retries=snapshot.max_retries,
-        addresses={node.id: node.address for node in plan.nodes.values() if node.id},
-        nodes=immutables.Map(snapshot.nodes),
-        in_flight=immutables.Map(snapshot.in_flight),
-        captures=immutables.Map(snapshot.captures),
-        outputs=immutables.Map(snapshot.outputs),
-        cost_usd=snapshot.cost_usd,
-        costs_unknown=snapshot.costs_unknown,
-        failed_at=snapshot.failed_at,
-        failure=snapshot.failure,
-        rested_s=snapshot.rested_s,
-        expired=frozenset(snapshot.expired),
-        maps=immutables.Map({at: _items(items) for at, items in snapshot.maps.items()}),
-        scoped=immutables.Map(snapshot.scoped),
-        max_parallel=snapshot.max_parallel,
-    )
+def restored(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
+    """Return the fields of the state that a snapshot is of; its place in the log, and its time, are not among them."""
+    same = {name: _persistent(getattr(snapshot, name)) for name in _IN_BOTH}
+    maps = immutables.Map({at: _items(items) for at, items in snapshot.maps.items()})
+    return same | {"plan": plan, "addresses": ids_of(plan), "maps": maps, "expired": frozenset(snapshot.expired)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, immutables.Map):
+        return dict(value.items())
+    return tuple(sorted(value)) if isinstance(value, frozenset) else value
+
+
+def _persistent(value: Any) -> Any:
+    return immutables.Map(value) if isinstance(value, dict) else value
 
 
 def _items_of(items: Items, *, has_list: bool) -> ItemsSnapshot:
-    return ItemsSnapshot(
-        listed=items.listed if has_list else None,
-        note=items.note,
-        cursor=items.cursor,
-        active=tuple(sorted(items.active)),
-        held=items.held,
-        settled=dict(items.settled.items()),
-        excused=items.excused,
-        streak=items.streak,
-        is_open=items.is_open,
-        is_trying=items.is_trying,
-        unmarked=items.unmarked,
-        since=items.since,
-        settled_before=items.settled_before,
-    )
+    same = {name: _plain(getattr(items, name)) for name in _OF_ITEMS}
+    return ItemsSnapshot(listed=items.listed if has_list else None, active=tuple(sorted(items.active)), **same)
 
 
 def _items(snapshot: ItemsSnapshot) -> Items:
     """Return the items that a snapshot is of; its list must have been put back."""
     assert snapshot.listed is not None, "the caller puts the list back"
-    counts = Counter(item.disposition for item in snapshot.settled.values())
+    same = {name: _persistent(getattr(snapshot, name)) for name in _OF_ITEMS}
     return Items(
         listed=item_list(snapshot.listed.keys, snapshot.listed.values),
-        note=snapshot.note,
-        cursor=snapshot.cursor,
         active=immutables.Map(dict.fromkeys(snapshot.active, True)),
-        held=snapshot.held,
-        settled=immutables.Map(snapshot.settled),
-        succeeded=counts["succeeded"],
-        skipped=counts["skipped"],
-        dead=counts["dead"],
-        failed=counts["failed"],
-        excused=snapshot.excused,
-        streak=snapshot.streak,
-        is_open=snapshot.is_open,
-        is_trying=snapshot.is_trying,
-        unmarked=snapshot.unmarked,
-        since=snapshot.since,
-        settled_before=snapshot.settled_before,
+        **same | dict(Counter(item.disposition for item in snapshot.settled.values())),
     )

@@ -58,6 +58,11 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
 PENDING = NodeState()
 
 
+def ids_of(plan: Plan) -> dict[str, str]:
+    """Return the address of each id."""
+    return {node.id: node.address for node in plan.nodes.values() if node.id}
+
+
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """What a run was started with."""
 

@@ -8,19 +8,33 @@ from prodigy.kernel.evolve import evolve
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Node
 
+_NO_EVENT = "no effect without an event: a rule changed the state by hand, and no log would say so"
+
 
 class Turn:
-    """The events decided so far and the state they lead to. `time` is the signal's, and so that of all its events."""
+    """The events decided so far and the state they lead to. `time` is the signal's, and so that of all its events.
+
+    Here the two laws are kept: a rule changes nothing but by emitting an event, and emits only while a signal is
+    answered.
+    """
 
     def __init__(self, state: State, time: str) -> None:
-        self.state = state
+        self.state = self._folded = state
         self.time = time
         self.events: list[ev.Event] = []
+        self._is_open = True
 
     def emit(self, event: ev.Event) -> None:
         """Add an event and fold it."""
+        assert self._is_open, "no event without a signal: the one that this turn answered has been answered"
+        assert self.state is self._folded, _NO_EVENT
         self.events.append(event)
-        self.state = evolve(self.state, event, self.time)
+        self.state = self._folded = evolve(self.state, event, self.time)
+
+    def close(self) -> None:
+        """The signal has been answered: nothing is added any more."""
+        assert self.state is self._folded, _NO_EVENT
+        self._is_open = False
 
     def node(self, address: str) -> Node:
         """Return the plan's node at `address`."""

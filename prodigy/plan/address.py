@@ -43,6 +43,11 @@ def item_of(address: str) -> str | None:
     return address[: end + 1] if 0 < start < end else None
 
 
+def map_of(item: str) -> str:
+    """Return the address of the map that an item, or what is in one, belongs to."""
+    return item[: item.index("[")]
+
+
 def key_of(address: str) -> str:
     """Return the key of the item that an address is in."""
     start = address.index("[") + 1

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from prodigy.plan.address import template_of
+from prodigy.plan.address import item_of, template_of
 from prodigy.plan.expression import Expression
 from prodigy.plan.reference import Template
 from prodigy.plan.shell import Script
@@ -256,6 +256,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
     def is_in_item(self, address: str) -> bool:
         """Whether the address is inside an item of a map, or is one."""
         return address not in self.nodes
+
+    def is_item(self, address: str) -> bool:
+        """Whether the address is an item of a map itself, not something in one."""
+        return address.endswith("]") and address not in self.nodes and item_of(address) == address
 
     def walk(self, address: str = ROOT) -> Iterator[Node]:
         """Yield the node at `address` and all below it in document order, handlers and map items not among them."""

@@ -157,12 +157,12 @@ def restore(checkpoint: Checkpoint, plan: Plan, *, get: Get, captured: Callable[
         else items
         for at, items in checkpoint.snapshot.maps.items()
     }
-    return restored(
-        msgspec.structs.replace(checkpoint.snapshot, captures=captures, maps=maps),
-        plan,
+    return State(
         seq=checkpoint.last_seq,
+        time=checkpoint.snapshot.time,
         generation=checkpoint.generation,
         version=checkpoint.version,
+        **restored(msgspec.structs.replace(checkpoint.snapshot, captures=captures, maps=maps), plan),
     )
 
 

@@ -53,6 +53,7 @@ class Reactor:
             return []
         sync = state.run.synced and must_sync(state, (event for _, event in turn))
         written = self._journal.append(turn, sync=sync)
+        assert len(written) == len(turn), "no effect without an event: the log has not all of this turn"
         if written is not turn:
             state = fold(self.state, written)
         first = self.state.seq + 1

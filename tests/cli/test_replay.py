@@ -300,7 +300,7 @@ def test_a_log_that_folds_to_something_else_is_said(house: House, monkeypatch: p
     """As after an upgrade that reads it in another way: here it forgets to count the attempts."""
     from prodigy.kernel import evolve
 
-    folds: dict[Any, Any] = evolve._FOLDS
+    folds: dict[Any, Any] = evolve.FOLDS
     started = folds[ev.CommandStarted]
     monkeypatch.setitem(folds, ev.CommandStarted, lambda state, event, now: started(state, _first_again(event), now))
     code, _, err = check()

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.decide import decide
-from prodigy.kernel.evolve import fold
+from prodigy.kernel.evolve import evolve, fold
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
@@ -146,6 +146,18 @@ def test_those_that_were_put_back_are_not_excused_any_more() -> None:
     world = cooked(plan(max_parallel=1, error_policy=policy), {f"map[{key}].x": [FAIL] for key in "ab"}, "abcd")
     world.resume(requeue=requeue("a", "b"))
     assert ("failed", {"dead": 2, "pending": 2}) == (world.state.status, counts(world.state))
+
+
+def test_how_many_are_excused_is_in_the_log() -> None:
+    """So a log folds to the same under a later rule; one that does not tell it folds by this one."""
+    world = cooked(plan(max_parallel=1, error_policy={"max_failures": 2}), {f"map[{key}].x": [FAIL] for key in "ab"})
+    resumed = decide(world.state, sig.ResumeRequested(time=NOW, number=2)).events
+    told = [event.excused for event in resumed if isinstance(event, ev.NodeContinued) and event.at == "map"]
+    folded = [
+        evolve(world.state, ev.NodeContinued(at="map", excused=excused), NOW).maps["map"].excused
+        for excused in (None, 2, 0)
+    ]
+    assert ([2], [2, 2, 0]) == (told, folded)
 
 
 def test_when_nothing_is_left_but_dead_letters_resume_runs_nothing() -> None:

@@ -1,13 +1,13 @@
 """What each event leaves in the state, and that it leaves all else alone."""
 
-from typing import Any
+from typing import Any, get_args
 
 import immutables
 import pytest
 from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
-from prodigy.kernel.evolve import evolve
+from prodigy.kernel.evolve import FOLDS, evolve
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.snapshot import snapshot_of
 from prodigy.kernel.state import NodeState, Origin, State
@@ -29,6 +29,11 @@ def changed(before: State, event: ev.Event) -> dict[str, Any]:
     assert after.time == THEN
     names = [name for name in State.__struct_fields__ if name not in ("seq", "time")]
     return {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
+
+
+def test_every_event_has_a_fold() -> None:
+    """And nothing else has one."""
+    assert set(get_args(ev.Event)) == set(FOLDS)
 
 
 ORIGIN = Origin(workflow_id="demo-000002", workflow_path="demo.yaml", directory="/project", started=NOW)

@@ -20,6 +20,7 @@ from prodigy.kernel import (
     evolve,
     evolve_map,
     items,
+    lifecycle,
     outcome,
     queries,
     retry,
@@ -72,6 +73,7 @@ MUTANTS = {
         "_turned(_unhandled(state, event.at), event, time, error=error",
         "_turned(state, event, time, error=error",
     ),
+    "a repair is not counted": Mutant(lifecycle, "return before is Status.HANDLING", "return False"),
     "repairs without end": Mutant(nodes, "here.repairs >= handlers.repairs", "here.repairs >= 9"),
     "fail_workflow is ignored": Mutant(handlers, "if policy.fail_workflow:", "if False:"),
     "a late exit is accepted": Mutant(
@@ -145,7 +147,7 @@ MUTANTS = {
     "a version is used twice after going back": Mutant(
         evolve, "        version=event.version,\n", "        version=state.version,\n"
     ),
-    "a fork keeps its values": Mutant(evolve, "if k in state.captures})", "if False})"),
+    "a fork keeps its values": Mutant(queries, "for name in variables if name in state.captures)", "for name in ())"),
     "a dead letter is lost": Mutant(evolve_map, "disposition=event.disposition,", 'disposition="succeeded",'),
     "a failed item is nowhere": Mutant(items, "settled=items.settled.set(key, item),", "settled=items.settled,"),
     "an item is counted twice": Mutant(
@@ -183,15 +185,21 @@ MUTANTS = {
     "reduce keeps what it did": Mutant(
         evolve, "state = _unhandled(_forget(state, event.at), event.at)\n    node", "pass\n    node"
     ),
-    "old failures count again": Mutant(evolve_map, "excused=excused,", "excused=items.excused,"),
+    "old failures count again": Mutant(evolve_map, "excused=count,", "excused=0,"),
+    "old failures are not excused": Mutant(
+        queries, "return failed_items(items, body.errors) - items.failed", "return items.excused"
+    ),
+    "a map that goes on does not say who is excused": Mutant(
+        recovery, "excused=excused(turn.state, at) if", "excused=0 if"
+    ),
     "those put back stay excused": Mutant(items, "excused=max(0, items.excused - gone),", "excused=items.excused,"),
     "dead letters are let go by a resume": Mutant(
-        evolve_map, "if items is None or not (items.pending or items.active or items.failed):", "if items is None:"
+        queries, "if not (items.pending or items.active or items.failed):", "if False:"
     ),
     "an item that stopped the map is forgotten": Mutant(
         evolve,
-        "return on_map.item_begun(state, event.at) if is_item(state, event.at) else on_map.map_taken_up",
-        "return state if is_item(state, event.at) else on_map.map_taken_up",
+        "if state.plan.is_item(event.at):\n        return on_map.item_begun(state, event.at)",
+        "if state.plan.is_item(event.at):\n        return state",
     ),
     "a map has no time limit after a resume": Mutant(
         recovery,
@@ -218,7 +226,7 @@ MUTANTS = {
 
 # Bugs among items that run side by side: each must be noticed by the maps that are drawn from seeds alone.
 BESIDE = {
-    "an item's timeout ends its neighbours": Mutant(effects, "if is_below(state.plan, at, event.at):", "if True:"),
+    "an item's timeout ends its neighbours": Mutant(effects, "and is_below(state.plan, at, event.at):", "and True:"),
     "a timer of an earlier attempt ends a later one": Mutant(
         queries, "here.status is Status.RUNNING and here.attempt == timer.attempt", "here.status is Status.RUNNING"
     ),

@@ -4,7 +4,7 @@ from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.effects import kept_bytes_max
 from prodigy.kernel.moves import EndExpired, Fail, Move, Moves, Rest, Succeed
-from prodigy.kernel.outcome import captured, end_of, explained, judge, may_be_stopped
+from prodigy.kernel.outcome import NOT_FOUND, captured, end_of, explained, judge, may_be_stopped
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.turn import Turn
 
@@ -39,7 +39,10 @@ def _interrupt(turn: Turn, signal: sig.Exited) -> None:
 
 def _finish(turn: Turn, signal: sig.Exited) -> Move:
     node = turn.node(signal.at)
-    value, outcome = captured(node, signal, explained(node, judge(signal), lookup_in(turn.state, signal.at)))
+    outcome = judge(signal)
+    if outcome.exit_code == NOT_FOUND:
+        outcome = explained(node, outcome, lookup_in(turn.state, signal.at))
+    value, outcome = captured(node, signal, outcome)
     turn.emit(
         ev.CommandFinished(
             at=signal.at,

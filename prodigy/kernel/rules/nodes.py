@@ -2,7 +2,6 @@
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.digest import digest_of
-from prodigy.kernel.evolve import is_item
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.limits import timeout_of
 from prodigy.kernel.moves import (
@@ -84,7 +83,7 @@ def _open(turn: Turn, node: Node) -> Moves:
 
 def succeed(turn: Turn, move: Succeed) -> Moves:
     """Settle a node whose body succeeded."""
-    if is_item(turn.state, move.at):
+    if turn.state.plan.is_item(move.at):
         return (SettleItem(move.at),)
     turn.emit(ev.NodeSucceeded(at=move.at))
     return (Mark(move.at), Settled(move.at))
@@ -110,7 +109,7 @@ def fail(turn: Turn, move: Fail) -> Moves:
 
 def give_up(turn: Turn, move: GiveUp) -> Moves:
     """Settle a node as failed."""
-    if is_item(turn.state, move.at):
+    if turn.state.plan.is_item(move.at):
         return (SettleItem(move.at, move.error),)
     turn.emit(ev.NodeFailed(at=move.at, error=move.error))
     return (Mark(move.at), Settled(move.at))

@@ -32,7 +32,7 @@ from prodigy.kernel.moves import (
     WaitOn,
 )
 from prodigy.kernel.outcome import Outcome
-from prodigy.kernel.queries import failures, parallel, questions, undecided, unfinished
+from prodigy.kernel.queries import excused, failures, overridden, parallel, questions, undecided, unfinished
 from prodigy.kernel.retry import due_at, remaining_s
 from prodigy.kernel.state import State
 from prodigy.kernel.turn import Turn
@@ -98,6 +98,7 @@ def _fork(turn: Turn, fork: sig.Fork) -> None:
             from_workflow_id=fork.from_workflow_id,
             from_seq=turn.state.seq,
             variables=fork.variables,
+            captured=overridden(turn.state, fork.variables),
         )
     )
 
@@ -108,7 +109,7 @@ def _continue_map(turn: Turn, requeue: sig.Requeue) -> None:
     while True:
         node = turn.node(at)
         if turn.state.node(at).is_settled or turn.state.node(at).status is Status.HANDLING:
-            turn.emit(ev.NodeContinued(at=at))
+            _continue(turn, at)
         if at == ROOT:
             break
         owner = turn.node(node.parent)
@@ -117,6 +118,11 @@ def _continue_map(turn: Turn, requeue: sig.Requeue) -> None:
             if turn.state.node(later).status is not Status.PENDING:
                 turn.emit(ev.NodeReopened(at=later))
         at = owner.address
+
+
+def _continue(turn: Turn, at: str) -> None:
+    """Go on inside a node; of a map, what failed before does not count against its error policy again."""
+    turn.emit(ev.NodeContinued(at=at, excused=excused(turn.state, at) if at in turn.state.maps else None))
 
 
 def take_up(turn: Turn, move: TakeUp) -> Moves:
@@ -146,7 +152,7 @@ def _reopen(turn: Turn, address: str) -> None:
             turn.emit(ev.NodeReopened(at=node.address))
             continue
         failed = list(failures(turn.state, node))
-        turn.emit(ev.NodeContinued(at=node.address))
+        _continue(turn, node.address)
         stack += reversed(failed)
         if isinstance(node.body, Map):
             stack += reversed(_failed_items(turn.state, node.address))
