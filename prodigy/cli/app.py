@@ -1,7 +1,4 @@
-"""The command line: which commands there are, and what becomes of errors.
-
-Commands import what they need when they run, so `--help` and a shell's completion stay quick.
-"""
+"""The command line: what the program is called with, and what becomes of errors."""
 
 import os
 import signal
@@ -10,37 +7,19 @@ from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
-from typer._click.exceptions import (
-    NoArgsIsHelpError,
-    UsageError,
-)  # typer brings its own click, which it does not offer otherwise
 
 from prodigy import __version__
-from prodigy.cli import (
-    checkpoints,
-    cook,
-    diff,
-    dlq,
-    doctor,
-    events,
-    explain,
-    init,
-    logs,
-    outlet,
-    replay,
-    runs,
-    status,
-    validate,
-)
-from prodigy.cli.pairs import guarded
-from prodigy.cli.program import Commands, in_our_words, usage_problem, with_names_in_capitals
+from prodigy.cli import outlet
+from prodigy.cli.framework import NoArgsIsHelpError, UsageError
+from prodigy.cli.program import in_our_words, usage_problem
+from prodigy.cli.registry import Registered
 from prodigy.cli.streams import ReaderGone, open_streams
 from prodigy.cli.when import spoken
 from prodigy.errors import DamagedState, ExitCode, ProdigyError, WorkflowProblem
 
 app = typer.Typer(
     name="prodigy",
-    cls=Commands,
+    cls=Registered,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # help is plain text, the same on a terminal and in a pipe
@@ -48,11 +27,6 @@ app = typer.Typer(
     help="Run long, costly workflows of shell and Claude Code steps; kill them anywhere, resume exactly.",
     epilog="First steps: `prodigy init`, `prodigy cook workflow.yaml`, and after any stop `prodigy resume`.",
 )
-for group in (init, validate, cook, runs, status, logs, replay, explain, diff, doctor):
-    group.register(app)
-app.add_typer(events.app, name="events", cls=Commands)
-app.add_typer(checkpoints.app, name="checkpoints", cls=Commands)
-app.add_typer(dlq.app, name="dlq", cls=Commands)
 
 
 @app.callback()
@@ -71,11 +45,8 @@ def run() -> NoReturn:
         sys.exit(ExitCode.USAGE)
     open_streams()
     outlet.guard()
-    _keep_only(sys.argv[1:2])
     try:
-        code = guarded(with_names_in_capitals(typer.main.get_command(app))).main(
-            prog_name="prodigy", standalone_mode=False
-        )
+        code = typer.main.get_command(app).main(prog_name="prodigy", standalone_mode=False)
     except NoArgsIsHelpError as help_wanted:
         print(help_wanted.format_message())
         code = ExitCode.USAGE
@@ -106,17 +77,6 @@ def _unforeseen(failure: Exception) -> ExitCode:
     from prodigy.runtime.defects import defect
 
     return complain(defect(failure))
-
-
-def _keep_only(called: list[str]) -> None:
-    """Forget all commands but the one that is called: typer inspects the signature of each that it has, 9 ms in all.
-
-    Where none is called by its name, for help, completion or a slip of the hand, all of them stay.
-    """
-    commands = [command for command in app.registered_commands if command.name in called]
-    groups = [group for group in app.registered_groups if group.name in called]
-    if commands or groups:
-        app.registered_commands, app.registered_groups = commands, groups
 
 
 def complain(error: ProdigyError, *, is_answer: bool = True) -> ExitCode:

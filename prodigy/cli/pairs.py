@@ -8,9 +8,9 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
-from typer._click.core import Command, Parameter
 from typer.core import TyperGroup
 
+from prodigy.cli.framework import Command, Parameter
 from prodigy.errors import UsageProblem
 
 _GOES_ON = "goes on with a run as it was begun"

@@ -7,12 +7,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from typer._click.core import Command, Context
-from typer._click.exceptions import BadOptionUsage, BadParameter, MissingParameter, NoSuchOption, UsageError
-from typer._click.formatting import HelpFormatter
-from typer._click.types import IntRange
 from typer.core import TyperArgument, TyperGroup
 
+from prodigy.cli.framework import (
+    BadOptionUsage,
+    BadParameter,
+    Command,
+    Context,
+    HelpFormatter,
+    IntRange,
+    MissingParameter,
+    NoSuchOption,
+    UsageError,
+)
 from prodigy.errors import UsageProblem
 
 _MEANT = {
@@ -38,9 +45,8 @@ class Commands(TyperGroup):
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the list of commands, nothing of it cut."""
-        commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
-            formatter.write_dl([(name, command.get_short_help_str(1000)) for name, command in commands])
+            formatter.write_dl([(name, self.sentence(name)) for name in self.list_commands(ctx)])
 
     def resolve_command(self, ctx: Context, args: list[str]) -> Any:
         """Return the command that the arguments begin with.
@@ -49,10 +55,18 @@ class Commands(TyperGroup):
             UsageProblem: there is none of that name; the hint has the nearest.
         """
         name = args[0]
-        if name not in self.commands and not name.startswith("-"):
+        if name not in self.names() and not name.startswith("-"):
             words = f"{ctx.command_path} {name}".partition(" ")[2]
             raise UsageProblem(f"there is no command {words!r}", hint=self._meant(ctx.command_path, name))
         return super().resolve_command(ctx, args)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all commands."""
+        return tuple(self.commands)
+
+    def sentence(self, name: str) -> str:
+        """Return what help says of a command."""
+        return self.commands[name].get_short_help_str(1000)
 
     def _meant(self, path: str, name: str) -> str:
         from prodigy.plan.reference import suggestion
@@ -61,7 +75,7 @@ class Commands(TyperGroup):
             return f"To run a workflow file: `prodigy cook {shlex.quote(name)}`."
         if path == "prodigy" and (words := _MEANT.get(name.lower())):
             return f"did you mean `prodigy {words}`?"
-        return suggestion(name, tuple(self.commands), form=f"`{path} {{}}`") or f"All there are: `{path} --help`."
+        return suggestion(name, self.names(), form=f"`{path} {{}}`") or f"All there are: `{path} --help`."
 
 
 def with_names_in_capitals(command: Command) -> Command:

@@ -7,18 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
-from typer._click.core import Command, Context
-from typer._click.exceptions import UsageError
 from typer.core import TyperGroup
 
-from prodigy.cli.app import app
-from prodigy.cli.program import usage_problem, with_names_in_capitals
+from prodigy.cli.framework import Command, Context, UsageError
+from prodigy.cli.program import usage_problem
 from prodigy.errors import UsageProblem
+from tests.cli.whole import whole
 from tests.end_to_end.house import DEADLINE_S, House, find
 
 COLUMNS = 80
-ROOT = with_names_in_capitals(typer.main.get_command(app))
+ROOT = whole()
 
 
 def commands(command: Command = ROOT, path: str = "prodigy") -> Iterator[tuple[str, Command, Context]]:

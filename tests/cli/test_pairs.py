@@ -5,13 +5,12 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-import typer
-from typer._click.core import Command
 from typer.core import TyperGroup
 
-from prodigy.cli.app import app
-from prodigy.cli.pairs import REFUSED, guarded, name_of
+from prodigy.cli.framework import Command
+from prodigy.cli.pairs import REFUSED, name_of
 from prodigy.errors import UsageProblem
+from tests.cli.whole import whole
 from tests.end_to_end.house import House
 from tests.end_to_end.mapped import mapreduce
 from tests.end_to_end.test_stages import stage, stages
@@ -75,7 +74,7 @@ def leaves(command: Command, *path: str) -> Iterator[tuple[str, Command]]:
         yield from leaves(below, *path, name)
 
 
-COMMANDS = dict(leaves(typer.main.get_command(app)))
+COMMANDS = dict(leaves(whole()))
 PAIRS = [(command, *pair) for command, pairs in REFUSED.items() for pair in pairs]
 
 
@@ -109,7 +108,7 @@ def test_a_pair_that_makes_no_sense_is_refused(words: str, one: str, other: str)
     for order in ((one, other), (other, one)):
         typed = [*words.split(), *arguments, *(word for name in order for word in values.get(name, ()))]
         with pytest.raises(UsageProblem) as refused:
-            guarded(typer.main.get_command(app)).main(typed, prog_name="prodigy", standalone_mode=False)
+            whole().main(typed, prog_name="prodigy", standalone_mode=False)
         assert [True, True] == [name in refused.value.message for name in (one, other)]
         assert REFUSED[words][(one, other)] in refused.value.message
 

@@ -14,13 +14,12 @@ import msgspec
 import pytest
 import typer
 from typer.core import TyperGroup
-from typer.main import get_command
 
-from prodigy.cli.app import app
 from prodigy.errors import ExitCode, WorkflowProblem
 from prodigy.kernel.events import TYPES
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.schema import KEYS, Where
+from tests.cli.whole import whole
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -82,7 +81,7 @@ def commands() -> list[tuple[str, list[str]]]:
 
 def check(arguments: list[str]) -> None:
     """Read a command line as the program would, and run nothing."""
-    command = get_command(app)
+    command: Any = whole()
     if arguments[0].startswith("-"):
         assert arguments[0] in own_options(command)
         return
@@ -184,7 +183,7 @@ def test_a_wrong_command_is_found(line: str) -> None:
 def test_options_exist() -> None:
     """Every option that is named by itself is an option of some command."""
     named = {span.split()[0] for text in READABLE.values() for span in _SPAN.findall(text) if span.startswith("--")}
-    assert named - all_options(get_command(app)) == set()
+    assert named - all_options(whole()) == set()
 
 
 def test_exit_codes_are_those_of_the_program() -> None:

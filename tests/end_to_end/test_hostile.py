@@ -13,10 +13,9 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
-import typer
 from typer.core import TyperGroup
 
-from prodigy.cli.app import app
+from tests.cli.whole import whole
 from tests.end_to_end.house import House, find
 
 HOSTILE = "\x1b]0;title\x07\x1b]52;c;aGk=\x1b\\\x1b]8;;x\x1b\\\x1b[2J\x9b31m\x90q\x08\u202e\x1b[8m\u2066\x7f"
@@ -120,9 +119,7 @@ def forge(house: House, workflow_id: str) -> None:
 
 def test_every_command_is_tried() -> None:
     """A new one is added above."""
-    group = typer.main.get_command(app)
-    assert isinstance(group, TyperGroup)
-    assert set(commands(group)) == set(CALLS)
+    assert set(commands(whole())) == set(CALLS)
 
 
 @pytest.mark.parametrize("command", CALLS)
