@@ -158,7 +158,8 @@ def _of_run(project: "Project", mirror: "Mirror | None", workflow_id: str) -> It
             yield _wrong("checkpoint", f"the checkpoint of {workflow_id}: {reason}", _repair(workflow_id))
     if mirror is not None and not mirror.knows(workflow_id) and state.status != "completed":
         yield _of_stranger(project, workflow_id)
-    yield from _of_values(project, mirror, folder)
+    if found.checkpoint is not None:  # else what it would name is not known: it is made again first
+        yield from _of_values(project, mirror, folder)
 
 
 def _of_stranger(project: "Project", workflow_id: str) -> Finding:

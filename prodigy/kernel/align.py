@@ -198,11 +198,17 @@ def _rewritten(state: State, olds: list[Node], news: list[Node], matches: dict[i
     for place in range(last):
         if place in finished:
             continue
-        later = next(finished[now].address for now in sorted(finished) if now > place)
+        after = next(now for now in sorted(finished) if now > place)
+        here, there = _placed(news[place]), _placed(news[after])
         if place not in back:
-            yield f"{news[place].address} is new and stands before {later}, which has finished"
-        elif not _was_before(olds, back[place], later):
-            yield f"{news[place].address} has not finished and now stands before {later}, which has"
+            yield f"{here} is new and stands before {there}, which has finished"
+        elif not _was_before(olds, back[place], finished[after].address):
+            yield f"{here} has not finished and now stands before {there}, which has"
+
+
+def _placed(node: Node) -> str:
+    """Return where a step stands in the edited file: one without an id has moved, and so its number says little."""
+    return node.address if node.id or not node.line else f"{node.address} (line {node.line})"
 
 
 def _was_before(olds: list[Node], place: int, later: str) -> bool:

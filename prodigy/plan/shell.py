@@ -112,7 +112,9 @@ def notices(script: Script, variables: Lookup) -> list[Notice]:
         elif slot.is_alone and _splits(slot, variables):
             message = f"{text} is one word here, blanks, globs and all"
             hint = f'quote it, "{text}", or make {slot.reference.path[0]} a list: [first, second] is two words'
-            if slot.is_command:
+            if slot.reference.filters:
+                hint = f'quote it, "{text}"; a list without a filter is one word for each of its elements'
+            elif slot.is_command:
                 hint = f"a command and its arguments are a list, or code:  ${{{slot.reference.path[0]}|raw}}"
             found.append(Notice(offset=slot.offset, message=message, hint=hint))
     return found

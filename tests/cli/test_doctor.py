@@ -172,6 +172,15 @@ def test_a_run_that_only_the_mirror_has_is_to_be_taken_from_it(house: House) -> 
     assert found(house) == [("lost", f"prodigy resume {RUN} --from-checkpoint mirror")]
 
 
+def test_what_a_lost_checkpoint_would_name_is_not_to_be_removed(house: House) -> None:
+    """Where its mirror is lost too: the value is the plan, which the checkpoint that is made again names."""
+    house.project.checkpoint(RUN).unlink()
+    house.mirror.checkpoint(RUN).unlink()
+    house.run(RUN).values.mkdir(mode=0o700, exist_ok=True)
+    (house.run(RUN).values / ("0" * 64)).touch(mode=0o600)
+    assert found(house) == [("checkpoint", f"prodigy checkpoints validate {RUN} --repair")]
+
+
 def test_a_checkpoint_that_only_is_left_is_removed(house: House) -> None:
     """Nothing can go on from it."""
     house.run(RUN).path.rename(house.path / "elsewhere")

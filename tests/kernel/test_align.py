@@ -117,6 +117,14 @@ def test_a_new_step_in_the_place_of_a_finished_one_is_a_change() -> None:
     assert conflicts(state, edited) == ("commands[0] has finished, and its text was changed",)
 
 
+def test_steps_without_an_id_are_named_as_they_stand_today_with_their_lines() -> None:
+    """A new step moves all that follow: that `commands[0]` stands before `commands[0]` said nothing."""
+    state = failed_at_second(shell("do a"), shell("do b"))
+    edited = compiled(shell("new"), shell("do a"), shell("do b"))
+    said = "commands[0] (line 1) is new and stands before commands[1] (line 1), which has finished"
+    assert conflicts(state, edited) == (said,)
+
+
 def test_a_finished_step_that_was_removed_is_no_conflict() -> None:
     """Nothing stands in its place."""
     state = failed_at_second(step("a"), step("b"))

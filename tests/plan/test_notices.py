@@ -139,3 +139,11 @@ def test_a_name_in_an_environment_is_what_the_shell_reads() -> None:
 def test_a_folder_or_environment_that_is_used_in_the_step_is_left_alone(script: str) -> None:
     """It is what `cd` and `export` are for."""
     assert notices(f"- shell: |\n    {script}\n") == []
+
+
+def test_a_list_that_a_filter_made_one_text_is_told_how_it_is_many_words() -> None:
+    """It is a list already, so making it one is no advice."""
+    assert notices(TEXTS + "commands:\n  - shell: echo ${files|lines}\n") == [
+        "3:17 ${files|lines} is one word here, blanks, globs and all "
+        '(quote it, "${files|lines}"; a list without a filter is one word for each of its elements)'
+    ]
