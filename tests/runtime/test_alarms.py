@@ -8,6 +8,7 @@ import pytest
 from prodigy.kernel import signals as sig
 from prodigy.runtime import alarms as module
 from prodigy.runtime.alarms import Alarm, Alarms
+from prodigy.runtime.clock import now
 from prodigy.runtime.timers import go_on, rest
 from tests.runtime.world import until
 
@@ -50,6 +51,27 @@ async def test_a_later_alarm_takes_the_place_of_an_earlier_one() -> None:
     heard.alarms.set(limit(attempt=2), 0.01)
     await until(lambda: heard.rung)
     assert [(sig.LimitFired, "a", 2)] == heard.rung
+
+
+async def test_an_alarm_whose_place_was_taken_never_rings() -> None:
+    """Nor does it make the other ring early."""
+    heard = Heard()
+    heard.alarms.set(limit(attempt=1), 0.0)
+    heard.alarms.set(limit(attempt=2), 1000.0)
+    heard.alarms.set(limit("b"), 0.01)
+    await until(lambda: heard.rung)
+    heard.alarms.close()
+    assert [(sig.LimitFired, "b", 1)] == heard.rung
+
+
+async def test_an_alarm_says_when_it_rang() -> None:
+    """Not when it was set."""
+    rung: list[Alarm] = []
+    alarms = Alarms(asyncio.get_running_loop(), ring=rung.append, is_awaited=lambda alarm: True)
+    before = now()
+    alarms.set(wait(), 0.0)
+    await until(lambda: rung)
+    assert before <= rung[0].time <= now()
 
 
 async def test_alarms_that_nobody_awaits_do_not_pile_up() -> None:

@@ -57,6 +57,22 @@ def test_a_stop_that_nobody_announced_is_understood_in_hindsight(clock: Clock) -
     assert (60.0, 0.0) == (go_on(), awake_s() - began)
 
 
+def test_a_rest_that_was_understood_is_not_counted_twice(clock: Clock) -> None:
+    """A second SIGCONT at once tells of no second one."""
+    beat()
+    began = awake_s()
+    clock.now += 60
+    assert (go_on(), go_on(), awake_s() - began) == (60.0, 0.0, 0.0)
+
+
+def test_a_rest_that_was_announced_is_not_understood_once_more(clock: Clock) -> None:
+    """The last beat was before it."""
+    beat()
+    rest()
+    clock.now += 60
+    assert (go_on(), go_on()) == (60.0, 0.0)
+
+
 def test_a_beat_may_come_before_the_news_of_a_stop(clock: Clock) -> None:
     """Another thread hears of it. That beat is late, which tells the rest."""
     beat()
