@@ -2,8 +2,10 @@
 
 from msgspec.structs import replace
 
+from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
+from prodigy.kernel.effects import effects
 from prodigy.kernel.evolve import fold
 from prodigy.kernel.scope import lookup_in
 from tests.kernel.story import (
@@ -122,6 +124,13 @@ def test_half_a_second_is_time_that_is_left() -> None:
 
 
 # Answers and handlers while the run stops ---------------------------------------------------------------------
+
+
+def test_a_stop_ends_all_that_is_in_flight_in_the_order_of_their_addresses() -> None:
+    """Each once."""
+    state = at_work(plan(max_parallel=5), *(begins(key) for key in "ecabd"), keys="ecabd").state
+    ends_of = [effect.at for effect in effects(state, stops(), state.seq) if isinstance(effect, fx.Terminate)]
+    assert ends_of == [f"map[{key}].x" for key in "abcde"]
 
 
 def test_a_yes_to_a_run_that_paused_begins_nothing() -> None:
