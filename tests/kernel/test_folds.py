@@ -11,6 +11,7 @@ from prodigy.kernel.evolve import FOLDS, evolve
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.snapshot import snapshot_of
 from prodigy.kernel.state import NodeState, Origin, State
+from prodigy.plan.nodes import Plan
 from tests.kernel.story import NOW, begun, breaks, ends, given, later, starts, waits
 from tests.kernel.test_handed_on import FULL, ITEMS
 from tests.kernel.test_map import at_work, begins
@@ -156,7 +157,9 @@ def test_what_claude_does_not_say_of_its_cost_is_counted(by_itself: bool) -> Non
     after = evolve(evolve(state, end("a", 3), THEN), end("b", 4), THEN)
     assert after.costs_unknown == 1
     assert dict(after.in_flight) == {}
-    assert evolve(state, end("b", 4, cost_usd=2.0), THEN).cost_usd == 2.0
+    assert after.cost_usd == 0.0
+    told = evolve(state, end("b", 4, cost_usd=2.0), THEN)
+    assert (told.cost_usd, told.costs_unknown) == (2.0, 0)
 
 
 def test_every_turn_of_a_node_is_since_then() -> None:
@@ -171,7 +174,9 @@ def test_every_turn_of_a_node_is_since_then() -> None:
         (state, starts("b"), NodeState(status=Status.RUNNING, attempt=1, epoch=state.seq + 1)),
     ]
     for before, event, expected in turns:
-        assert evolve(before, event, THEN).node(event.at) == replace(expected, since=THEN)  # type: ignore[union-attr]
+        after = evolve(before, event, THEN)
+        assert after.node(event.at) == replace(expected, since=THEN)  # type: ignore[union-attr]
+        assert (after.seq, after.time) == (before.seq + 1, THEN)
 
 
 def test_a_step_that_is_reopened_begins_a_new_budget() -> None:
@@ -214,6 +219,17 @@ def test_a_rest_moves_the_times_of_what_is_at_work() -> None:
     rested = evolve(state, ev.RunRested(rested_s=30.0), THEN)
     assert [rested.node(at).limit_since for at in ("one", "two")] == [NOW, later(30)]
     assert rested.rested_s == 30.0
+
+
+def test_what_is_bypassed_is_in_flight_no_more() -> None:
+    """Nor has anything below it been done; what is beside it goes on."""
+    stages = in_stages(stage("one", step("a")), stage("two", step("b")))
+    began = (ev.NodeStarted(at="one", attempt=1), starts("one.a"), ev.NodeStarted(at="two", attempt=1), starts("two.b"))
+    state = given(stages, *began).state
+    after = evolve(state, ev.NodeBypassed(at="one", by="ann"), THEN)
+    assert dict(after.in_flight) == {"two.b": 6}
+    assert sorted(after.nodes) == ["one", "two", "two.b", "workflow"]
+    assert after.node("one").reason == "by ann"
 
 
 def test_an_edit_moves_what_was_done_and_what_is_in_flight() -> None:
@@ -267,3 +283,19 @@ def test_an_item_takes_its_time_from_its_beginning_to_its_end() -> None:
     state = at_work(mapped([], [step("x")], [{"shell": "${map.results}"}]), begins("a"), ends("map[a].x", 7)).state
     done = evolve(state, ev.ItemSettled(at="map", key="a", disposition="succeeded"), THEN)
     assert done.maps["map"].settled["a"].duration_s == 60.0
+
+
+def test_the_output_of_an_item_is_what_claude_said_last_in_it() -> None:
+    """Else that of its last step; each step's is known by its id or its place."""
+    asked = mapped([], [{"claude": "/look"}, {"claude": "/judge", "id": "j"}, step("x")], [{"shell": "${map.results}"}])
+    plain = mapped([], [step("w"), {"shell": "do x"}], [{"shell": "${map.results}"}])
+
+    def output_of(whole: Plan, *steps: str) -> tuple[str, dict[str, str] | None]:
+        ran = [(starts(f"map[a]{name}"), ends(f"map[a]{name}", 7 + 2 * n)) for n, name in enumerate(steps)]
+        told = [(begun, replace(end, output=f"of {name}")) for (begun, end), name in zip(ran, steps, strict=True)]
+        state = at_work(whole, ev.NodeStarted(at="map[a]", attempt=1), *told, keys="a").state
+        item = evolve(state, ev.ItemSettled(at="map", key="a", disposition="succeeded"), THEN).maps["map"].settled["a"]
+        return item.output, item.outputs
+
+    assert output_of(asked, "[0]", ".j", ".x") == ("of .j", {"0": "of [0]", "j": "of .j", "x": "of .x"})
+    assert output_of(plain, ".w", "[1]")[0] == "of [1]"
