@@ -1,5 +1,7 @@
 """Whose failure it is: which step handlers are told of, who answers, and by what name a version is known."""
 
+from typing import Any
+
 import pytest
 
 from prodigy.kernel import events as ev
@@ -161,3 +163,34 @@ def test_what_awaited_an_answer_when_the_time_ended_is_named_to_the_handlers() -
         ev.NodeStarted(at="one.on_failure", attempt=1),
         starts("one.on_failure[0]", text="clean"),
     )
+
+
+def failure(plan: Plan, **fields: Any) -> str:
+    """Return the error of the only step after it has ended so."""
+    ended = next(event for event in given(plan, starts("a")).when(exited("a", 3, **fields)).events if event)
+    assert isinstance(ended, ev.CommandFinished)
+    return ended.error or ""
+
+
+def test_a_step_that_failed_is_not_blamed_for_what_it_did_not_capture() -> None:
+    """Its output is of another format because it failed."""
+    asked = compiled(step("a", capture_output="x", capture_format="json"))
+    assert failure(asked, exit_code=1, output="usage: a", stderr="boom\n") == "boom"
+    assert failure(asked, exit_code=0, output="usage: a").startswith("capture_format json: ")
+
+
+def test_the_end_of_what_was_said_is_cut_at_a_character() -> None:
+    """Wherever the limit falls."""
+    for head in ("", "x", "xx"):
+        said = failure(compiled(step("a")), exit_code=1, stderr=head + "€" * 1000 + "end")
+        assert set(said.removesuffix("end")) == {"€"}
+        assert said.endswith("end")
+
+
+@pytest.mark.parametrize(("value", "is_hinted"), [("ls", False), ("ls -l", True), (3, False), (["a b", "c"], False)])
+def test_a_command_that_is_not_found_is_explained_by_its_blanks(value: Any, is_hinted: bool) -> None:
+    """Where a value of several words stands in its place."""
+    named = compiled({"shell": "${tool} x", "id": "a"}, variables={"tool": value})
+    said = failure(named, exit_code=127, stderr="not found\n")
+    assert said.startswith("not found")
+    assert ("is one word, blanks and all" in said) is is_hinted

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from prodigy.kernel.retry import attempts_allowed, delay_before, due_at, remaining_s
+from prodigy.kernel.retry import attempts_allowed, delay_before, due_at, elapsed_s, remaining_s
 from prodigy.plan.nodes import Node
 from tests.kernel.story import NOW, given, later
 from tests.simulation.plans import compiled, step
@@ -36,6 +36,7 @@ def test_jitter_is_the_same_in_every_replay() -> None:
     again = [delay_before(node(backoff="fixed", jitter=True), tries=tries) for tries in range(1, 101)]
     assert delays == again
     assert all(0.5 <= delay < 1.0 for delay in delays)
+    assert min(delays) < 0.55 and max(delays) > 0.95, "they are spread over all of it"
     assert len(set(delays)) == len(delays)
 
 
@@ -67,3 +68,9 @@ def test_the_far_future_is_its_last_day() -> None:
 def test_what_is_left_of_a_wait_is_between_nothing_and_all(passed_s: int, expected: float) -> None:
     """Whatever the clock did meanwhile."""
     assert remaining_s(later(passed_s), due=later(4), delay_s=4.0) == expected
+
+
+def test_no_time_has_passed_from_or_to_a_moment_that_is_not_known() -> None:
+    """Nor where the clock went back."""
+    assert [elapsed_s("", NOW), elapsed_s(NOW, ""), elapsed_s(later(5), NOW)] == [0.0, 0.0, 0.0]
+    assert elapsed_s(NOW, later(5)) == 5.0

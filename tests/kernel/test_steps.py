@@ -189,6 +189,7 @@ CASES = {
     "a timeout": Case(condition="timeout", exit={"exit_code": None, "timed_out_s": 9.0}, is_retried=True),
     "no timeout": Case(condition="timeout", exit={"exit_code": 1}, is_retried=False),
     "killed": Case(condition="killed", exit={"exit_code": None, "signal": "SIGKILL"}, is_retried=True),
+    "an exit is no kill": Case(condition="killed", exit={"exit_code": 137}, is_retried=False),
     "a timeout kills too, but is none": Case(
         condition="killed", exit={"exit_code": None, "signal": "SIGTERM", "timed_out_s": 9.0}, is_retried=False
     ),

@@ -204,6 +204,12 @@ def test_a_name_in_the_environment_is_the_shells() -> None:
         "echo $((item += 1)) ${item}",
         "x=$(item=1); echo '${item}'",
         "getopts a item; echo ${item}",
+        "printf -v item x; echo ${item}",
+        "wait -p item; echo ${item}",
+        "set -A item a b; echo ${item}",
+        "export item=x; echo ${item}",
+        "readonly item=x; echo ${item}",
+        "declare item; echo ${item}",
     ],
 )
 def test_a_script_that_assigns_a_name_of_ours_and_uses_it_is_refused(text: str) -> None:
@@ -212,6 +218,22 @@ def test_a_script_that_assigns_a_name_of_ours_and_uses_it_is_refused(text: str) 
     assert place.startswith("${item}")
     assert "the script assigns item, and ${item} is the workflow's value" == message
     assert "give the variable of the shell another name, or write $item" == hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "printf item; echo ${item}",
+        "printf -v x item; echo ${item}",
+        "wait item; echo ${item}",
+        "set item; echo ${item}",
+        "export item; echo ${item}",
+        "getopts item a; echo ${item}",
+    ],
+)
+def test_a_name_of_ours_that_a_command_only_mentions_is_not_assigned(text: str) -> None:
+    """It is a word like any other there."""
+    assert "item" in render(text).script
 
 
 def test_a_script_may_assign_a_name_of_ours_that_it_does_not_use() -> None:

@@ -117,6 +117,14 @@ def test_a_variable_named_env_is_that_variable() -> None:
         ("  a: ${env}\n", ["2:6 ${env} names nothing in the environment (write for example ${env.HOME})"]),
         ("  a: ${env.A.b}\n", ["2:6 ${env.A.b} names nothing in the environment (write for example ${env.HOME})"]),
         (
+            "  a: w ${env.HOME} ${env.NONE}\n",
+            ["2:20 the environment has no NONE (set it, give --param a=…, or write a default: ${env.NONE:-…})"],
+        ),
+        (
+            "  a: w ${env.HOME} ${env}\n",
+            ["2:20 ${env} names nothing in the environment (write for example ${env.HOME})"],
+        ),
+        (
             "  a: w\n  b: ${a|file}\n",
             ["3:6 ${a|file} is the path of a file, and here is no command that could read it (write ${a})"],
         ),
