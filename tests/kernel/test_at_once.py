@@ -288,6 +288,28 @@ def test_an_item_that_fails_in_a_pause_begins_no_second_one() -> None:
     now.when(broke("map[b].x", 9)).then(breaks("map[b].x", 9), bad("b"))
 
 
+def test_a_map_that_has_failed_enough_begins_no_pause() -> None:
+    """It fails at once."""
+    policy = {"max_failures": 1, "circuit_breaker": {"failure_threshold": 1, "timeout": 30}}
+    now = at_work(plan(max_parallel=1, error_policy=policy), begins("a"))
+    error = "1 item failed, and max_failures is 1; the first is a: exit 1 · boom"
+    now.when(broke("map[a].x", 7)).then(breaks("map[a].x", 7), bad("a"), map_fails(error))
+
+
+def test_items_whose_handlers_an_edit_took_away_fail_in_the_order_of_their_addresses() -> None:
+    """Several were handled at once."""
+    before = mapped([], [step("x", on_failure={"shell": "mend"})], [], max_parallel=5)
+    handled = (
+        (begins(key), breaks(f"map[{key}].x", 7 + 4 * n), ev.HandlingStarted(at=f"map[{key}].x"))
+        for n, key in enumerate("ecabd")
+    )
+    told = [event for group in handled for event in group]
+    state = at_work(before, *told, stops(), ev.RunInterrupted(), keys="ecabd")
+    revision = sig.Revision(plan=mapped([], [step("x")], [], max_parallel=5), workflow_text="")
+    events = state.when(resume(revision=revision)).events
+    assert [event.at for event in events if isinstance(event, ev.NodeFailed)] == [f"map[{key}].x" for key in "abcde"]
+
+
 def test_a_dead_letter_says_where_its_output_is() -> None:
     """The file of the step that failed."""
     now = at_work(plan(max_parallel=1), begins("a"))
