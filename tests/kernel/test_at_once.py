@@ -129,7 +129,7 @@ def test_half_a_second_is_time_that_is_left() -> None:
 def test_a_stop_ends_all_that_is_in_flight_in_the_order_of_their_addresses() -> None:
     """Each once."""
     state = at_work(plan(max_parallel=5), *(begins(key) for key in "ecabd"), keys="ecabd").state
-    ends_of = [effect.at for effect in effects(state, stops(), state.seq) if isinstance(effect, fx.Terminate)]
+    ends_of = [effect.at for effect in effects(state, stops(), state.seq + 1) if isinstance(effect, fx.Terminate)]
     assert ends_of == [f"map[{key}].x" for key in "abcde"]
 
 
