@@ -338,7 +338,7 @@ class CheckpointMarked(_Event, frozen=True):
 
 
 class RunRested(_Event, frozen=True):
-    """The process stood still, because of Ctrl-Z or a SIGSTOP; that time counts for no timeout."""
+    """The process stood still, because of Ctrl-Z or a SIGSTOP, or the clock leapt; that counts for no timeout."""
 
     rested_s: float
 

@@ -166,7 +166,7 @@ class Answered(_Signal, frozen=True):
 
 
 class Rested(_Signal, frozen=True):
-    """The process stood still for so long, because of Ctrl-Z or a SIGSTOP, and goes on."""
+    """The process stood still for so long, because of Ctrl-Z or a SIGSTOP, and goes on; or the clock leapt so far."""
 
     rested_s: float
 

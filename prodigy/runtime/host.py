@@ -30,7 +30,7 @@ from prodigy.projections.steps import confirmation
 from prodigy.runtime.alarms import Alarms
 from prodigy.runtime.bell import Bell, Stops
 from prodigy.runtime.checkpointer import Checkpointer
-from prodigy.runtime.clock import now
+from prodigy.runtime.clock import Leaps, now
 from prodigy.runtime.commands import WEATHER
 from prodigy.runtime.defects import heard
 from prodigy.runtime.diary import diary
@@ -104,6 +104,7 @@ class Host:
         self._stops = 0
         self._bell = Bell(self._rung, self._meet_stop)
         self._heard = Stops()
+        self._leaps = Leaps()
         self._failure: BaseException | None = None
 
     @property
@@ -334,6 +335,8 @@ class Host:
 
     def _beat(self) -> None:
         beat()
+        if leapt_s := self._leaps.leapt_s():
+            self._rested(leapt_s)
         self._loop.call_later(BEAT_S, self._beat)
 
     def _look_into_inbox(self) -> None:

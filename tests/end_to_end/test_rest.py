@@ -1,6 +1,7 @@
 """Ctrl-Z, and a SIGSTOP from elsewhere: while we rest nothing of ours runs, and no time is used up."""
 
 import signal
+import sys
 import time
 
 import pytest
@@ -28,6 +29,44 @@ def test_the_time_of_a_stage_and_of_a_step_rests_with_us(house: House, number: s
     assert 0 == live.wait().code
     (rest,) = house.events("run_rested")
     assert LIMIT_S < rest["rested_s"] < 60
+
+
+LEAPING = f"""#!{sys.executable}
+import datetime, os, time
+from prodigy.runtime import clock
+
+class Leaping(datetime.datetime):
+    @classmethod
+    def now(cls, zone=None):
+        return datetime.datetime.now(zone) + datetime.timedelta(seconds=leapt_s())
+
+def leapt_s():
+    return int(os.environ["LEAP"]) if os.path.exists("leap") else 0
+
+clock.datetime = Leaping
+clock.Leaps.__init__.__defaults__ = (lambda: time.time() + leapt_s(), time.monotonic)
+from prodigy.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("leap_s", [86400, -86400], ids=["forward", "back"])
+def test_a_clock_that_leaps_uses_up_no_time(house: House, leap_s: int) -> None:
+    """As it does when a laptop was closed: neither now nor when the run is resumed a stage has timed out."""
+    house.program("prodigy", LEAPING)
+    step = {"shell": f"{house.gate('slow')}; {house.traced('slow')}", "timeout": 60}
+    house.write("demo.yaml", f"name: demo\nstages: [{{name: build, timeout: 120s, commands: [{step}]}}]\n")
+    live = house.start("cook", "demo.yaml", LEAP=str(leap_s))
+    house.reached("slow")
+    house.write("leap", "")
+    if leap_s > 0:
+        eventually(lambda: house.events("run_rested"), "the leap is noted")
+    live.send(signal.SIGINT)
+    assert 130 == live.wait().code
+    again = house.start("resume", LEAP=str(leap_s))
+    house.reached("slow")
+    house.open("slow")
+    assert (0, ["slow"]) == (again.wait().code, house.trace)
 
 
 def test_the_command_of_map_input_rests_too(house: House) -> None:
