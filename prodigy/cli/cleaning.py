@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from prodigy.cli.complaints import complain
 from prodigy.plan.words import counted
 
 if TYPE_CHECKING:
@@ -61,8 +62,6 @@ class Report:
 
     def refuse(self, problem: "ProdigyError") -> int:
         """Say what was refused, and return its exit code."""
-        from prodigy.cli.app import complain
-
         self.errors.append(problem.message)
         return complain(problem, is_answer=False)
 

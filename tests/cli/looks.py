@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from prodigy.cli.app import app, complain
+from prodigy.cli.app import app
+from prodigy.cli.complaints import complain
 from prodigy.errors import ProdigyError
 from prodigy.kernel import effects as fx
 from prodigy.kernel.events import Event

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import typer
 
 from prodigy.cli import checkpoints
-from prodigy.cli.app import complain
+from prodigy.cli.complaints import complain
 from prodigy.cli.pairs import guarded
 from prodigy.errors import ProdigyError
 from prodigy.kernel import effects as fx

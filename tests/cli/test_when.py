@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli.app import complain
+from prodigy.cli.complaints import complain
 from prodigy.cli.when import clock, dated, due, local, since, spoken
 from prodigy.runtime import clock as runtime_clock
 from prodigy.store.generation import was_cleaned
