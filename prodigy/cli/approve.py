@@ -7,12 +7,13 @@ from prodigy.kernel.lifecycle import Status
 from prodigy.plan.words import agreeing, together
 from prodigy.projections.naming import address_of
 from prodigy.store.catalog import listed
-from prodigy.store.inbox import Approve, send
+from prodigy.store.inbox import send
 from prodigy.store.layout import Project
+from prodigy.store.orders import Approve
 
 
-def approve_in_owner(project: Project, workflow_id: str, node: str | None, *, json: bool) -> str | None:
-    """Leave the yes in the run's inbox if somebody owns the run; else return the node: the caller resumes with it.
+def approve_in_owner(project: Project, workflow_id: str, node: str | None, *, json: bool) -> Approve | None:
+    """Leave the yes in the run's inbox if somebody owns the run; else return the order: the caller goes on with it.
 
     Args:
         node: what is approved, by id, address or name; None for the only one that waits.
@@ -32,9 +33,10 @@ def approve_in_owner(project: Project, workflow_id: str, node: str | None, *, js
     address = waiting[0] if node is None else address_of(workflow_id, state, node)
     if address not in waiting:
         raise UsageProblem(f"{node!r} of {workflow_id} does not wait for confirmation", hint=f"{_subject(waiting)}.")
+    order = Approve(at=address, by=f"{user()} with prodigy approve")
     if run.owner is None:
-        return address
-    send(project.run(workflow_id).inbox, Approve(at=address, by=f"{user()} with prodigy approve"))
+        return order
+    send(project.run(workflow_id).inbox, order)
     if json:
         print_json({"schema_version": 1, "workflow_id": workflow_id, "approved": address, "pid": run.owner.pid})
     else:

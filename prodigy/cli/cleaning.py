@@ -291,21 +291,21 @@ def _is_unfinished(run: Chosen) -> bool:
 
 def _clean(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]", choice: Choice, report: Report) -> int:
     """Clean each run, say so, and go on with the next where one is refused; return the first refusal's exit code."""
-    from prodigy.cli.display import user
+    from prodigy.cli.display import note, user
     from prodigy.errors import ProdigyError
-    from prodigy.runtime.clock import now
-    from prodigy.store.cleaning import CleanOrder, clean, clean_values
+    from prodigy.runtime.upkeep import clean as clean_run
+    from prodigy.store.cleaning import clean_values
+    from prodigy.store.orders import Clean
 
     freed, count, code = 0, 0, 0
-    order = CleanOrder(
+    order = Clean(
         by=f"{user()} with checkpoints clean",
-        time=now(),
         only_finished=choice.workflow_id is None,
         purge=choice.purge,
     )
     for run in runs:
         try:
-            size = clean(run.project, run.mirror, run.workflow_id, order)
+            size = clean_run(run.project, run.mirror, run.workflow_id, order, note)
         except ProdigyError as problem:
             refused = report.refuse(problem)
             code = code or refused

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from prodigy.cli.display import Display
     from prodigy.kernel.state import State
-    from prodigy.runtime.requeuing import Requeuing
     from prodigy.store.layout import Mirror, Project
+    from prodigy.store.orders import GoingOn
 
 WORKFLOWS_SHOWN_MAX = 30
 _MaxRetries = Annotated[
@@ -55,7 +55,7 @@ def cook(
 ) -> None:
     """Run a workflow from its beginning."""
     if resume is not None:
-        go_on(resume, max_retries=max_retries, yes=yes, json=json)
+        resume_run(resume, max_retries=max_retries, yes=yes, json=json)
         return
     if file is None:
         raise _no_file()
@@ -68,12 +68,13 @@ def cook(
         print_forecast(file, given, json=json)
         return
     from prodigy.cli.place import project_here
-    from prodigy.runtime.bootstrap import CookOrder, remembered
     from prodigy.runtime.bootstrap import cook as start
+    from prodigy.runtime.workflow import remembered
+    from prodigy.store.orders import Cook
     from prodigy.store.refusal import remember_refusal
 
     project = project_here()
-    order = CookOrder(path=file, parameters=given, max_retries=max_retries, synced=durability == "disk")
+    order = Cook(path=str(file), parameters=given, max_retries=max_retries, synced=durability == "disk")
     try:
         _play(project, lambda display: start(project, order, display), json=json, yes=yes)
     except (WorkflowProblem, UsageProblem):
@@ -125,7 +126,7 @@ def resume(
     json: _Json = False,
 ) -> None:
     """Go on with a run where it stopped."""
-    go_on(
+    resume_run(
         ref,
         force=force,
         from_checkpoint=from_checkpoint,
@@ -152,19 +153,13 @@ def resume_job(
     """Say how far a mapreduce job is, and go on with it."""
     from prodigy.cli.job import print_job
     from prodigy.cli.place import project_here, run_of
+    from prodigy.store.orders import Resume
 
     project = project_here()
     workflow_id = run_of(project, ref)
     print_job(project, workflow_id)
-    go_on(
-        workflow_id,
-        max_parallel=max_parallel,
-        max_retries=max_retries,
-        accept_changes=accept_changes,
-        trust=trust,
-        yes=yes,
-        json=json,
-    )
+    order = Resume(max_parallel=max_parallel, max_retries=max_retries, accepts_changes=accept_changes, trusted=trust)
+    go_on(project, workflow_id, order, yes=yes, json=json)
 
 
 def approve(
@@ -181,9 +176,8 @@ def approve(
 
     project = project_here()
     workflow_id = run_of(project, ref)
-    approved = approve_in_owner(project, workflow_id, node, json=json)
-    if approved is not None:
-        go_on(workflow_id, approved=approved, json=json)
+    if order := approve_in_owner(project, workflow_id, node, json=json):
+        go_on(project, workflow_id, order, json=json)
 
 
 def fork(
@@ -203,19 +197,14 @@ def fork(
 ) -> None:
     """Make a new run that shares another's history until a moment, and go on with it."""
     from prodigy.cli.place import project_here, run_of
-    from prodigy.runtime.travel import ForkOrder
     from prodigy.runtime.travel import fork as make_fork
+    from prodigy.store.orders import Fork
 
     project = project_here()
     variables = parameters(set_ or [], option="--set")
-    order = ForkOrder(
-        workflow_id=run_of(project, ref),
-        at=at,
-        variables=variables,
-        trusted=trust,
-        accepts_changes=accept_changes,
-    )
-    _play(project, lambda display: make_fork(project, order, display), json=json, yes=yes)
+    workflow_id = run_of(project, ref)
+    order = Fork(at=at, variables=variables, trusted=trust, accepts_changes=accept_changes)
+    _play(project, lambda display: make_fork(project, workflow_id, order, display), json=json, yes=yes)
 
 
 def register(app: typer.Typer) -> None:
@@ -228,42 +217,47 @@ def register(app: typer.Typer) -> None:
     app.command("fork")(fork)
 
 
-def go_on(
+def resume_run(
     ref: str | None,
     *,
     force: bool = False,
     from_checkpoint: str | None = None,
-    approved: str | None = None,
     max_retries: int | None = None,
     max_parallel: int | None = None,
-    requeue: "Requeuing | None" = None,
     accept_changes: bool = False,
     trust: bool = False,
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """Resume the run that `ref` means, or the last one."""
+    """Go on with the run that `ref` means, or the last one, from where the options say."""
     from prodigy.cli.place import mirror_of, project_here
-    from prodigy.runtime.bootstrap import ResumeOrder
-    from prodigy.runtime.bootstrap import resume as take_up
     from prodigy.store.catalog import find_run
+    from prodigy.store.orders import GoBack, GoingOn, Resume, StartOver, TakeCopy
+    from prodigy.store.rescue import MIRROR, is_file
 
     project = project_here()
     mirror = mirror_of(project)
     workflow_id = _last(project, mirror, yes=yes) if ref is None else find_run(project, ref, mirror)
-    _confirm(project, workflow_id, force=force, from_checkpoint=from_checkpoint, yes=yes)
-    order = ResumeOrder(
-        workflow_id=workflow_id,
-        max_retries=max_retries,
-        max_parallel=max_parallel,
-        requeue=requeue,
-        force=force,
-        from_checkpoint=from_checkpoint,
-        approved=approved,
-        accepts_changes=accept_changes,
-        trusted=trust,
-    )
-    _play(project, lambda display: take_up(project, order, display), json=json, yes=yes)
+    order: GoingOn
+    limits: Any = {"max_retries": max_retries, "max_parallel": max_parallel, "trusted": trust}
+    if force:
+        order = StartOver(**limits)
+    elif from_checkpoint is None:
+        order = Resume(**limits, accepts_changes=accept_changes)
+    elif from_checkpoint == MIRROR or is_file(from_checkpoint):
+        order = TakeCopy(where=from_checkpoint, **limits, accepts_changes=accept_changes)
+    else:
+        order = GoBack(at=from_checkpoint, **limits, accepts_changes=accept_changes)
+    if not _is_confirmed(project, workflow_id, order, yes=yes):
+        raise typer.Exit(1)
+    go_on(project, workflow_id, order, yes=yes, json=json)
+
+
+def go_on(project: "Project", workflow_id: str, order: "GoingOn", *, yes: bool = False, json: bool = False) -> None:
+    """Go on with a run as an order says, and end with the exit code of how it rests."""
+    from prodigy.runtime.bootstrap import go_on as carry_out
+
+    _play(project, lambda display: carry_out(project, workflow_id, order, display), json=json, yes=yes)
 
 
 def _last(project: "Project", mirror: "Mirror | None", *, yes: bool) -> str:
@@ -286,21 +280,19 @@ def _last(project: "Project", mirror: "Mirror | None", *, yes: bool) -> str:
     return run.workflow_id
 
 
-def _confirm(project: "Project", workflow_id: str, *, force: bool, from_checkpoint: str | None, yes: bool) -> None:
-    """Ask on a terminal before what may run finished work again: starting a completed run over, or the mirror."""
+def _is_confirmed(project: "Project", workflow_id: str, order: "GoingOn", *, yes: bool) -> bool:
+    """Ask on a terminal before what may run finished work again: starting a completed run over, or a copy."""
     from prodigy.cli.display import confirmed
     from prodigy.store.catalog import listed
-    from prodigy.store.rescue import is_file
+    from prodigy.store.orders import StartOver, TakeCopy
+    from prodigy.store.rescue import MIRROR
 
-    if from_checkpoint is not None and (from_checkpoint == "mirror" or is_file(from_checkpoint)):
-        copy = "its mirror" if from_checkpoint == "mirror" else from_checkpoint
-        question = f"take {workflow_id} up from {copy}? What came after it may run again."
-    elif force and listed(project, workflow_id).status == "completed":
-        question = f"{workflow_id} is completed; start it over?"
-    else:
-        return
-    if not confirmed(question, yes=yes):
-        raise typer.Exit(1)
+    if isinstance(order, TakeCopy):
+        copy = "its mirror" if order.where == MIRROR else order.where
+        return confirmed(f"take {workflow_id} up from {copy}? What came after it may run again.", yes=yes)
+    if isinstance(order, StartOver) and listed(project, workflow_id).status == "completed":
+        return confirmed(f"{workflow_id} is completed; start it over?", yes=yes)
+    return True
 
 
 def parameters(texts: list[str], *, option: str = "--param") -> dict[str, str]:
@@ -327,7 +319,7 @@ def _given(param_file: Path | None) -> dict[str, Any]:
     if not param_file.is_file():
         raise UsageProblem(f"--param-file {param_file} is not a file", hint="Name a file of YAML or JSON.")
     from prodigy.plan.document import read_mapping
-    from prodigy.runtime.bootstrap import read_workflow
+    from prodigy.runtime.workflow import read_workflow
 
     return read_mapping(read_workflow(param_file), file=str(param_file))
 

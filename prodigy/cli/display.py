@@ -218,6 +218,11 @@ def visible_lines(text: str) -> str:
     return "\n          ".join(visible(line) for line in text.splitlines())
 
 
+def note(sentence: str) -> None:
+    """Say something on stderr that is no answer, beside a command that plays no run."""
+    print(f"    note  {visible_lines(in_our_words(sentence))}", file=sys.stderr)
+
+
 def confirmed(question: str, *, yes: bool) -> bool:
     """Ask on a terminal, default no. Where nobody can be asked the command line is answer enough."""
     if yes or not has_terminal():

@@ -87,10 +87,18 @@ def retry(
     import sys
 
     from prodigy.cli.cook import go_on
-    from prodigy.runtime.requeuing import Requeuing
+    from prodigy.cli.display import user
+    from prodigy.store.orders import Retry
 
-    _, workflow_id, state = _run(ref)
-    order = Requeuing(keys=tuple(item or ()), filter=filter_, reduces=not no_reduce)
+    project, workflow_id, state = _run(ref)
+    order = Retry(
+        by=f"{user()} with prodigy dlq retry",
+        keys=tuple(item or ()),
+        filter=filter_,
+        reduces=not no_reduce,
+        max_parallel=max_parallel,
+        trusted=trust,
+    )
     # This refuses what it cannot mean, before a word is said.
     dead = _dead(state, keys=order.keys, filter_=filter_)
     if not dead:
@@ -99,7 +107,7 @@ def retry(
     if state.status == "completed" and not no_reduce:
         what = agreeing(len(dead), "this item has settled", "these items have settled")
         print(f"     dlq  {workflow_id} was completed: when {what}, reduce runs again", file=sys.stderr)
-    go_on(workflow_id, requeue=order, max_parallel=max_parallel, trust=trust, json=json)
+    go_on(project, workflow_id, order, json=json)
 
 
 def _print_nothing_to_retry(workflow_id: str, state: "State", *, json: bool, is_narrowed: bool) -> None:
@@ -178,11 +186,11 @@ def purge(
     json: Json = False,
 ) -> None:
     """Give dead letters up for good: they count as skipped, and nothing retries them."""
-    from prodigy.cli.display import confirmed, has_terminal, user
+    from prodigy.cli.display import confirmed, has_terminal, note, user
     from prodigy.cli.words import counted
     from prodigy.errors import UsageProblem
-    from prodigy.runtime.requeuing import Requeuing
-    from prodigy.runtime.requeuing import purge as give_up
+    from prodigy.runtime.upkeep import purge as give_up
+    from prodigy.store.orders import Purge
 
     project, workflow_id, state = _run(ref)
     count = len(_dead(state, keys=tuple(item or ()), filter_=filter_))
@@ -197,7 +205,7 @@ def purge(
         )
     if not confirmed(f"give {letters} of {workflow_id} up for good?", yes=force):
         raise typer.Exit(1)
-    give_up(project, workflow_id, Requeuing(keys=tuple(item or ()), filter=filter_), by=user())
+    give_up(project, workflow_id, Purge(by=user(), keys=tuple(item or ()), filter=filter_), note)
     _print_purged(workflow_id, count, f"{letters} of {workflow_id} given up; the log keeps what they were", json=json)
 
 
@@ -220,9 +228,9 @@ def _run(ref: str | None) -> "tuple[Project, str, State]":
 
 
 def _dead(state: "State", *, keys: tuple[str, ...] = (), filter_: str | None = None) -> "list[tuple[str, Any, Item]]":
-    from prodigy.runtime.requeuing import Requeuing, dead_letters
+    from prodigy.runtime.requeuing import dead_letters
 
-    return dead_letters(state, Requeuing(keys=keys, filter=filter_))
+    return dead_letters(state, keys=keys, filter_=filter_)
 
 
 def _letter(key: str, value: Any, item: "Item") -> dict[str, Any]:

@@ -9,9 +9,9 @@ from prodigy.cli.program import in_our_words
 from prodigy.cli.words import counted
 from prodigy.kernel.signals import Listed
 from prodigy.projections.forecast import Forecast, forecast
-from prodigy.runtime.bootstrap import compiled_anew, read_workflow
 from prodigy.runtime.preflight import items_now, outlook
 from prodigy.runtime.terminal import visible
+from prodigy.runtime.workflow import compiled_anew, read_workflow
 
 ITEMS_SHOWN_MAX = 5
 _INDENT = "  "

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from prodigy.store.layout import Mirror, Project
+    from prodigy.store.layout import Project
     from prodigy.store.validation import Finding
 
 _TRUTH = ("log", "values")  # what cannot be rebuilt
@@ -33,7 +33,7 @@ def validate(
     findings = examine(project, mirror, workflow_id)
     is_repaired = repair and _is_mendable(findings)
     if is_repaired:
-        _repair(project, mirror, workflow_id)
+        _repair(project, workflow_id)
         findings = examine(project, mirror, workflow_id)
     is_sound = not any(finding.is_wrong for finding in findings)
     if json:
@@ -66,7 +66,7 @@ def _is_truth_wrong(findings: "list[Finding]") -> bool:
     return any(finding.is_wrong for finding in findings if finding.thing in _TRUTH)
 
 
-def _repair(project: "Project", mirror: "Mirror | None", workflow_id: str) -> None:
+def _repair(project: "Project", workflow_id: str) -> None:
     """Write the checkpoint and its mirror anew, as the log has it. The log is only read.
 
     Raises:
@@ -74,19 +74,10 @@ def _repair(project: "Project", mirror: "Mirror | None", workflow_id: str) -> No
         StorageFailure: the disk refused.
     """
     from prodigy.errors import StorageFailure
-    from prodigy.runtime.checkpointer import Checkpointer
-    from prodigy.store.history import read_history
-    from prodigy.store.layout import prepare_mirror
-    from prodigy.store.lock import RunLock
-    from prodigy.store.values import Values
+    from prodigy.runtime.upkeep import repair
 
-    folder, problems = project.run(workflow_id), list[str]()
-    known = prepare_mirror(project) if mirror is not None and mirror.knows(workflow_id) else None
-    with RunLock.acquire(folder.lock, command="checkpoints validate --repair"):
-        history = read_history(folder, None)
-        writer = Checkpointer(project.checkpoint(workflow_id), Values(folder.values), known, problems.append)
-        writer.publish(history.state, history.checked.end.chain)
-        writer.close()
+    problems = list[str]()
+    repair(project, workflow_id, problems.append)
     if problems:
         raise StorageFailure("; ".join(problems), hint="Mend that, then repair once more.")
 

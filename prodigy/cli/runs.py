@@ -66,8 +66,9 @@ def stop(
     from prodigy.cli.place import project_here, run_of
     from prodigy.cli.program import program
     from prodigy.errors import RunNotFound
-    from prodigy.store.inbox import Stop, send
+    from prodigy.store.inbox import send
     from prodigy.store.lock import holder
+    from prodigy.store.orders import Stop
 
     project = project_here()
     workflow_id = run_of(project, ref)

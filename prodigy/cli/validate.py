@@ -59,7 +59,7 @@ def _report(file: Path) -> dict[str, Any]:
 
     from prodigy.errors import WorkflowProblem
     from prodigy.plan.compile import workflow_notices
-    from prodigy.runtime.bootstrap import read_workflow
+    from prodigy.runtime.workflow import read_workflow
 
     problems: list[Problem] = []
     notices: list[Problem] = []

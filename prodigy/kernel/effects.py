@@ -11,6 +11,7 @@ import msgspec
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.counts import count_of
+from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.limits import timeout_of
 from prodigy.kernel.retry import attempts_of
 from prodigy.kernel.scope import lookup_in
@@ -191,7 +192,8 @@ def _orders(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
         case ev.LimitStarted():
             yield Limit(at=event.at, attempt=event.attempt, delay_s=event.left_s)
         case ev.ConfirmationRequested():
-            yield Ask(at=event.at)
+            if state.node(event.at).status is Status.AWAITING:  # and was not answered in the same turn
+                yield Ask(at=event.at)
         case ev.ListingStarted():
             yield _list(state, event.at, seq)
         case ev.BreakerOpened():

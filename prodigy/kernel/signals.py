@@ -150,6 +150,13 @@ class PurgeRequested(_Signal, frozen=True):
     by: str
 
 
+class CleanRequested(_Signal, frozen=True):
+    """Keep nothing of the run but its log: `size_bytes` go; `by` says who wants it."""
+
+    by: str
+    size_bytes: int
+
+
 class LimitFired(_Signal, frozen=True):
     """The time that this attempt of a sequence may take is over."""
 
@@ -181,6 +188,7 @@ Signal = (
     CookRequested
     | ResumeRequested
     | PurgeRequested
+    | CleanRequested
     | Exited
     | Listed
     | TimerFired

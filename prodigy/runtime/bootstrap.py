@@ -1,123 +1,48 @@
-"""Start a run, or take one up again: everything between a command line and the reactor's first signal.
+"""Carry out the orders that make a run move: each becomes one signal, the first that the kernel hears.
 
-The order is what keeps promises. The reaper is forked first, before threads and before the lock; the lock is taken
-before the log is looked at; what a dead coordinator left running is ended before anything runs again; and nothing
-is written into the log before the workflow file, the log and the operator's answers are known to be in order.
+What a dead coordinator left running is ended before anything runs again; and nothing is written into the log before the
+workflow file, the log and the operator's answers are known to be in order.
 """
 
-import os
-import secrets
 import shlex
-import stat
 import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import assert_never
 
 import msgspec
 
 import prodigy
-from prodigy.errors import (
-    DamagedState,
-    Problem,
-    ProdigyError,
-    UsageProblem,
-    WorkflowProblem,
-)
+from prodigy.errors import DamagedState, UsageProblem
 from prodigy.kernel import signals as sig
-from prodigy.kernel.align import Alignment, align
-from prodigy.kernel.events import PlanChanged
-from prodigy.kernel.evolve import evolve
-from prodigy.kernel.queries import questions
 from prodigy.kernel.state import Origin, State
 from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import as_number
 from prodigy.plan.words import agreeing, counted
-from prodigy.projections.checkpoint import Checkpoint
 from prodigy.runtime.beside import beside
-from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.clock import now
 from prodigy.runtime.diary import diary
-from prodigy.runtime.host import Display, Host
-from prodigy.runtime.listing import Listing
-from prodigy.runtime.loss import lost
+from prodigy.runtime.host import Display
+from prodigy.runtime.owner import Owner, new_run, owned
+from prodigy.runtime.play import answers_to, play
 from prodigy.runtime.preflight import require, still_missing
-from prodigy.runtime.processes import Processes
-from prodigy.runtime.reaper import Reaper
-from prodigy.runtime.requeuing import Requeuing, requeued
-from prodigy.runtime.sweep import why_blind
-from prodigy.runtime.trust import check_trust, is_known, known_mirror, mirror_for
-from prodigy.runtime.waiting import acquire
-from prodigy.store.catalog import folder_gone, last_number, unfinished_of
+from prodigy.runtime.requeuing import requeue_of
+from prodigy.runtime.travel import from_copy, go_back
+from prodigy.runtime.trust import trusted_mirror
+from prodigy.runtime.upkeep import clear_unbegun
+from prodigy.runtime.workflow import compiled, compiled_anew, read_workflow, remembered, revision_of
+from prodigy.store.catalog import folder_gone, unfinished_of
 from prodigy.store.checkpoints import read_own_checkpoint
-from prodigy.store.cleaning import clear_unbegun
 from prodigy.store.files import existing_folder
-from prodigy.store.history import History, open_journal, read_history
-from prodigy.store.ignoring import put_back
+from prodigy.store.history import read_history
 from prodigy.store.journal import Journal, NewJournal
-from prodigy.store.layout import (
-    Mirror,
-    Project,
-    RunFolder,
-    new_id,
-    prepare_run,
-    read_path,
-    written_path,
-)
-from prodigy.store.lock import RunLock, next_number
-from prodigy.store.moved import hand_over, moved_from
-from prodigy.store.refusal import forget_refusal
+from prodigy.store.layout import Project, prepare_run, read_path
+from prodigy.store.orders import Approve, Cook, GoBack, GoingOn, Resume, Retry, StartOver, TakeCopy
 from prodigy.store.rescue import MIRROR, last_version, origin_of, usable_copy
-from prodigy.store.standing import Header, read_header
-from prodigy.store.values import Values
-
-WORKFLOW_BYTES_MAX = 4 * 1024 * 1024
-SWEEP_GRACE_S = 2.0
-SUFFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+from prodigy.store.standing import read_header
 
 
-class CookOrder(NamedTuple):
-    """A new run, as the command line asks for it."""
-
-    path: Path
-    parameters: dict[str, Any]
-    max_retries: int | None = None
-    synced: bool = True
-
-
-class ResumeOrder(NamedTuple):
-    """A run to go on with.
-
-    `force` starts it over, `from_checkpoint` goes back to a version, a step or a stage, or takes the mirror;
-    `trusted` takes a run that this machine does not know, `approved` is a node that a person has said yes to.
-    """
-
-    workflow_id: str
-    max_retries: int | None = None
-    max_parallel: int | None = None
-    force: bool = False
-    requeue: Requeuing | None = None
-    from_checkpoint: str | None = None
-    approved: str | None = None
-    accepts_changes: bool = False
-    trusted: bool = False
-
-
-class Ground(NamedTuple):
-    """What every run stands on: its project and folder, its mirror where there is one, its reaper, its display."""
-
-    project: Project
-    folder: RunFolder
-    mirror: Mirror | None
-    reaper: Reaper
-    display: Display
-
-
-def cook(project: Project, order: CookOrder, display: Display) -> State:
+def cook(project: Project, order: Cook, display: Display) -> State:
     """Run a workflow from its beginning, and return the state in which the run rests.
 
     Raises:
@@ -125,40 +50,34 @@ def cook(project: Project, order: CookOrder, display: Display) -> State:
         Unprepared: the machine lacks what a step surely needs; nothing was written.
         StorageFailure: the disk refused; the run, if it began, can be resumed.
     """
-    text = read_workflow(order.path)
-    if read_path(path := remembered(project, order.path)) != path:
-        raise _no_text(f"the path of the workflow, {str(order.path)!a},", hint="Give it another name.")
-    plan, notices = compiled_anew(text, order.path, order.parameters)
+    file = Path(order.path)
+    text = read_workflow(file)
+    if read_path(path := remembered(project, file)) != path:
+        raise _no_text(f"the path of the workflow, {order.path!a},", hint="Give it another name.")
+    plan, notices = compiled_anew(text, file, order.parameters)
     _check_text([plan, order.parameters])
     for note in (*filter(None, [notices]), *require(plan, Path.cwd())):
         display.note(note)
     if sentence := beside(unfinished_of(project, plan.name), now()):
         display.note(sentence)
-    workflow_id = new_id(plan.name, "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6)))
-    folder = prepare_run(project, workflow_id)
-    mirror = mirror_for(project, workflow_id, display)
-    if abandoned := clear_unbegun(project, mirror, time=now()):
-        display.note(f"removed the empty {_folders(abandoned)}: killed before anything was started")
-    reaper = Reaper.start(folder.path)
-    try:
-        with RunLock.acquire(folder.lock, command="cook"):
-            first = sig.CookRequested(
-                time=now(),
-                workflow_id=workflow_id,
-                workflow_path=path,
-                workflow_text=text.decode(),
-                directory=remembered(project, Path.cwd()),
-                number=next_number(project, lambda: last_number(project, mirror)),
-                plan=plan,
-                prodigy_version=prodigy.__version__,
-                parameters=order.parameters,
-                max_retries=order.max_retries,
-                synced=order.synced,
-            )
-            journal = Journal.create(folder)
-            return play(Ground(project, folder, mirror, reaper, display), State(), journal, first)
-    finally:
-        reaper.close()
+    with new_run(project, plan.name, command="cook", note=display.note) as owner:
+        if abandoned := clear_unbegun(project, owner.mirror):
+            display.note(f"removed the empty {_folders(abandoned)}: killed before anything was started")
+        first = sig.CookRequested(
+            time=now(),
+            workflow_id=owner.workflow_id,
+            workflow_path=path,
+            workflow_text=text.decode(),
+            directory=remembered(project, Path.cwd()),
+            number=owner.next_number(),
+            plan=plan,
+            prodigy_version=prodigy.__version__,
+            parameters=order.parameters,
+            max_retries=order.max_retries,
+            synced=order.synced,
+        )
+        journal = owner.keep(Journal.create(owner.folder))
+        return play(owner, display, State(), journal, first)
 
 
 def _folders(workflow_ids: list[str]) -> str:
@@ -168,7 +87,7 @@ def _folders(workflow_ids: list[str]) -> str:
     return f"folders of {workflow_ids[0]} and {len(workflow_ids) - 1} more"
 
 
-def resume(project: Project, order: ResumeOrder, display: Display) -> State:
+def go_on(project: Project, workflow_id: str, order: GoingOn, display: Display) -> State:
     """Go on with a run, or start it over, and return the state in which it rests.
 
     Raises:
@@ -177,22 +96,50 @@ def resume(project: Project, order: ResumeOrder, display: Display) -> State:
         WorkflowProblem: its file is invalid now, or an edit changed what has finished.
         StorageFailure: the disk refused; resume again when the cause is gone.
     """
-    folder = _folder_of(project, order)
-    mirror = _trusted(project, order, display)
-    reaper = Reaper.start(folder.path)
-    try:
-        with acquire(folder, command="resume", note=display.note):
-            return _take_up(Ground(project, folder, mirror, reaper, display), order)
-    finally:
-        reaper.close()
+    _prepare(project, workflow_id, order)
+    mirror = trusted_mirror(
+        project,
+        workflow_id,
+        display.note,
+        trusted=not isinstance(order, Approve) and order.trusted,
+        command=_command(workflow_id, order),
+        follows_log=not isinstance(order, GoBack | TakeCopy),
+    )
+    with owned(project, workflow_id, mirror, command="resume", note=display.note, plays=True) as owner:
+        match order:
+            case Resume() | Retry() | Approve():
+                return _take_up(owner, order, display)
+            case StartOver():
+                return _start_over(owner, order, display)
+            case GoBack():
+                return go_back(owner, order, display)
+            case TakeCopy():
+                return from_copy(owner, order, display)
+            case _:
+                assert_never(order)
 
 
-def _folder_of(project: Project, order: ResumeOrder) -> RunFolder:
-    folder = project.run(order.workflow_id)
-    takes_copy = order.force or order.from_checkpoint == MIRROR
-    if takes_copy or existing_folder(folder.path):  # without a log it is damaged, not gone
-        return prepare_run(project, order.workflow_id)
-    raise folder_gone(order.workflow_id)
+def _prepare(project: Project, workflow_id: str, order: GoingOn) -> None:
+    """See that the run has a folder; without a log it is damaged, not gone."""
+    is_made = isinstance(order, StartOver) or (isinstance(order, TakeCopy) and order.where == MIRROR)
+    if not is_made and not existing_folder(project.run(workflow_id).path):
+        raise folder_gone(workflow_id)
+    prepare_run(project, workflow_id)
+
+
+def _command(workflow_id: str, order: GoingOn) -> str:
+    """Return the command of an order, as far as it decides from where the run goes on."""
+    match order:
+        case StartOver():
+            return shlex.join(["resume", workflow_id, "--force"])
+        case GoBack(at=where) | TakeCopy(where=where):
+            return shlex.join(["resume", workflow_id, "--from-checkpoint", where])
+        case Retry(keys=keys, filter=wanted, reduces=reduces):
+            words = ["dlq", "retry", workflow_id, *(word for key in keys for word in ("--item", key))]
+            words += ["--filter", wanted] if wanted is not None else []
+            return shlex.join(words if reduces else [*words, "--no-reduce"])
+        case Resume() | Approve():
+            return shlex.join(["resume", workflow_id])
 
 
 def _check_text(values: object) -> None:
@@ -212,118 +159,46 @@ def _no_text(what: str, *, hint: str) -> UsageProblem:
     return UsageProblem(f"{what} is no UTF-8, and a log holds only text", hint=hint)
 
 
-def read_workflow(path: Path) -> bytes:
-    """Return the bytes of a workflow file.
-
-    Raises:
-        WorkflowProblem: it is missing, no plain file, or too large.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _unreadable(path, "it is not a file")
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(WORKFLOW_BYTES_MAX + 1)
-    if len(data) > WORKFLOW_BYTES_MAX:
-        raise _unreadable(path, f"it is larger than {WORKFLOW_BYTES_MAX >> 20} MiB")
-    return data
-
-
-def compiled(
-    text: bytes, path: Path, parameters: dict[str, Any], recorded: Mapping[str, str | None] = MappingProxyType({})
-) -> Plan:
-    """Return the plan of a workflow file. YAML is only imported here: an unchanged file is never parsed again.
-
-    What variables took from the environment when the run started is `recorded`, and not read again.
-    """
-    from prodigy.plan.compile import compile_workflow
-
-    environment = {**os.environ, **recorded}
-    return compile_workflow(text, file=str(path), parameters=parameters, environment=environment)
-
-
-def compiled_anew(text: bytes, path: Path, parameters: dict[str, Any]) -> tuple[Plan, str]:
-    """Return the plan of a workflow file with parameters that were just given, and a sentence about its notices.
-
-    The sentence is empty where `validate` has none.
-
-    Raises:
-        WorkflowProblem: the file has mistakes.
-        UsageProblem: a parameter that nothing uses, or whose name cannot be one.
-    """
-    from prodigy.plan.compile import compile_with_notices
-
-    given, environment = frozenset(parameters), dict(os.environ)
-    plan, notices = compile_with_notices(
-        text, file=str(path), parameters=parameters, environment=environment, given=given
-    )
-    if not notices:
-        return plan, ""
-    return plan, f"{counted(len(notices), 'thing')} may not be meant: `prodigy validate {shlex.quote(str(path))}`"
-
-
-def _take_up(ground: Ground, order: ResumeOrder) -> State:
-    project, folder, display = ground.project, ground.folder, ground.display
-    found = read_own_checkpoint(project.checkpoint(order.workflow_id), order.workflow_id)
-    notes: tuple[str, ...] = ()
-    if found.checkpoint is None:
-        notes = (f"the checkpoint was rebuilt from the log: {found.problem or 'there was none'}",)
-    if order.force:
-        return _start_over(ground, order)
-    if order.from_checkpoint is not None:
-        from prodigy.runtime.travel import go_back
-
-        return go_back(ground, order)
+def _take_up(owner: Owner, order: Resume | Retry | Approve, display: Display) -> State:
+    """Go on where the run stopped."""
     began = time.monotonic()
-    history = read_history(folder, found.checkpoint, _seen_by(ground.mirror, order.workflow_id))
+    history = owner.read()
     state = history.state
     took_ms = round(1000 * (time.monotonic() - began), 1)
-    from_checkpoint = found.checkpoint is not None and not history.notes
-    diary().info("log_opened", run=order.workflow_id, seq=state.seq, from_checkpoint=from_checkpoint, took_ms=took_ms)
+    is_current = not history.notes
+    diary().info("log_opened", run=owner.workflow_id, seq=state.seq, from_checkpoint=is_current, took_ms=took_ms)
     if state.origin is None:
-        raise DamagedState(f"{order.workflow_id} was never started: its log is empty", workflow_id=order.workflow_id)
-    requeue = (
-        None if order.requeue is None else requeued(state, order.requeue, by=f"{display.user} with prodigy dlq retry")
-    )
+        raise DamagedState(f"{owner.workflow_id} was never started: its log is empty", workflow_id=owner.workflow_id)
+    requeue = requeue_of(state, order) if isinstance(order, Retry) else None
     if state.status == "completed" and requeue is None:
-        display.note(_nothing_to_do(order.workflow_id, state))
-        if not history.is_current:
-            _refresh(ground, history)
+        display.note(_nothing_to_do(owner.workflow_id, state))
+        if not history.is_current:  # its coordinator was killed before it could
+            owner.save(state, history.checked.end.chain)
         return state
-    revision, more = revision_of(project, order, state)
+    accepts_changes = isinstance(order, Resume) and order.accepts_changes
+    revision, more = revision_of(owner.project, owner.workflow_id, state, accepts_changes=accepts_changes)
     answers = answers_to(state, revision, display)
-    journal, mended = open_journal(folder, history)
-    notes += history.notes + more + mended
+    journal, mended = owner.open(history)
+    notes = history.notes + more + mended
     plan, moved = (revision.plan, revision.moved) if revision else (state.plan, {})
-    missing = still_missing(state, plan, moved, project.root / state.run.directory)
-    for note in (*notes, *missing, *swept(folder)):
+    for note in (*notes, *still_missing(state, plan, moved, owner.project.root / state.run.directory)):
         display.note(note)
+    owner.end_orphans()
     first = sig.ResumeRequested(
         time=now(),
-        number=next_number(project, lambda: last_number(project, ground.mirror)),
-        max_retries=order.max_retries,
-        max_parallel=order.max_parallel,
+        number=owner.next_number(),
+        max_retries=order.max_retries if isinstance(order, Resume) else None,
+        max_parallel=None if isinstance(order, Approve) else order.max_parallel,
         answers=answers,
         revision=revision,
         requeue=requeue,
         notes=notes,
     )
-    return play(ground, state, journal, first, approved=order.approved)
-
-
-def _seen_by(mirror: Mirror | None, workflow_id: str) -> Header | None:
-    return None if mirror is None else read_header(mirror.checkpoint(workflow_id), workflow_id)
-
-
-def _refresh(ground: Ground, history: History) -> None:
-    """Write the checkpoint of a run that has ended: its coordinator was killed before it could."""
-    path = ground.project.checkpoint(ground.folder.path.name)
-    checkpointer = Checkpointer(path, Values(ground.folder.values), ground.mirror, ground.display.note)
-    checkpointer.publish(history.state, history.checked.end.chain)
-    checkpointer.close()
+    if not isinstance(order, Approve):
+        return play(owner, display, state, journal, first)
+    at = moved.get(order.at, order.at)
+    approval = sig.Answered(time=first.time, at=at, is_confirmed=True, by=order.by)
+    return play(owner, display, state, journal, first, approval)
 
 
 def _nothing_to_do(workflow_id: str, state: State) -> str:
@@ -337,31 +212,32 @@ def _nothing_to_do(workflow_id: str, state: State) -> str:
     return f"nothing to do: {workflow_id} is completed (--force starts it over)"
 
 
-def _start_over(ground: Ground, order: ResumeOrder) -> State:
+def _start_over(owner: Owner, order: StartOver, display: Display) -> State:
     """Begin a new generation with today's file and the original parameters."""
-    project, folder, display = ground.project, ground.folder, ground.display
-    found = read_own_checkpoint(project.checkpoint(order.workflow_id), order.workflow_id).checkpoint
-    origin = _origin(ground, order)
+    project, folder = owner.project, owner.folder
+    origin = _origin(owner)
     path = project.root / origin.workflow_path
     text = b""
     if path.exists():
         text = read_workflow(path)
         plan = compiled(text, path, origin.parameters)
     else:
-        plan = _stored_plan(ground, order, found)
+        plan = _stored_plan(owner)
         display.note(f"{path} is gone: the stored workflow is used")
-    for line in (*require(plan, project.root / read_path(origin.directory)), *swept(folder)):
+    for line in require(plan, project.root / read_path(origin.directory)):
         display.note(line)
+    owner.end_orphans()
     # A log may be lost that a checkpoint has seen: its number is not used again.
+    found = read_header(project.checkpoint(owner.workflow_id), owner.workflow_id)
     generation = max([found.generation if found else 0, *folder.generations()]) + 1
-    journal = NewJournal(folder, generation)
+    journal = owner.keep(NewJournal(folder, generation))
     first = sig.CookRequested(
         time=now(),
-        workflow_id=order.workflow_id,
+        workflow_id=owner.workflow_id,
         workflow_path=origin.workflow_path,
         workflow_text=text.decode(),
         directory=origin.directory,
-        number=next_number(project, lambda: last_number(project, ground.mirror)),
+        number=owner.next_number(),
         plan=plan,
         prodigy_version=prodigy.__version__,
         parameters=origin.parameters,
@@ -369,189 +245,27 @@ def _start_over(ground: Ground, order: ResumeOrder) -> State:
         max_parallel=order.max_parallel,
         synced=origin.synced,
         generation=generation,
-        version=last_version(project, ground.mirror, order.workflow_id),
+        version=last_version(project, owner.mirror, owner.workflow_id),
         from_chain=journal.position.chain,
         reason="resume --force",
     )
-    return play(ground, State(), journal, first)
+    return play(owner, display, State(), journal, first)
 
 
-def _origin(ground: Ground, order: ResumeOrder) -> Origin:
-    origin = origin_of(ground.project, ground.mirror, order.workflow_id)
+def _origin(owner: Owner) -> Origin:
+    origin = origin_of(owner.project, owner.mirror, owner.workflow_id)
     if origin is None:
-        raise DamagedState(f"nothing is left of how {order.workflow_id} was started", workflow_id=order.workflow_id)
+        raise DamagedState(f"nothing is left of how {owner.workflow_id} was started", workflow_id=owner.workflow_id)
     return origin
 
 
-def _stored_plan(ground: Ground, order: ResumeOrder, found: Checkpoint | None) -> Plan:
+def _stored_plan(owner: Owner) -> Plan:
     """Return the plan that a run had last: from its log, else from a copy of its checkpoint."""
-    project, mirror, workflow_id = ground.project, ground.mirror, order.workflow_id
+    workflow_id, own = owner.workflow_id, owner.project.checkpoint(owner.workflow_id)
     with suppress(DamagedState):
-        return read_history(ground.folder, found).state.plan
+        return read_history(owner.folder, read_own_checkpoint(own, workflow_id).checkpoint).state.plan
     with suppress(DamagedState):
-        return usable_copy(project.checkpoint(workflow_id), workflow_id, ground.folder.values).state.plan
-    if mirror is not None:
-        return usable_copy(mirror.checkpoint(workflow_id), workflow_id, mirror.values).state.plan
+        return usable_copy(own, workflow_id, owner.folder.values).state.plan
+    if owner.mirror is not None:
+        return usable_copy(owner.mirror.checkpoint(workflow_id), workflow_id, owner.mirror.values).state.plan
     raise DamagedState(f"nothing is left of what {workflow_id} runs", workflow_id=workflow_id)
-
-
-def play(ground: Ground, state: State, journal: Journal, first: sig.Signal, *, approved: str | None = None) -> State:
-    """Play the run until it rests; its last checkpoint is on disk when this returns.
-
-    `approved` is a node that a person has already said yes to.
-    """
-    forget_refusal(ground.project)
-    origin = _origin_of(state, first)
-    project, folder, display = ground.project, ground.folder, ground.display
-    state = msgspec.structs.replace(state, folder=os.path.realpath(folder.path))
-    is_synced = first.synced if isinstance(first, sig.CookRequested) else state.run.synced
-    directory = project.root / read_path(origin)
-    if blind := why_blind():
-        display.note(blind)
-
-    def look_after() -> None:
-        put_back(project.state)
-        journal.check()
-
-    host = Host(
-        state,
-        journal,
-        checkpointer=_checkpointer_of(ground, journal, is_synced=is_synced),
-        inbox=folder.inbox,
-        display=display,
-        listing=Listing(directory, folder.path),
-        look_after=look_after,
-        approved=approved,
-    )
-
-    def make_processes(emit: Callable[[sig.Exited], None]) -> Processes:
-        return Processes(
-            run_id=folder.path.name,
-            run_folder=folder.path,
-            directory=directory,
-            emit=emit,
-            now=now,
-            give_up=host.give_up,
-            show=display.show,
-            reaper=ground.reaper,
-        )
-
-    try:
-        return host.run(first, make_processes)
-    except Exception as failure:
-        if (told := _told(ground, journal, failure)) is failure:
-            raise
-        raise told from failure
-    finally:
-        journal.close()
-
-
-def _checkpointer_of(ground: Ground, journal: Journal, *, is_synced: bool) -> Checkpointer:
-    project, run_id = ground.project, ground.folder.path.name
-    return Checkpointer(
-        project.checkpoint(run_id),
-        journal.values,
-        ground.mirror,
-        ground.display.note,
-        settle=journal.settle if is_synced else lambda: None,
-        renew_mirror=partial(known_mirror, project, run_id),
-    )
-
-
-def _told(ground: Ground, journal: Journal, failure: Exception) -> ProdigyError:
-    """Return what people are told of a failure that ended a run: its state was lost, or the disk, or we are broken."""
-    run_id = ground.folder.path.name
-    if loss := lost(ground.project, run_id, journal.path):
-        return loss
-    if isinstance(failure, ProdigyError):
-        return failure
-    from prodigy.runtime.defects import defect
-
-    then = f"What was running was ended, what was done stands: `prodigy resume {run_id}`."
-    return defect(failure, folder=ground.folder.path, then=then)
-
-
-def _origin_of(state: State, first: sig.Signal) -> str:
-    """Return the directory in which the run's steps begin, relative to its project."""
-    return first.directory if isinstance(first, sig.CookRequested) else state.run.directory
-
-
-def answers_to(state: State, revision: sig.Revision | None, display: Display) -> dict[str, bool]:
-    """Return the operator's word about each in-flight step that asks, by its address in the edited workflow."""
-    if revision is not None:
-        change = PlanChanged(plan=revision.plan, workflow_text="", moved=revision.moved, dropped=revision.dropped)
-        state = evolve(state, change, state.time)
-    return {at: bool(display.ask(f"{at} was in flight; may it run again?")) for at in questions(state)}
-
-
-def revision_of(project: Project, order: ResumeOrder, state: State) -> tuple[sig.Revision | None, tuple[str, ...]]:
-    """Return the edited workflow, or None where the file is as it was or gone."""
-    path = project.root / state.run.workflow_path
-    if not path.exists():
-        return None, (f"{path} is gone: the stored workflow is used",)
-    if is_unedited(path, state):
-        return None, ()
-    text = read_workflow(path)
-    plan = compiled(text, path, state.run.parameters, state.plan.environment)
-    alignment = align(state, plan)
-    if alignment.conflicts and not order.accepts_changes:
-        raise _conflict(order.workflow_id, path, alignment)
-    revision = sig.Revision(plan=plan, workflow_text=text.decode(), moved=alignment.moved, dropped=alignment.dropped)
-    return revision, (f"{path.name} was edited: what has not finished follows the new text",)
-
-
-def is_unedited(path: Path, state: State) -> bool:
-    """Whether the workflow file is as it was when the run took it."""
-    return sha256(read_workflow(path)).hexdigest() == state.plan.digest
-
-
-def _conflict(workflow_id: str, path: Path, alignment: Alignment) -> WorkflowProblem:
-    problems = [Problem(message=f"{path.name} was edited: {sentence}") for sentence in alignment.conflicts]
-    return WorkflowProblem(
-        problems,
-        hint=f"Let the results stand: `prodigy resume {workflow_id} --accept-changes`. "
-        f"Start over: `prodigy resume {workflow_id} --force`.",
-    )
-
-
-def _trusted(project: Project, order: ResumeOrder, display: Display) -> Mirror | None:
-    """Return the mirror of a run that this machine knows, or that the operator trusts."""
-    moved = None if is_known(project, order.workflow_id) else moved_from(project, order.workflow_id)
-    if moved is not None and moved.is_same and not moved.is_copy and order.from_checkpoint is None:
-        display.note(f"the project was moved here from {moved.root}")
-    else:
-        check_trust(project, order.workflow_id, trusted=order.trusted, command=_command(order))
-    mirror = mirror_for(project, order.workflow_id, display)
-    if moved is not None and mirror is not None and not moved.is_copy:
-        hand_over(moved, mirror, order.workflow_id)
-    return mirror
-
-
-def _command(order: ResumeOrder) -> str:
-    """Return the command of an order, as far as it decides from where the run goes on."""
-    words = ["resume", order.workflow_id]
-    words += ["--force"] if order.force else []
-    words += ["--from-checkpoint", order.from_checkpoint] if order.from_checkpoint is not None else []
-    return shlex.join(words)
-
-
-def swept(folder: RunFolder) -> list[str]:
-    """End what an earlier coordinator left running, and say what it was."""
-    from prodigy.runtime.sweep import end_marked
-
-    return [f"left running and ended: {process}" for process in end_marked(folder.path, grace_s=SWEEP_GRACE_S)]
-
-
-def remembered(project: Project, path: Path) -> str:
-    """Return a path as runs remember it: relative to the project where it is inside, for projects move."""
-    path = Path(os.path.realpath(path))
-    return written_path(str(path.relative_to(project.root)) if path.is_relative_to(project.root) else str(path))
-
-
-def _unreadable(path: Path, why: str) -> WorkflowProblem:
-    from prodigy.runtime.nearby import nearest_file
-
-    near = None if os.path.lexists(path) else nearest_file(path)
-    meant = f"did you mean {near}?" if near else None
-    problem = Problem(message=f"cannot read the workflow {path}: {why}", hint=meant)
-    return WorkflowProblem([problem], hint=None if meant else "Name a workflow file: `prodigy cook FILE`.")

@@ -37,10 +37,11 @@ from prodigy.runtime.diary import diary
 from prodigy.runtime.hindsight import Hindsight, is_doubtful
 from prodigy.runtime.leaving import leave_soon
 from prodigy.runtime.listing import Listing
+from prodigy.runtime.obeying import signal_of
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reactor import Reactor, Record
 from prodigy.runtime.timers import BEAT_S, beat, go_on
-from prodigy.store.inbox import Approve, Stop, Taken, take
+from prodigy.store.inbox import Taken, take
 from prodigy.store.journal import Journal
 
 INBOX_INTERVAL_S = 0.25
@@ -68,7 +69,7 @@ class Display(Protocol):
 
 
 class Host:
-    """One run, from its first signal until it rests.
+    """One run, from the signals that make it move until it rests.
 
     `look_after` is called as often as the inbox is looked into; what it raises ends the run.
     """
@@ -83,14 +84,12 @@ class Host:
         display: Display,
         listing: Listing,
         look_after: Callable[[], None] = lambda: None,
-        approved: str | None = None,
     ) -> None:
         self._reactor = Reactor(state, journal, self._publish)
         self._journal = journal
         self._checkpointer = checkpointer
         self._inbox = inbox
         self._display = display
-        self._approved = approved
         self._asked = ""
         self._listing = listing
         self._look_after = look_after
@@ -112,7 +111,9 @@ class Host:
         """Where the run stands, as its log has it."""
         return self._reactor.state
 
-    def run(self, first: sig.Signal, make_processes: Callable[[Callable[[sig.Exited], None]], Processes]) -> State:
+    def run(
+        self, orders: Sequence[sig.Signal], make_processes: Callable[[Callable[[sig.Exited], None]], Processes]
+    ) -> State:
         """Play the run until it rests and return its state; its last checkpoint is written.
 
         Raises:
@@ -127,7 +128,8 @@ class Host:
         with heard(self._loop, self._crash):
             try:
                 self._listen()
-                self.send(first)
+                for order in orders:
+                    self.send(order)
                 self._loop.run_until_complete(self._end)
             except BaseException:
                 with suppress(Exception):
@@ -235,12 +237,6 @@ class Host:
                 self.send(sig.Listed(time=now(), at=effect.at, error=effect.reason))
             case fx.Limit():
                 self._alarms.set(sig.LimitFired(time="", at=effect.at, attempt=effect.attempt), effect.delay_s)
-            case fx.Ask() if self._approved is not None and self._approved in (
-                effect.at,
-                self.state.plan.node(effect.at).id,
-            ):
-                self._approved = None  # which holds for one entry
-                self._answer(effect.at, True, f"{self._display.user} with prodigy approve")
             case fx.Ask():
                 self._ask(effect.at)
             case fx.Finish():
@@ -355,11 +351,10 @@ class Host:
         for sentence in taken.refused:
             self._display.note(sentence)
         for order in taken.orders:
-            match order:
-                case Stop(by=by):
-                    self.send(sig.StopRequested(time=now(), by=by))
-                case Approve(at=at, by=by):
-                    self._answer(at, True, by)
+            try:
+                self.send(signal_of(order, self.state))
+            except ProdigyError as problem:
+                self._display.note(problem.message)
 
     def _close(self) -> None:
         """Leave nothing behind: no timer, no process, no handler; the checkpoint file is the last."""

@@ -51,7 +51,8 @@ class Reactor:
             turn += [(signal.time, event) for event in events]
         if not turn:
             return []
-        sync = state.run.synced and must_sync(state, (event for _, event in turn))
+        is_synced = state.origin is None or state.origin.synced
+        sync = is_synced and must_sync(state, (event for _, event in turn))
         written = self._journal.append(turn, sync=sync)
         assert len(written) == len(turn), "no effect without an event: the log has not all of this turn"
         if written is not turn:

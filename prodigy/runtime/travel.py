@@ -5,116 +5,108 @@ history. A fork copies its history into a run of its own and stands alone.
 """
 
 import os
-import secrets
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
 from prodigy.errors import DamagedState, RunNotFound, UsageProblem
 from prodigy.kernel import signals as sig
-from prodigy.kernel.snapshot import snapshot_of
+from prodigy.kernel.snapshot import Snapshot, snapshot_of
 from prodigy.kernel.state import State
 from prodigy.plan.parameters import fitted
 from prodigy.plan.reference import suggestion
 from prodigy.plan.stored import whole
-from prodigy.runtime.bootstrap import (
-    SUFFIX_ALPHABET,
-    Ground,
-    ResumeOrder,
-    answers_to,
-    is_unedited,
-    play,
-    revision_of,
-    swept,
-)
 from prodigy.runtime.clock import now
 from prodigy.runtime.host import Display
-from prodigy.runtime.reaper import Reaper
-from prodigy.runtime.trust import check_trust, mirror_for
-from prodigy.store.catalog import last_number
+from prodigy.runtime.owner import Owner, new_run
+from prodigy.runtime.play import answers_to, play
+from prodigy.runtime.trust import check_trust
+from prodigy.runtime.workflow import is_unedited, revision_of
 from prodigy.store.files import link
 from prodigy.store.history import lineage
 from prodigy.store.journal import NewJournal
-from prodigy.store.layout import Project, RunFolder, new_id, prepare_run
-from prodigy.store.lock import RunLock, next_number
+from prodigy.store.layout import Project, RunFolder
 from prodigy.store.moments import Found, find_moment, find_node, find_seq, find_version, version_number
-from prodigy.store.rescue import MIRROR, is_file, last_version, usable_copy
+from prodigy.store.orders import Fork, GoBack, TakeCopy
+from prodigy.store.rescue import MIRROR, last_version, usable_copy
 from prodigy.store.shelf import moved
 from prodigy.store.values import Values
 
 
-class ForkOrder(NamedTuple):
-    """A new run that shares the history of another up to `at`: `v3`, an event's seq, a step or a stage.
-
-    `trusted` takes the history of a run that this machine does not know, `accepts_changes` today's workflow file.
-    """
-
-    workflow_id: str
-    at: str
-    variables: dict[str, Any]
-    trusted: bool = False
-    accepts_changes: bool = False
-
-
-def go_back(ground: Ground, order: ResumeOrder) -> State:
+def go_back(owner: Owner, order: GoBack, display: Display) -> State:
     """Go on from the moment that the order names, in a new generation.
 
     Raises:
         UsageProblem: there is no such moment; those that there are are listed.
         DamagedState: the log is damaged before it.
     """
-    assert order.from_checkpoint is not None, "the caller has looked"
-    if order.from_checkpoint == MIRROR:
-        return _from_mirror(ground, order)
-    if is_file(order.from_checkpoint):
-        return _from_file(ground, order, Path(order.from_checkpoint))
-    found = find_moment(ground.folder, order.from_checkpoint)
-    return _go_on(ground, order, found, snapshot=False)
+    return _go_on(owner, order, display, find_moment(owner.folder, order.at), where=order.at)
 
 
-def fork(project: Project, order: ForkOrder, display: Display) -> State:
+def from_copy(owner: Owner, order: TakeCopy, display: Display) -> State:
+    """Take the run up from a copy of its checkpoint, whatever is left of its log.
+
+    Raises:
+        RunNotFound: there is no mirror.
+        DamagedState: the copy cannot be used.
+    """
+    mirror = owner.mirror
+    if order.where == MIRROR and mirror is None:
+        raise RunNotFound("there is no mirror of this project", hint="List what there is: `prodigy checkpoints list`.")
+    if order.where == MIRROR and mirror is not None:
+        name, path, values = "the mirror", mirror.checkpoint(owner.workflow_id), [mirror.values]
+    else:
+        name, path, values = order.where, Path(order.where), [owner.folder.values, *([mirror.values] if mirror else [])]
+    try:
+        checkpoint, state = usable_copy(path, owner.workflow_id, *values)
+    except DamagedState as problem:
+        raise DamagedState(
+            f"{name} cannot be used for {owner.workflow_id}: {problem.message}", workflow_id=owner.workflow_id
+        ) from problem
+    in_flight = ", ".join(state.in_flight) or "nothing"
+    display.note(
+        f"going on from {name}, version v{state.version} of {state.time}; what came after it may run again "
+        f"(then in flight: {in_flight})"
+    )
+    found = Found(state, checkpoint.generation, state.seq, checkpoint.chain)
+    restored = snapshot_of(state, _whole_captures(state))
+    return _go_on(owner, order, display, found, where=order.where, restored=restored)
+
+
+def fork(project: Project, workflow_id: str, order: Fork, display: Display) -> State:
     """Make a new run that shares another's history until a moment, and go on with it; the other is untouched.
 
     Raises:
         RunNotFound: this machine does not know the run and it is not trusted.
         UsageProblem: there is no such moment, or a variable that the workflow does not have, or has as a list.
     """
-    command = shlex.join(["fork", order.workflow_id, "--at", order.at, *_settings(order.variables)])
-    check_trust(project, order.workflow_id, trusted=order.trusted, command=command)
-    source = project.run(order.workflow_id)
+    command = shlex.join(["fork", workflow_id, "--at", order.at, *_settings(order.variables)])
+    check_trust(project, workflow_id, trusted=order.trusted, command=command)
+    source = project.run(workflow_id)
     found = _moment_of(source, order.at)
     variables = _checked(found.state, order.variables)
-    revision, notes = _revision_of_fork(project, order, found, variables)
-    suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6))
-    workflow_id = new_id(found.state.plan.name, suffix)
-    folder = prepare_run(project, workflow_id)
-    mirror = mirror_for(project, workflow_id, display)
-    reaper = Reaper.start(folder.path)
-    try:
-        with RunLock.acquire(folder.lock, command="fork"):
-            answers = {} if found.target else answers_to(found.state, revision, display)
-            for note in notes:
-                display.note(note)
-            journal = _copied(source, folder, found)
-            first = sig.ResumeRequested(
-                time=now(),
-                number=next_number(project, lambda: last_number(project, mirror)),
-                answers=answers,
-                revision=revision,
-                notes=notes,
-                fork=sig.Fork(workflow_id=workflow_id, from_workflow_id=order.workflow_id, variables=variables),
-            )
-            state = moved(found.state, journal.values, workflow_id)
-            return play(Ground(project, folder, mirror, reaper, display), state, journal, first)
-    finally:
-        reaper.close()
+    revision, notes = _revision_of_fork(project, workflow_id, order, found, variables)
+    with new_run(project, found.state.plan.name, command="fork", note=display.note) as owner:
+        answers = {} if found.target else answers_to(found.state, revision, display)
+        for note in notes:
+            display.note(note)
+        journal = owner.keep(_copied(source, owner.folder, found))
+        first = sig.ResumeRequested(
+            time=now(),
+            number=owner.next_number(),
+            answers=answers,
+            revision=revision,
+            notes=notes,
+            fork=sig.Fork(workflow_id=owner.workflow_id, from_workflow_id=workflow_id, variables=variables),
+        )
+        return play(owner, display, moved(found.state, journal.values, owner.workflow_id), journal, first)
 
 
 def _revision_of_fork(
-    project: Project, order: ForkOrder, found: Found, variables: dict[str, Any]
+    project: Project, workflow_id: str, order: Fork, found: Found, variables: dict[str, Any]
 ) -> tuple[sig.Revision | None, tuple[str, ...]]:
     """Return the edited workflow where it is wanted; where it is not, a fork goes on with the text as it was."""
     state = found.state
@@ -124,9 +116,8 @@ def _revision_of_fork(
             return None, ()
         how = "the fork goes on with the text as it was; --accept-changes takes the new one"
         return None, (f"{path.name} was edited: {how}",)
-    origin = replace(state.run, parameters={**state.run.parameters, **variables})
-    wanted = ResumeOrder(workflow_id=order.workflow_id, accepts_changes=True)
-    revision, notes = revision_of(project, wanted, replace(state, origin=origin))
+    changed = replace(state, origin=replace(state.run, parameters={**state.run.parameters, **variables}))
+    revision, notes = revision_of(project, workflow_id, changed, accepts_changes=True)
     _check_place(found, revision)
     return revision, notes
 
@@ -139,67 +130,47 @@ def _check_place(found: Found, revision: sig.Revision | None) -> None:
         )
 
 
-def _go_on(ground: Ground, order: ResumeOrder, found: Found, *, snapshot: bool) -> State:
-    """Begin a generation that continues from a moment, and play it."""
-    project, folder, display = ground.project, ground.folder, ground.display
-    revision, notes = revision_of(project, order, found.state)
+def _go_on(
+    owner: Owner,
+    order: GoBack | TakeCopy,
+    display: Display,
+    found: Found,
+    *,
+    where: str,
+    restored: Snapshot | None = None,
+) -> State:
+    """Begin a generation that continues from a moment, and play it; it is `restored` where no log leads to it."""
+    project, workflow_id = owner.project, owner.workflow_id
+    revision, notes = revision_of(project, workflow_id, found.state, accepts_changes=order.accepts_changes)
     _check_place(found, revision)
     answers = {} if found.target else answers_to(found.state, revision, display)
-    for note in (*notes, *swept(folder)):
+    for note in notes:
         display.note(note)
-    generation = max(folder.generations(), default=found.generation) + 1
+    owner.end_orphans()
+    generation = max(owner.folder.generations(), default=found.generation) + 1
     first = sig.ResumeRequested(
         time=now(),
-        number=next_number(project, lambda: last_number(project, ground.mirror)),
+        number=owner.next_number(),
         max_retries=order.max_retries,
         max_parallel=order.max_parallel,
         answers=answers,
         revision=revision,
         notes=notes,
         rewind=sig.Rewind(
-            workflow_id=order.workflow_id,
+            workflow_id=workflow_id,
             generation=generation,
             parent=found.generation,
             from_seq=found.seq,
             from_chain=found.chain,
-            version=max(found.state.version, last_version(project, ground.mirror, order.workflow_id)),
-            reason=f"resume --from-checkpoint {order.from_checkpoint}",
+            version=max(found.state.version, last_version(project, owner.mirror, workflow_id)),
+            reason=f"resume --from-checkpoint {where}",
             by=display.operator,
             target=found.target,
-            restored=snapshot_of(found.state, _whole_captures(found.state)) if snapshot else None,
+            restored=restored,
         ),
     )
-    return play(ground, found.state, NewJournal(folder, generation, seq=found.seq, chain=found.chain), first)
-
-
-def _from_mirror(ground: Ground, order: ResumeOrder) -> State:
-    """Take the run up from the copy of its checkpoint in the global folder, whatever is left of its log."""
-    if ground.mirror is None:
-        raise RunNotFound("there is no mirror of this project", hint="List what there is: `prodigy checkpoints list`.")
-    path = ground.mirror.checkpoint(order.workflow_id)
-    return _from_copy(ground, order, path, ground.mirror.values, name="the mirror")
-
-
-def _from_file(ground: Ground, order: ResumeOrder, path: Path) -> State:
-    """Take the run up from a file of its checkpoint, whatever is left of its log."""
-    values = [ground.folder.values, *([ground.mirror.values] if ground.mirror else [])]
-    return _from_copy(ground, order, path, *values, name=str(path))
-
-
-def _from_copy(ground: Ground, order: ResumeOrder, path: Path, *values: Path, name: str) -> State:
-    try:
-        checkpoint, state = usable_copy(path, order.workflow_id, *values)
-    except DamagedState as problem:
-        raise DamagedState(
-            f"{name} cannot be used for {order.workflow_id}: {problem.message}", workflow_id=order.workflow_id
-        ) from problem
-    in_flight = ", ".join(state.in_flight) or "nothing"
-    ground.display.note(
-        f"going on from {name}, version v{state.version} of {state.time}; what came after it may run again "
-        f"(then in flight: {in_flight})"
-    )
-    moment = Found(state, checkpoint.generation, state.seq, checkpoint.chain)
-    return _go_on(ground, order, moment, snapshot=True)
+    journal = owner.keep(NewJournal(owner.folder, generation, seq=found.seq, chain=found.chain))
+    return play(owner, display, found.state, journal, first)
 
 
 def _whole_captures(state: State) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Whose runs are gone on with: this machine knows those that this user started, and others need the user's word."""
 
+from collections.abc import Callable
+
 from prodigy.errors import DamagedState, ProdigyError, RunNotFound, StorageFailure
-from prodigy.runtime.host import Display
 from prodigy.store.layout import Mirror, Project, find_mirror, prepare_mirror
-from prodigy.store.moved import moved_from
+from prodigy.store.moved import hand_over, moved_from
 
 
 def check_trust(project: Project, workflow_id: str, *, trusted: bool, command: str) -> None:
@@ -41,13 +42,18 @@ def is_known(project: Project, workflow_id: str) -> bool:
         return False
 
 
-def mirror_for(project: Project, workflow_id: str, display: Display) -> Mirror | None:
+def mirror_for(project: Project, workflow_id: str, note: Callable[[str], None]) -> Mirror | None:
     """Return the project's mirror, which knows the run from now on; one that cannot be written is a warning."""
     try:
         return known_mirror(project, workflow_id)
     except (StorageFailure, DamagedState) as problem:
-        display.note(f"{problem.message}; resume will need --trust")
+        note(f"{problem.message}; resume will need --trust")
         return None
+
+
+def mirror_that_knows(project: Project, workflow_id: str, note: Callable[[str], None]) -> Mirror | None:
+    """Return the project's mirror where it knows the run already; of a run that it does not know it learns nothing."""
+    return mirror_for(project, workflow_id, note) if is_known(project, workflow_id) else None
 
 
 def known_mirror(project: Project, workflow_id: str) -> Mirror:
@@ -58,4 +64,27 @@ def known_mirror(project: Project, workflow_id: str) -> Mirror:
     """
     mirror = prepare_mirror(project)
     mirror.learn(workflow_id)
+    return mirror
+
+
+def trusted_mirror(
+    project: Project, workflow_id: str, note: Callable[[str], None], *, trusted: bool, command: str, follows_log: bool
+) -> Mirror | None:
+    """Return the mirror of a run that this machine knows, or that the operator trusts; it knows the run then.
+
+    Args:
+        command: what was typed, with what it takes to trust the run left out.
+        follows_log: the run goes on from the end of its log, as this machine saw it last.
+
+    Raises:
+        RunNotFound: this machine does not know the run, and the operator does not trust it.
+    """
+    moved = None if is_known(project, workflow_id) else moved_from(project, workflow_id)
+    if moved is not None and moved.is_same and not moved.is_copy and follows_log:
+        note(f"the project was moved here from {moved.root}")
+    else:
+        check_trust(project, workflow_id, trusted=trusted, command=command)
+    mirror = mirror_for(project, workflow_id, note)
+    if moved is not None and mirror is not None and not moved.is_copy:
+        hand_over(moved, mirror, workflow_id)
     return mirror

@@ -13,37 +13,21 @@ import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
-from prodigy.errors import DamagedState, ProdigyError, StorageFailure
-from prodigy.kernel.events import RunCleaned
-from prodigy.store.catalog import cleaning_of, mirrored_ids, run_ids, standing, unbegun_ids
+from prodigy.errors import DamagedState, StorageFailure
+from prodigy.store.catalog import cleaning_of, mirrored_ids, run_ids, standing
 from prodigy.store.files import existing_folder, locked, read_private
-from prodigy.store.generation import Generation
-from prodigy.store.layout import Mirror, Project, RunFolder
-from prodigy.store.lock import RunLock, holder
-from prodigy.store.unbegun import is_young
+from prodigy.store.layout import Mirror, Project
+from prodigy.store.lock import holder
 
 FINISHED = frozenset(("completed", "cancelled"))
 
 _KEPT = re.compile(r"lock|events-.*")  # torn tails are named like the log that they were cut from
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
-class CleanOrder(NamedTuple):
-    """What is to be removed of a run, and by whom, at which time, for the log.
-
-    `only_finished` leaves a run alone that has gone on since it was chosen; `purge` removes the log too.
-    """
-
-    by: str
-    time: str
-    only_finished: bool = False
-    purge: bool = False
 
 
 class _Names(msgspec.Struct):
@@ -55,40 +39,20 @@ class _Names(msgspec.Struct):
 _NAMES = msgspec.json.Decoder(_Names)
 
 
-def clean(project: Project, mirror: Mirror | None, workflow_id: str, order: CleanOrder) -> int | None:
-    """Remove what is kept of a run and return how many bytes that freed; None where it was left alone.
+def remove(project: Project, mirror: Mirror | None, workflow_id: str, *, purge: bool) -> None:
+    """Remove what is kept of a run that its caller owns, and that its log calls cleaned.
 
     Raises:
-        RunNotFound: another process owns the run.
-        DamagedState: a link stands in the way, or the log is damaged, which only `purge` removes.
-        StorageFailure: the disk refused; cleaning once more removes the rest.
+        DamagedState: a link stands in the way.
+        StorageFailure: the disk refused; once more removes the rest.
     """
-    folder = project.run(workflow_id)
-    if not _has_folder(project, folder):
-        return _remove_checkpoints(project, mirror, workflow_id, purge=order.purge)
-    with RunLock.acquire(folder.lock, command="checkpoints clean"):
-        if order.only_finished and not is_finished(project, workflow_id):
-            return None
-        size = weigh(project, mirror, workflow_id, purge=order.purge)
-        if not cleaning_of(project, workflow_id):
-            _say_so(folder, RunCleaned(by=order.by[:200], size_bytes=size), order)
-        _remove_checkpoints(project, mirror, workflow_id, purge=order.purge)
-        _empty(project, workflow_id, purge=order.purge)
-    return size
+    remove_checkpoints(project, mirror, workflow_id, purge=purge)
+    _empty(project, workflow_id, purge=purge)
 
 
-def clear_unbegun(project: Project, mirror: Mirror | None, *, time: str) -> list[str]:
-    """Remove the folders of runs that were killed before their first event, and return their ids.
-
-    One that another process may be about to begin is left alone.
-    """
-    removed = []
-    for workflow_id in unbegun_ids(project, mirror):
-        with suppress(ProdigyError, OSError):
-            if not is_young(project, workflow_id):
-                clean(project, mirror, workflow_id, CleanOrder(by="cook", time=time, purge=True))
-                removed.append(workflow_id)
-    return removed
+def has_folder(project: Project, workflow_id: str) -> bool:
+    """Whether the run has a folder of ours; a link in its place, or above it, is refused."""
+    return all(existing_folder(path) for path in (project.state, project.runs, project.run(workflow_id).path))
 
 
 def is_finished(project: Project, workflow_id: str) -> bool:
@@ -129,29 +93,7 @@ def clean_values(project: Project, mirror: Mirror | None) -> int:
         return sum(_remove(mirror.values, name) for name in _unneeded(project, mirror, frozenset()))
 
 
-def _say_so(folder: RunFolder, event: RunCleaned, order: CleanOrder) -> None:
-    """End the log. One that is damaged takes nothing any more."""
-    generations = folder.generations()
-    if not generations:
-        return
-    try:
-        checked = Generation(folder, generations[-1]).read().verify()
-    except DamagedState as problem:
-        if order.purge:
-            return
-        raise DamagedState(
-            problem.message,
-            hint="Nothing was removed. To remove the run with its log: "
-            f"`prodigy checkpoints clean --workflow-id {folder.path.name} --purge`.",
-        ) from problem
-    journal, _ = checked.reopened()
-    try:
-        journal.append([(order.time, event)], sync=True)
-    finally:
-        journal.close()
-
-
-def _remove_checkpoints(project: Project, mirror: Mirror | None, workflow_id: str, *, purge: bool) -> int:
+def remove_checkpoints(project: Project, mirror: Mirror | None, workflow_id: str, *, purge: bool) -> int:
     """Remove both copies of the checkpoint, and return their bytes; what is purged this machine forgets too."""
     if purge and mirror is not None:
         _remove(mirror.known, workflow_id)
@@ -211,11 +153,6 @@ def _unneeded(project: Project, mirror: Mirror, gone: frozenset[str]) -> list[st
 
 
 # The disk -------------------------------------------------------------------------------------------------
-
-
-def _has_folder(project: Project, folder: RunFolder) -> bool:
-    """Whether the run has a folder of ours; a link in its place, or above it, is refused."""
-    return all(existing_folder(path) for path in (project.state, project.runs, folder.path))
 
 
 def _below(project: Project, path: Path) -> tuple[str, ...]:

@@ -22,27 +22,13 @@ from prodigy.store.files import (
     refused,
     write_atomically,
 )
+from prodigy.store.orders import Order
 
 ORDER_BYTES_MAX = 64 * 1024
 REFUSED = ".refused"
 
 _NAME = re.compile(r"([0-9]{1,15})\.json")
 
-
-class Stop(msgspec.Struct, frozen=True, kw_only=True, tag="stop"):
-    """Interrupt the run as Ctrl-C would; `by` says who asks, for the log."""
-
-    by: str
-
-
-class Approve(msgspec.Struct, frozen=True, kw_only=True, tag="approve"):
-    """Say yes to the node at `at`, which awaits it; `by` says who does, for the log."""
-
-    at: str
-    by: str
-
-
-Order = Stop | Approve
 
 _decoder: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prodigy.cli import display, events
-from prodigy.cli.cook import go_on
+from prodigy.cli.cook import resume_run
 from prodigy.errors import RunNotFound
 from prodigy.runtime import clock
 from prodigy.store.lock import RunLock
@@ -120,7 +120,7 @@ def test_it_cannot_be_resumed(house: House) -> None:
     house.checkpoints("clean", "--workflow-id", "done-aaaaaa", "--force")
     for reference in ("done-aaaaaa", "done-a"):
         with pytest.raises(RunNotFound) as refused:
-            go_on(reference)
+            resume_run(reference)
         assert "done-aaaaaa was cleaned at " in refused.value.message
         assert "prodigy events ls --job-id done-aaaaaa" in str(refused.value.hint)
 
@@ -133,7 +133,7 @@ def test_what_was_cleaned_is_named_where_nothing_else_is_found(house: House) -> 
     with pytest.raises(
         RunNotFound, match="no run done; cleaned, with only the log left: done-aaaaaa, done-d"
     ) as refused:
-        go_on("done")
+        resume_run("done")
     assert "prodigy events ls --job-id" in str(refused.value.hint)
 
 

@@ -343,6 +343,16 @@ def test_a_purge_that_the_log_refuses_gives_nothing_up(house: House, monkeypatch
     assert before == {path: path.read_bytes() for path in house.path.rglob("*.json")}
 
 
+def test_a_purge_leaves_a_checkpoint_that_knows_of_it(house: House) -> None:
+    """And a mirror of it: whoever looks at either sees what the log says."""
+    command("purge", "--item", "b", "--force")
+    last = json.loads(house.log().read_text().splitlines()[-1])
+    (mirror,) = (house.path / "global").rglob(f"{house.run_id}.json")
+    own, copy = (json.loads(path.read_text()) for path in (house.checkpoint_file, mirror))
+    assert (own["last_seq"], own["map"]["dead_letters"]) == (last["seq"], 2)
+    assert copy == own
+
+
 def test_a_purge_is_an_event_with_a_name(house: House) -> None:
     """Who did it stands in the log."""
     command("purge", "--force")

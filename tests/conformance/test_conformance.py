@@ -17,10 +17,11 @@ from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.state import State
-from prodigy.runtime.bootstrap import CookOrder, ResumeOrder, cook, resume
+from prodigy.runtime.bootstrap import cook, go_on
 from prodigy.runtime.reactor import Record
 from prodigy.store.generation import Generation
 from prodigy.store.layout import Project
+from prodigy.store.orders import Cook, Resume
 from tests.simulation.plans import DIE, FAIL, Script, compiled
 from tests.simulation.world import OK, Ending, World, history, meaning
 
@@ -137,7 +138,7 @@ def test_both_worlds_tell_the_same_story(name: str, tmp_path: Path) -> None:
     fake = World(compiled(*steps, grace=0), script)
     fake.cook()
     project, file = real(tmp_path, steps)
-    state = cook(project, CookOrder(path=file, parameters={}), Quiet())
+    state = cook(project, Cook(path=str(file)), Quiet())
     assert trace(records_of(project, state)) == trace(list(history(fake.disk)))
     assert meaning(state) == meaning(fake.state)
 
@@ -153,11 +154,11 @@ def test_both_worlds_stop_and_go_on_alike(tmp_path: Path) -> None:
     project, file = real(tmp_path, steps)
     display = Quiet()
     display.stops_at = "b"
-    state = cook(project, CookOrder(path=file, parameters={}), display)
+    state = cook(project, Cook(path=str(file)), display)
     assert state.status == "interrupted"
     display.stops_at = ""
     file.write_bytes(file.read_bytes().replace(b"sleep 60", b"exit 0"))
-    state = resume(project, ResumeOrder(workflow_id=state.run.workflow_id), display)
+    state = go_on(project, state.run.workflow_id, Resume(), display)
     told = [row for row in trace(records_of(project, state)) if row["type"] != "plan_changed"]
     expected = trace(list(history(fake.disk)))
     for row in (*told, *expected):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.end_to_end.house import House
+from tests.end_to_end.mapped import mapreduce
 
 
 def failed(house: House) -> str:
@@ -53,6 +54,17 @@ def test_a_copy_is_not_taken_for_the_original(house: House) -> None:
     code, _, err = house.prodigy("resume")
     assert (6, True, True) == (code, f"copy of the run in {old}" in err, f"resume {workflow_id} --trust`" in err)
     assert house.prodigy("resume", workflow_id, "--trust").code == 0
+
+
+def test_the_command_that_trusts_a_copy_is_the_one_that_was_typed(house: House) -> None:
+    """With all that chooses the dead letters to be put back."""
+    mapreduce(house, {"shell": "false"}, items=["a", "b", "c d"])
+    house.cook()
+    workflow_id = house.run_id
+    moved(house, copies=True)
+    code, _, err = house.prodigy("dlq", "retry", "demo", "--item", "c d", "--no-reduce")
+    typed = f"`prodigy dlq retry {workflow_id} --item 'c d' --no-reduce --trust`"
+    assert (6, True) == (code, typed in err), err
 
 
 def test_what_was_changed_on_the_way_needs_trust(house: House) -> None:

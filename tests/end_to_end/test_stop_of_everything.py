@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from prodigy.store.inbox import Stop, send
+from prodigy.store.inbox import send
+from prodigy.store.orders import Stop
 from tests.end_to_end.house import House, Live, eventually
 from tests.end_to_end.mapped import mapreduce
 

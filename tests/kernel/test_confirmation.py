@@ -33,6 +33,12 @@ def test_asking_is_an_effect_of_its_event() -> None:
     assert [fx.Ask(at="b")] == list(effects(state, ASKS, state.seq))
 
 
+def test_what_was_answered_in_the_same_turn_is_not_asked_any_more() -> None:
+    """A resume that brings its yes along begins the node."""
+    state = given(PLAN, *DONE, ASKS, answered(True), starts("b")).state
+    assert [] == list(effects(state, ASKS, state.seq))
+
+
 def test_a_yes_begins_the_node() -> None:
     """Who said it is in the log."""
     given(PLAN, *DONE, ASKS).when(answer(True)).then(answered(True), starts("b"))

@@ -145,7 +145,7 @@ class Stage:
             plan=plan,
             prodigy_version="0",
         )
-        return self.host.run(cook, lambda emit: Commands(emit, self.heard))
+        return self.host.run([cook], lambda emit: Commands(emit, self.heard))
 
     def stops(self) -> None:
         """Let somebody stop the run while it waits for the writer."""

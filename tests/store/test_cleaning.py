@@ -6,17 +6,20 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from prodigy.errors import DamagedState, RunNotFound, StorageFailure
 from prodigy.kernel.events import RunCleaned
-from prodigy.store import cleaning
+from prodigy.runtime import upkeep
 from prodigy.store.catalog import cleaning_of, run_ids
-from prodigy.store.cleaning import CleanOrder, clean, clean_values, weigh, weigh_values
+from prodigy.store.cleaning import clean_values, weigh, weigh_values
 from prodigy.store.lock import RunLock
 from prodigy.store.log import read_chunks, scan
+from prodigy.store.orders import Clean
 from tests.cli.made import STAGED, Ending, House, at, changed
 
-ORDER = CleanOrder(by="a test", time=at(5000))
+ORDER = Clean(by="a test")
+NOW = at(5000)
 RUN = "done-aaaaaa"
 LARGE = "x" * 20_000
 
@@ -25,9 +28,16 @@ LARGE = "x" * 20_000
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     """A project with one completed run, whose output is large."""
     monkeypatch.setenv("PRODIGY_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(upkeep, "now", lambda: NOW)
     built = House(tmp_path)
     built.make(RUN, ends=lambda spawn: Ending(output=LARGE))
     yield built
+
+
+def clean(house: House, workflow_id: str, order: Clean, *, is_mirrored: bool = True) -> int | None:
+    """Clean a run; there is nothing else to say about it."""
+    mirror = house.mirror if is_mirrored else None
+    return upkeep.clean(house.project, mirror, workflow_id, order, pytest.fail)
 
 
 def size_of(house: House) -> int:
@@ -43,18 +53,18 @@ def mirrored(house: House) -> set[str]:
 
 def test_the_log_ends_with_what_was_done(house: House) -> None:
     """By whom, when, and how much there was."""
-    size = clean(house.project, house.mirror, RUN, ORDER)
+    size = clean(house, RUN, ORDER)
     assert size is not None
     *_, last = scan(read_chunks(house.run(RUN).events(1)))
     event = msgspec.json.decode(last.line, type=RunCleaned)
-    assert (last.time, event) == (ORDER.time, RunCleaned(by="a test", size_bytes=size))
+    assert (last.time, event) == (NOW, RunCleaned(by="a test", size_bytes=size))
 
 
 def test_it_weighs_what_it_frees(house: House) -> None:
     """Every file of the run, but not its log."""
     size = size_of(house)
     assert weigh(house.project, house.mirror, RUN, purge=False) == size
-    assert clean(house.project, house.mirror, RUN, ORDER) == size
+    assert clean(house, RUN, ORDER) == size
     assert weigh(house.project, house.mirror, RUN, purge=False) == 0
 
 
@@ -73,12 +83,12 @@ def test_a_cleaner_that_is_killed_has_cleaned(house: House, monkeypatch: pytest.
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(cleaning, "_remove_checkpoints", die)
+        dying.setattr(upkeep, "remove", die)
         with pytest.raises(KeyboardInterrupt):
-            clean(house.project, house.mirror, RUN, ORDER)
-    assert (cleaning_of(house.project, RUN), run_ids(house.project), size_of(house) > 0) == (ORDER.time, [], True)
+            clean(house, RUN, ORDER)
+    assert (cleaning_of(house.project, RUN), run_ids(house.project), size_of(house) > 0) == (NOW, [], True)
     left = size_of(house)
-    assert (clean(house.project, house.mirror, RUN, ORDER), weigh(house.project, house.mirror, RUN, purge=False)) == (
+    assert (clean(house, RUN, ORDER), weigh(house.project, house.mirror, RUN, purge=False)) == (
         left,
         0,
     )
@@ -86,9 +96,9 @@ def test_a_cleaner_that_is_killed_has_cleaned(house: House, monkeypatch: pytest.
 
 def test_it_is_said_once(house: House) -> None:
     """Cleaning a run again adds nothing to its log."""
-    clean(house.project, house.mirror, RUN, ORDER)
+    clean(house, RUN, ORDER)
     log = house.run(RUN).events(1).read_bytes()
-    assert clean(house.project, house.mirror, RUN, ORDER) == 0
+    assert clean(house, RUN, ORDER) == 0
     assert house.run(RUN).events(1).read_bytes() == log
 
 
@@ -97,7 +107,7 @@ def test_a_live_run_is_left_alone(house: House) -> None:
     with RunLock.acquire(house.run(RUN).lock, command="resume"):
         before = house.disk()
         with pytest.raises(RunNotFound):
-            clean(house.project, house.mirror, RUN, ORDER)
+            clean(house, RUN, ORDER)
         assert house.disk() == before
 
 
@@ -105,7 +115,7 @@ def test_a_run_that_has_gone_on_is_left_alone(house: House) -> None:
     """Between its choice and its cleaning it was resumed."""
     house.make("killed-bbbbbb", STAGED, until=10)
     size = weigh(house.project, house.mirror, "killed-bbbbbb", purge=False)
-    assert clean(house.project, house.mirror, "killed-bbbbbb", ORDER._replace(only_finished=True)) is None
+    assert clean(house, "killed-bbbbbb", replace(ORDER, only_finished=True)) is None
     assert weigh(house.project, house.mirror, "killed-bbbbbb", purge=False) == size
 
 
@@ -114,7 +124,7 @@ def test_a_damaged_log_is_not_written_to(house: House) -> None:
     changed(house.run(RUN).events(1), '"number":1', '"number":7')
     size = size_of(house)
     with pytest.raises(DamagedState) as refused:
-        clean(house.project, house.mirror, RUN, ORDER)
+        clean(house, RUN, ORDER)
     assert f"`prodigy checkpoints clean --workflow-id {RUN} --purge`" in str(refused.value.hint)
     assert size_of(house) == size
 
@@ -122,7 +132,7 @@ def test_a_damaged_log_is_not_written_to(house: House) -> None:
 def test_a_purge_takes_a_damaged_log_with_it(house: House) -> None:
     """Nothing is left, in the global folder neither."""
     changed(house.run(RUN).events(1), '"number":1', '"number":7')
-    clean(house.project, house.mirror, RUN, ORDER._replace(purge=True))
+    clean(house, RUN, replace(ORDER, purge=True))
     clean_values(house.project, house.mirror)
     assert [name for name in house.disk() if RUN in name] == []
     assert mirrored(house) == set()
@@ -135,9 +145,9 @@ def test_values_that_another_run_needs_stay(house: House) -> None:
     """They go with the last run that names them."""
     house.make("other-bbbbbb", ends=lambda spawn: Ending(output=LARGE))
     stored = mirrored(house)
-    clean(house.project, house.mirror, RUN, ORDER)
+    clean(house, RUN, ORDER)
     assert (clean_values(house.project, house.mirror), mirrored(house)) == (0, stored)
-    clean(house.project, house.mirror, "other-bbbbbb", ORDER)
+    clean(house, "other-bbbbbb", ORDER)
     assert (clean_values(house.project, house.mirror) > len(LARGE), mirrored(house)) == (True, set())
 
 
@@ -152,7 +162,7 @@ def test_values_stay_while_a_run_is_live(house: House) -> None:
     """It may be about to name one of them."""
     house.make("live-bbbbbb", STAGED, until=10)
     house.mirror.checkpoint("live-bbbbbb").unlink()
-    clean(house.project, house.mirror, RUN, ORDER)
+    clean(house, RUN, ORDER)
     stored = mirrored(house)
     with RunLock.acquire(house.run("live-bbbbbb").lock, command="cook"):
         assert (clean_values(house.project, house.mirror), mirrored(house)) == (0, stored)
@@ -162,7 +172,7 @@ def test_values_stay_where_a_checkpoint_cannot_be_read(house: House) -> None:
     """What it names is not known."""
     house.make("other-bbbbbb", STAGED)
     house.mirror.checkpoint("other-bbbbbb").write_text("{")
-    clean(house.project, house.mirror, RUN, ORDER)
+    clean(house, RUN, ORDER)
     stored = mirrored(house)
     assert (clean_values(house.project, house.mirror), mirrored(house)) == (0, stored)
 
@@ -170,7 +180,7 @@ def test_values_stay_where_a_checkpoint_cannot_be_read(house: House) -> None:
 def test_without_a_mirror_there_are_none(house: House) -> None:
     """The run is cleaned where it is."""
     size = weigh(house.project, None, RUN, purge=False)
-    assert (clean(house.project, None, RUN, ORDER), weigh_values(house.project, None, [RUN])) == (size, 0)
+    assert (clean(house, RUN, ORDER, is_mirrored=False), weigh_values(house.project, None, [RUN])) == (size, 0)
     assert clean_values(house.project, None) == 0
 
 
@@ -185,7 +195,7 @@ def test_a_link_on_the_way_is_refused(place: str, house: House) -> None:
     path.symlink_to(victim)
     before = {name: seen for name, seen in house.disk().items() if "victim" in name and "events-1" not in name}
     with pytest.raises(DamagedState):
-        clean(house.project, house.mirror, RUN, ORDER)
+        clean(house, RUN, ORDER)
     assert {name: seen for name, seen in house.disk().items() if name in before} == before
 
 
@@ -201,7 +211,7 @@ def test_a_link_in_the_folder_goes_and_not_what_it_leads_to(name: str, purge: bo
     link.symlink_to(victim)
     (house.run(RUN).path / "outer").mkdir()
     (house.run(RUN).path / "outer" / "inner").symlink_to(victim)
-    clean(house.project, house.mirror, RUN, ORDER._replace(purge=purge))
+    clean(house, RUN, replace(ORDER, purge=purge))
     assert ((victim / "mine").read_text(), link.is_symlink()) == ("mine", False)
 
 
@@ -212,7 +222,7 @@ def test_a_checkpoint_that_is_a_link_goes_and_not_what_it_leads_to(house: House)
     for path in (house.project.checkpoint(RUN), house.mirror.checkpoint(RUN)):
         path.unlink()
         path.symlink_to(victim)
-    clean(house.project, house.mirror, RUN, ORDER)
+    clean(house, RUN, ORDER)
     assert (victim.read_text(), house.project.checkpoint(RUN).is_symlink()) == ("mine", False)
 
 
@@ -222,7 +232,7 @@ def test_what_cannot_be_removed_is_named(house: House) -> None:
     path.unlink()
     path.mkdir()
     with pytest.raises(StorageFailure, match=str(path)):
-        clean(house.project, house.mirror, RUN, ORDER)
+        clean(house, RUN, ORDER)
     path.rmdir()
-    clean(house.project, house.mirror, RUN, ORDER)
+    clean(house, RUN, ORDER)
     assert sorted(os.listdir(house.run(RUN).path)) == ["events-1.jsonl", "lock"]

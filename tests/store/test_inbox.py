@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from prodigy.errors import DamagedState
-from prodigy.store.inbox import ORDER_BYTES_MAX, REFUSED, Stop, Taken, send, take
+from prodigy.store.inbox import ORDER_BYTES_MAX, REFUSED, Taken, send, take
+from prodigy.store.orders import Stop
 
 
 class Killed(BaseException):

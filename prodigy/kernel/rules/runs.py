@@ -72,3 +72,9 @@ def finish(turn: Turn, move: FinishRun) -> Moves:
     else:
         turn.emit(ev.RunCompleted())
     return ()
+
+
+def clean(turn: Turn, signal: sig.CleanRequested) -> Moves:
+    """End the log of a run of which nothing else is kept from now on; whatever it was doing, nobody goes on with it."""
+    turn.emit(ev.RunCleaned(by=signal.by, size_bytes=signal.size_bytes))
+    return ()

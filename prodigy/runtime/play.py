@@ -1,0 +1,114 @@
+"""Play a run that is owned: give its reactor a world, and tell what ended it where that was a failure."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+
+from msgspec.structs import replace
+
+from prodigy.errors import ProdigyError
+from prodigy.kernel import signals as sig
+from prodigy.kernel.events import PlanChanged
+from prodigy.kernel.evolve import evolve
+from prodigy.kernel.queries import questions
+from prodigy.kernel.state import State
+from prodigy.runtime.checkpointer import Checkpointer
+from prodigy.runtime.clock import now
+from prodigy.runtime.host import Display, Host
+from prodigy.runtime.listing import Listing
+from prodigy.runtime.loss import lost
+from prodigy.runtime.owner import Owner
+from prodigy.runtime.processes import Processes
+from prodigy.runtime.sweep import why_blind
+from prodigy.runtime.trust import known_mirror
+from prodigy.store.ignoring import put_back
+from prodigy.store.journal import Journal
+from prodigy.store.layout import read_path
+from prodigy.store.refusal import forget_refusal
+
+
+def play(owner: Owner, display: Display, state: State, journal: Journal, *orders: sig.Signal) -> State:
+    """Play the run until it rests; its last checkpoint is on disk when this returns.
+
+    Args:
+        state: where the run stands, empty where it begins.
+        orders: what makes it move, answered in one turn.
+    """
+    first = orders[0]
+    assert owner.reaper is not None, "whoever starts commands has a reaper"
+    project, folder, reaper = owner.project, owner.folder, owner.reaper
+    forget_refusal(project)
+    directory = project.root / read_path(_origin_of(state, first))
+    state = replace(state, folder=os.path.realpath(folder.path))
+    is_synced = first.synced if isinstance(first, sig.CookRequested) else state.run.synced
+    if blind := why_blind():
+        display.note(blind)
+
+    def look_after() -> None:
+        put_back(project.state)
+        journal.check()
+
+    host = Host(
+        state,
+        journal,
+        checkpointer=_checkpointer_of(owner, journal, is_synced=is_synced),
+        inbox=folder.inbox,
+        display=display,
+        listing=Listing(directory, folder.path),
+        look_after=look_after,
+    )
+
+    def make_processes(emit: Callable[[sig.Exited], None]) -> Processes:
+        return Processes(
+            run_id=owner.workflow_id,
+            run_folder=folder.path,
+            directory=directory,
+            emit=emit,
+            now=now,
+            give_up=host.give_up,
+            show=display.show,
+            reaper=reaper,
+        )
+
+    try:
+        return host.run(orders, make_processes)
+    except Exception as failure:
+        if (told := _told(owner, journal, failure)) is failure:
+            raise
+        raise told from failure
+
+
+def answers_to(state: State, revision: sig.Revision | None, display: Display) -> dict[str, bool]:
+    """Return the operator's word about each in-flight step that asks, by its address in the edited workflow."""
+    if revision is not None:
+        change = PlanChanged(plan=revision.plan, workflow_text="", moved=revision.moved, dropped=revision.dropped)
+        state = evolve(state, change, state.time)
+    return {at: bool(display.ask(f"{at} was in flight; may it run again?")) for at in questions(state)}
+
+
+def _origin_of(state: State, first: sig.Signal) -> str:
+    """Return the directory in which the run's steps begin, relative to its project."""
+    return first.directory if isinstance(first, sig.CookRequested) else state.run.directory
+
+
+def _checkpointer_of(owner: Owner, journal: Journal, *, is_synced: bool) -> Checkpointer:
+    return Checkpointer(
+        owner.project.checkpoint(owner.workflow_id),
+        journal.values,
+        owner.mirror,
+        owner.note,
+        settle=journal.settle if is_synced else lambda: None,
+        renew_mirror=partial(known_mirror, owner.project, owner.workflow_id),
+    )
+
+
+def _told(owner: Owner, journal: Journal, failure: Exception) -> ProdigyError:
+    """Return what people are told of a failure that ended a run: its state was lost, or the disk, or we are broken."""
+    if loss := lost(owner.project, owner.workflow_id, journal.path):
+        return loss
+    if isinstance(failure, ProdigyError):
+        return failure
+    from prodigy.runtime.defects import defect
+
+    then = f"What was running was ended, what was done stands: `prodigy resume {owner.workflow_id}`."
+    return defect(failure, folder=owner.folder.path, then=then)
