@@ -25,11 +25,9 @@ def nearest_file(path: Path) -> Path | None:
     for place in dict.fromkeys((path.parent, path.parent / "workflows")):
         names = _yaml_files(place)
         alike = [name for name in names if Path(name).stem == path.stem or name == path.name]
-        near = (
-            alike
-            or difflib.get_close_matches(path.name, names, n=1)
-            or difflib.get_close_matches(path.name, [Path(name).stem for name in names], n=1)
-        )
+        # Without the ending, which all of them share: it makes `ed.yaml` look like `a.yaml`.
+        wanted = path.stem if path.suffix in ENDINGS else path.name
+        near = alike or difflib.get_close_matches(wanted, [Path(name).stem for name in names], n=1)
         found = next((name for name in names if near and near[0] in (name, Path(name).stem)), None)
         if found is not None:
             return place / found
