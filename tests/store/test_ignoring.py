@@ -149,3 +149,13 @@ def test_what_is_put_back_is_what_was_missing(tmp_path: Path) -> None:
     put_back(state)
     put_back(tmp_path / "gone")
     assert (b"mine\n", False) == ((state / ".gitignore").read_bytes(), (tmp_path / "gone").exists())
+
+
+def test_the_repository_of_another_user_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written into what is not ours."""
+    project = plain(tmp_path)
+    before = (project / ".git" / "info" / "exclude").read_bytes()
+    own = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: own + 1)
+    ignore(made(project))
+    assert (project / ".git" / "info" / "exclude").read_bytes() == before

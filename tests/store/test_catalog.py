@@ -1,0 +1,133 @@
+"""Which runs a project has, and which of them is meant."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from prodigy.errors import RunNotFound
+from prodigy.store.catalog import find_run, last_number, list_runs, list_standings, mirrored_ids, run_ids
+from prodigy.store.moved import moved_from
+from tests.cli.made import House
+
+OTHER = 'name: other\ncommands:\n  - shell: "true"\n'
+FAILS = "name: fails\ncommands:\n  - shell: make\n"
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """Return a project with three runs of two workflows."""
+    monkeypatch.setenv("PRODIGY_HOME", str(tmp_path / "global"))
+    house = House(tmp_path)
+    house.make("short-aaaaaa")
+    house.make("short-abbbbb")
+    house.make("other-cccccc", OTHER)
+    return house
+
+
+def refusal(house: House, reference: str) -> tuple[str, str | None]:
+    with pytest.raises(RunNotFound) as refused:
+        find_run(house.project, reference)
+    return refused.value.message, refused.value.hint
+
+
+def test_runs_are_listed_with_the_last_first(house: House) -> None:
+    """By fold and by header alike; by their ids they stand in the order of names."""
+    newest_first = ["other-cccccc", "short-abbbbb", "short-aaaaaa"]
+    assert [run.workflow_id for run in list_runs(house.project)] == newest_first
+    assert [run.workflow_id for run in list_standings(house.project)] == newest_first
+    assert run_ids(house.project) == sorted(newest_first)
+    assert [run.name for run in list_runs(house.project)] == ["other", "short", "short"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "meant"),
+    [
+        ("short", "short-abbbbb"),
+        ("other", "other-cccccc"),
+        ("short-aaaaaa", "short-aaaaaa"),
+        ("short-aa", "short-aaaaaa"),
+        ("o", "other-cccccc"),
+        ("other-", "other-cccccc"),
+    ],
+)
+def test_a_name_means_its_last_run_and_a_beginning_the_only_one(house: House, reference: str, meant: str) -> None:
+    """An id means itself."""
+    assert find_run(house.project, reference) == meant
+
+
+def test_a_beginning_of_several_means_none(house: House) -> None:
+    """They are named, with how they ended."""
+    message, hint = refusal(house, "short-a")
+    assert message == "short-a may mean short-abbbbb (completed), short-aaaaaa (completed)"
+    assert hint == "Type more of the one you mean."
+
+
+def test_what_means_no_run_is_answered_by_those_there_are(house: House) -> None:
+    """Ten at most, and how many more."""
+    for number in range(8):
+        house.make(f"later-dddd{number:02}", OTHER)
+    message, hint = refusal(house, "nothing")
+    shown = (*(f"later-dddd{number:02}" for number in range(7, -1, -1)), "other-cccccc", "short-abbbbb")
+    named = ", ".join(f"{workflow_id} (completed)" for workflow_id in shown)
+    assert message == f"there is no run nothing; there are {named} and 1 more"
+    assert hint == "All: `prodigy checkpoints list`."
+
+
+def test_a_workflow_may_be_named_like_the_beginning_of_an_id(house: House) -> None:
+    """Its name comes first."""
+    house.make("short-aa-eeeeee", 'name: short-aa\ncommands:\n  - shell: "true"\n')
+    assert find_run(house.project, "short-aa") == "short-aa-eeeeee"
+
+
+def test_a_run_that_only_the_mirror_knows_is_meant_where_it_is_asked(house: House) -> None:
+    """Else it is said how to go on from that."""
+    shutil.rmtree(house.run("other-cccccc").path)
+    assert mirrored_ids(house.mirror) == ["other-cccccc", "short-aaaaaa", "short-abbbbb"]
+    assert find_run(house.project, "other", house.mirror) == "other-cccccc"
+    for reference in ("other", "other-cc", "other-cccccc"):
+        message, hint = refusal(house, reference)
+        assert message == "the folder of other-cccccc is gone; its mirror is left"
+        assert hint == "Go on from that: `prodigy resume other-cccccc --from-checkpoint mirror`."
+    assert refusal(house, "othre")[0].startswith("there is no run othre; there are short-abbbbb")
+
+
+def test_numbers_go_on_after_those_that_only_the_mirror_knows(house: House) -> None:
+    """None is given twice."""
+    shutil.rmtree(house.run("other-cccccc").path)
+    assert last_number(house.project, None) == 2
+    assert last_number(house.project, house.mirror) == 3
+
+
+def test_a_project_that_was_renamed_is_known_by_its_mirror(house: House) -> None:
+    """Where it stands it was not moved; a copy is told from the original."""
+    assert moved_from(house.project, "other-cccccc") is None
+    old = house.root
+    new = old.with_name("renamed")
+    shutil.copytree(old, new, symlinks=True)
+    copy = moved_from(type(house.project)(new), "other-cccccc")
+    assert copy is not None
+    assert (copy.root, copy.is_copy, copy.is_same) == (old, True, True)
+    shutil.rmtree(old)
+    moved = moved_from(type(house.project)(new), "other-cccccc")
+    assert moved is not None
+    assert (moved.root, moved.is_copy, moved.is_same) == (old, False, True)
+    assert moved_from(type(house.project)(new), "stranger-000000") is None
+
+
+def test_what_differs_from_what_the_mirror_saw_is_not_the_same(house: House) -> None:
+    """An order that waits, and a log that went on without its checkpoint."""
+    new = house.root.with_name("renamed")
+    house.root.rename(new)
+    project = type(house.project)(new)
+    inbox = project.run("other-cccccc").inbox
+    inbox.mkdir(exist_ok=True)
+    (inbox / "order").touch()
+    changed = moved_from(project, "other-cccccc")
+    assert changed is not None
+    assert not changed.is_same
+    own = project.checkpoint("short-aaaaaa")
+    own.write_bytes(own.read_bytes() + b" ")
+    other = moved_from(project, "short-aaaaaa")
+    assert other is not None
+    assert not other.is_same
