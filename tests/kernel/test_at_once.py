@@ -1,5 +1,6 @@
 """Two things at once: late timers and answers, two times that end together, more at work than a resume has room for."""
 
+import pytest
 from msgspec.structs import replace
 
 from prodigy.kernel import effects as fx
@@ -192,6 +193,20 @@ def test_of_two_limits_for_the_items_at_work_the_smaller_one_holds() -> None:
         listing = (ev.NodeStarted(at="map", attempt=1), ev.ListingStarted(at="map"))
         signal = sig.Listed(time=NOW, at="map", keys=tuple("abc"), items=tuple("abc"))
         given(plan(**keys), *listing).when(signal).then(items, begins("a"))
+
+
+@pytest.mark.parametrize(
+    ("most", "is_taken"), [("1", True), ("1000", True), ("0", False), ("1001", False), ("x", False)]
+)
+def test_a_limit_that_a_step_yields_is_taken_within_its_range(most: str, is_taken: bool) -> None:
+    """The first and the last number are in it."""
+    counting = mapped([step("s", capture="most")], [step("x")], [], max_parallel="${most}")
+    setup = (ev.NodeStarted(at="setup", attempt=1), starts("setup.s"), ends("setup.s", 4))
+    listing = (ev.NodeStarted(at="map", attempt=1), ev.ListingStarted(at="map"))
+    told = (*setup, ev.ValueCaptured(at="setup.s", name="most", value=most), ev.NodeSucceeded(at="setup.s"))
+    listed = sig.Listed(time=NOW, at="map", keys=("a",), items=("a",))
+    events = given(counting, *told, ev.NodeSucceeded(at="setup"), *listing).when(listed).events
+    assert isinstance(events[0], ev.ItemsListed if is_taken else ev.NodeFailed)
 
 
 def test_a_share_of_ten_items_says_something() -> None:
