@@ -134,6 +134,14 @@ def test_a_stop_ends_all_that_is_in_flight_in_the_order_of_their_addresses() -> 
     assert ends_of == [f"map[{key}].x" for key in "abcde"]
 
 
+def test_the_end_of_a_maps_time_ends_its_items_in_the_order_of_their_addresses() -> None:
+    """All of them."""
+    state = at_work(plan(max_parallel=5, timeout=50), *(begins(key) for key in "ecabd"), keys="ecabd").state
+    reached = ev.LimitReached(at="map", timeout_s=50.0)
+    ends_of = [effect.at for effect in effects(state, reached, state.seq + 1) if isinstance(effect, fx.Terminate)]
+    assert ends_of == [f"map[{key}].x" for key in "abcde"]
+
+
 def test_a_yes_to_a_run_that_paused_begins_nothing() -> None:
     """Nobody was there; the word that comes after needs a resume."""
     asked = compiled(step("a", requires_confirmation=True))
@@ -365,6 +373,7 @@ def test_items_that_stopped_their_map_are_taken_up_in_the_order_of_the_list() ->
     error = "an item failed, and on_item_failure is stop; the first is b: exit 1 · boom"
     told = (begins("b"), begins("a"), stopped("b", 7), stopped("a", 9), map_fails(error))
     events = at_work(plan(max_parallel=2, error_policy=policy), *told, keys="ba").when(resume()).events
+    assert [event.at for event in events if isinstance(event, ev.NodeContinued)][-2:] == ["map[b]", "map[a]"]
     assert [event.at for event in events if isinstance(event, ev.CommandStarted)] == ["map[b].x", "map[a].x"]
 
 

@@ -194,3 +194,9 @@ def test_a_command_that_is_not_found_is_explained_by_its_blanks(value: Any, is_h
     said = failure(named, exit_code=127, stderr="not found\n")
     assert said.startswith("not found")
     assert ("is one word, blanks and all" in said) is is_hinted
+
+
+def test_a_claude_that_is_not_found_is_told_as_it_is() -> None:
+    """It has no words of a script."""
+    asked = compiled({"claude": "/look ${tool}", "id": "a"}, variables={"tool": "ls -l"})
+    assert failure(asked, exit_code=127, stderr="claude: not found\n") == "claude: not found"

@@ -232,6 +232,25 @@ def test_what_is_bypassed_is_in_flight_no_more() -> None:
     assert after.node("one").reason == "by ann"
 
 
+def test_what_was_used_of_a_time_is_kept_with_what_is_left() -> None:
+    """Since the moment from which it runs on."""
+    stages = in_stages(stage("one", step("a"), timeout=60))
+    state = given(stages, ev.NodeStarted(at="one", attempt=1)).state
+    node = evolve(state, ev.LimitStarted(at="one", attempt=1, left_s=50.0, spent_s=10.0), THEN).node("one")
+    assert (node.left_s, node.spent_s, node.limit_since) == (50.0, 10.0, THEN)
+
+
+def test_a_stage_that_is_tried_again_forgets_what_handlers_in_it_did() -> None:
+    """Its own are forgotten when it is handled anew."""
+    stages = in_stages(stage("one", step("a", on_failure={"shell": "mend"}), retry=1))
+    at = "one.a.on_failure"
+    handled = (ev.HandlingStarted(at="one.a"), ev.NodeStarted(at=at, attempt=1), starts(f"{at}[0]"))
+    told = (ev.NodeStarted(at="one", attempt=1), starts("one.a"), breaks("one.a", 4), *handled, breaks(f"{at}[0]", 8))
+    state = given(stages, *told, waits("one", 2, 1.0)).state
+    assert f"{at}[0]" in state.nodes
+    assert sorted(evolve(state, ev.NodeStarted(at="one", attempt=2), THEN).nodes) == ["one", "workflow"]
+
+
 def test_an_edit_moves_what_was_done_and_what_is_in_flight() -> None:
     """What was dropped is gone, a map that is no more with its items."""
     state = given(compiled(step("a"), step("b"), step("c")), starts("a"), ends("a", 3), starts("b"), starts("c")).state
@@ -254,6 +273,22 @@ def test_what_is_counted_since_a_version_is_counted_anew_after_it() -> None:
     of_map = evolve(state, ev.CheckpointMarked(version=8, at="map"), THEN)
     of_step = evolve(state, ev.CheckpointMarked(version=8, at="reduce.r"), THEN)
     assert (of_map.maps["map"].unmarked, of_step.maps["map"].unmarked) == (0, 3)
+
+
+def test_items_are_kept_by_their_keys() -> None:
+    """With their values, which are something else, from the moment they were listed."""
+    state = given(EDITED, ev.NodeStarted(at="map", attempt=1), ev.ListingStarted(at="map")).state
+    listed = ev.ItemsListed(at="map", keys=("k", "l"), items=({"id": 1}, {"id": 2}), note="n")
+    items = evolve(state, listed, THEN).maps["map"]
+    assert items.listed.keys == ("k", "l")
+    assert items.listed.values == ({"id": 1}, {"id": 2})
+    assert (items.note, items.since, items.next_key()) == ("n", THEN, "k")
+
+
+def test_what_is_put_back_ends_a_pause() -> None:
+    """And a trial, and a streak."""
+    items = evolve(FULL, ev.ItemsRequeued(at="map", keys=("b",)), THEN).maps["map"]
+    assert (items.is_open, items.is_trying, items.streak, items.dead, items.excused) == (False, False, 0, 0, 0)
 
 
 def test_dead_letters_that_are_given_up_count_as_skipped() -> None:

@@ -122,3 +122,17 @@ def test_the_end_of_a_text_cuts_no_character_in_two() -> None:
     assert end_of("aé€😀", 9) == "é€😀"
     assert end_of("aé€😀", 8) == "€😀"
     assert end_of("aé€😀", 10) == "aé€😀"
+
+
+def test_a_wide_output_is_not_a_deep_one() -> None:
+    """However many brackets it has."""
+    assert parse(f"[{', '.join(['[]'] * 2000)}]", "json") == [[]] * 2000
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parse("[" * 600 + "]" * 600, "json")
+
+
+def test_a_number_has_400_digits_at_most() -> None:
+    """As long as that it is kept to the last."""
+    assert parse("9" * 400, "number") == int("9" * 400)
+    with pytest.raises(ValueError, match="is not a number"):
+        parse("9" * 401, "number")

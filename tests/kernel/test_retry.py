@@ -52,7 +52,7 @@ def test_a_budget_counts_the_first_attempt(retry: Any, expected: int) -> None:
     assert attempts_allowed(given(plan).state, plan.nodes["a"]) == expected
 
 
-@pytest.mark.parametrize("value", ["many", "-1", "1001", "00000000099999", "1.5", ""])
+@pytest.mark.parametrize("value", ["many", "-1", "1001", "00000000099999", "1.5", "", "٣"])
 def test_a_budget_that_is_no_count_allows_one_attempt(value: str) -> None:
     """The attempt is rejected with the reason; it must not be tried again for that."""
     plan = compiled(step("a", retry="${n}"), variables={"n": value})
