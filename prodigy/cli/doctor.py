@@ -113,7 +113,7 @@ def _of_runs(project: "Project", mirror: "Mirror | None") -> Iterator[Finding]:
                 ownerless.append(workflow_id)
         except (ProdigyError, OSError) as problem:
             lock = project.run(workflow_id).lock
-            yield _wrong("lock", f"the lock of {workflow_id} cannot be read: {problem}", f"rm {_quoted(lock)}")
+            yield _wrong("lock", f"the lock of {workflow_id} cannot be read: {problem}", f"rm -r {_quoted(lock)}")
     yield from _of_left_processes(project, ownerless)
     for workflow_id in ownerless:
         yield from _of_run(project, mirror, workflow_id)

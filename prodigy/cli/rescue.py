@@ -3,10 +3,12 @@
 import shlex
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from prodigy.cli.program import program
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.store.layout import Mirror, Project
+from prodigy.store.lock import holder
 from prodigy.store.rescue import Way, ways_out
 
 
@@ -22,6 +24,8 @@ def hint_of(problem: DamagedState) -> str | None:
 
 def lines(project: Project, mirror: Mirror | None, workflow_id: str) -> list[str]:
     """Return a line for each way out, with the command to type."""
+    if hindrance := _before_all(project.run(workflow_id).lock):
+        return [hindrance]
     remove = f"`{program()} checkpoints clean --workflow-id {workflow_id} --purge`"
     ways = [f"{way.says}: `{command(workflow_id, way)}`" for way in ways_out(project, mirror, workflow_id)]
     if not ways:
@@ -31,6 +35,17 @@ def lines(project: Project, mirror: Mirror | None, workflow_id: str) -> list[str
         ]
     ways.append(f"give it up and remove it: {remove}")
     return [f"{ways[0][0].upper()}{ways[0][1:]}", *(f"or {way}" for way in ways[1:])]
+
+
+def _before_all(lock: Path) -> str | None:
+    """Return what has to be done before a run can go any way: its lock is no file."""
+    try:
+        holder(lock)
+    except DamagedState as strange:
+        return strange.hint
+    except OSError as refused:
+        return f"Repair {lock} first: {refused.strerror}."
+    return None
 
 
 def tell_lost_end(project: Project, workflow_id: str, generation: int | None = None) -> None:

@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import secrets
+import shlex
 import stat
 import sys
 import time
@@ -299,7 +300,8 @@ def _not_ours(path: Path) -> DamagedState:
 
 
 def _remove(path: Path) -> str:
-    return f"Prodigy never makes such a thing. Look at it (ls -l {path}) and remove it."
+    name = shlex.quote(str(path))
+    return f"Prodigy never makes such a thing. Put it aside, then try again: `mv {name} {name}.aside`."
 
 
 def _kind(mode: int) -> str:

@@ -17,6 +17,7 @@ import errno
 import itertools
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import blake2b
@@ -479,10 +480,16 @@ def _open_log(path: Path, flags: int) -> int:
         return open_private(path, flags)
     except OSError as error:
         raise _unreadable(path, error) from error
+    except DamagedState as strange:  # no log at all: the ways out are those of one that is gone
+        raise DamagedState(strange.message, workflow_id=path.parent.name) from strange
 
 
 def _unreadable(path: Path, error: OSError) -> DamagedState:
-    return DamagedState(f"cannot read the log {path}: {error.strerror}")
+    is_forbidden = isinstance(error, PermissionError)
+    return DamagedState(
+        f"cannot read the log {path}: {error.strerror}",
+        hint=f"Give yourself the right to: `chmod u+rw {shlex.quote(str(path))}`." if is_forbidden else None,
+    )
 
 
 def _mend(path: Path, *, end: int, torn: TornTail | None) -> Path | None:
