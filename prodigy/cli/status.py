@@ -105,7 +105,7 @@ def lines(run: "Listed", *, is_watched: bool = False) -> list[str]:
             shown.append(f"  waiting  {visible(at)}  attempt {node.attempt + 1} at {due(node.due)}")
     shown += [f"  {text}" for text in job_lines(state)]
     if state.failure:
-        word = "waits" if state.status == "paused" else "failed"
+        word = {"paused": "waits", "cancelled": "refused"}.get(state.status, "failed")
         shown.append(f"  {word:<7}  {visible(state.failed_at)}: {visible(failure_of(state))}")
     rest = rest_of(state, run.status, is_mirror_only=run.is_mirror_only)
     return shown + [f"  {text}" for text in advice(rest) if not is_watched or run.owner is None]

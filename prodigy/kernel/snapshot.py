@@ -38,7 +38,8 @@ class ItemsSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A state without its plan and its place in the log. `captures` may lack those that are kept elsewhere.
 
-    `spellings` has the text of numbers that were written otherwise, by JSON Pointer.
+    `spellings` has the text of numbers that were written otherwise, by JSON Pointer. `rested_s` is None where the
+    snapshot is older than the counting of rest.
     """
 
     origin: Origin
@@ -55,7 +56,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     costs_unknown: int
     failed_at: str
     failure: str
-    rested_s: float = 0.0
+    rested_s: float | None = None
     expired: tuple[str, ...] = ()
     maps: dict[str, ItemsSnapshot] = {}
     scoped: dict[str, dict[str, Any]] = {}
@@ -82,7 +83,8 @@ def restored(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     """Return the fields of the state that a snapshot is of; its place in the log, and its time, are not among them."""
     same = {name: _persistent(getattr(snapshot, name)) for name in _IN_BOTH}
     maps = immutables.Map({at: _items(items) for at, items in snapshot.maps.items()})
-    return same | {"plan": plan, "addresses": ids_of(plan), "maps": maps, "expired": frozenset(snapshot.expired)}
+    same |= {"rested_s": snapshot.rested_s or 0.0, "expired": frozenset(snapshot.expired)}
+    return same | {"plan": plan, "addresses": ids_of(plan), "maps": maps}
 
 
 def _plain(value: Any) -> Any:

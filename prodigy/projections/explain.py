@@ -73,7 +73,7 @@ def explain(
     return Explanation(
         address=address,
         what=headline(node) if isinstance(node.body, Run) else "",
-        status=str(story.status),
+        status=_standing(story.status, final),
         sentences=tuple(story.sentences),
     )
 
@@ -327,6 +327,8 @@ class _Story:
                 yield f"It has not ended: it is at work since {self._clock(here.since)}, or was when it was killed."
             case Status.WAITING:
                 yield f"Attempt {here.attempt + 1} is due at {self._clock(here.due)}."
+            case Status.AWAITING if state.status == "cancelled":
+                yield f"Resume asks again: `prodigy resume {state.run.workflow_id}`."
             case Status.AWAITING:
                 yield f"Nobody has answered yet: `prodigy approve {state.run.workflow_id} {self._at}`."
 
@@ -335,6 +337,11 @@ class _Story:
         said = self._spoken(time or self._state.time)
         day, self._day = self._day, said.day
         return said.clock if said.day == (day or "today") else said.whole()
+
+
+def _standing(status: Status, state: State) -> str:
+    """Return how a node stands in a word: what was said no to waits for nobody."""
+    return "cancelled" if status is Status.AWAITING and state.status == "cancelled" else str(status)
 
 
 def _reason(state: State, node: Node) -> str:

@@ -88,7 +88,7 @@ def confirmation(state: State, address: str) -> str:
 def _standing(state: State, address: str) -> str:
     match state.node(address).status:
         case Status.AWAITING:
-            return "waiting for confirmation"
+            return "not confirmed" if state.status == "cancelled" else "waiting for confirmation"
         case Status.FAILED:
             return "failed"
         case Status.SUCCEEDED | Status.HANDLED:

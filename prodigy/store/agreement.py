@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from prodigy.errors import ProdigyError
 from prodigy.kernel.state import State
@@ -51,6 +52,8 @@ def agreement(checkpoint: Checkpoint, values: Values, *, chain: str, folded: Sta
 def _differing(checkpoint: Checkpoint, held: State, folded: State) -> Iterator[str]:
     right = document(folded, chain=checkpoint.chain, plan_digest=checkpoint.plan_digest, keep=_digest_of_large)
     right = _DOCUMENT.decode(encode_checkpoint(right))
+    if checkpoint.snapshot.rested_s is None:  # nobody had counted yet
+        right = replace(right, snapshot=replace(right.snapshot, rested_s=None))
     for name in Checkpoint.__struct_fields__:
         if getattr(right, name) != getattr(checkpoint, name):
             yield name

@@ -221,6 +221,20 @@ def test_a_cancelled_run_is_asked_again_by_resume(house: House, terminal: At) ->
     assert (0, ["build", "deploy", "tell"]) == (again.wait(), house.trace)
 
 
+def test_nobody_says_of_a_cancelled_run_that_it_waits(house: House, terminal: At) -> None:
+    """Whoever looks is told who said no, and that a resume asks again."""
+    deploying(house)
+    person = terminal("cook", "demo.yaml")
+    person.shows(PROMPT)
+    person.types("n\n")
+    person.wait()
+    lookers = (("status", "demo"), ("explain", "demo", "production"), ("checkpoints", "list"))
+    shown = "".join(house.prodigy(*words).out for words in lookers)
+    assert "wait" not in shown.replace("and waited for it from", "")
+    assert ["answered", "failed"] == [word for word in ("answered", "failed") if word not in shown]
+    assert f"resume {house.run_id}" in shown
+
+
 def test_an_unclear_answer_is_asked_for_again(house: House, terminal: At) -> None:
     """Any other word may be meant for another window."""
     deploying(house)

@@ -212,6 +212,20 @@ def test_a_confirmation_says_who_answered() -> None:
     ]
 
 
+def test_what_was_said_no_to_waits_for_nobody() -> None:
+    """Whoever resumes is asked again."""
+    plan = compiled(step("a", requires_confirmation=True))
+    told: list[ev.Event] = [
+        ev.ConfirmationRequested(at="a"),
+        ev.ConfirmationAnswered(at="a", is_confirmed=False, by="ann at the terminal"),
+        ev.RunCancelled(at="a", by="ann at the terminal"),
+    ]
+    assert sentences(plan, "a", *told)[1:] == [
+        "Ann at the terminal said no at 09:00:00.",
+        "Resume asks again: `prodigy resume demo-000001`.",
+    ]
+
+
 def test_a_stage_that_was_passed_over_takes_its_steps_with_it() -> None:
     """Who did it is told at both."""
     plan = staged(compiled(step("a"), step("b")), {"one": ["a"], "two": ["b"]}, {"one": Policy()})

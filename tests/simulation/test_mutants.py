@@ -26,7 +26,7 @@ from prodigy.kernel import (
     retry,
     scope,
 )
-from prodigy.kernel.rules import commands, confirmations, handlers, maps, nodes, recovery, rewinding, sequences
+from prodigy.kernel.rules import commands, confirmations, handlers, maps, nodes, recovery, rewinding, runs, sequences
 from prodigy.runtime import reactor
 from prodigy.store import log
 from tests.scenarios import test_scenarios as scenarios
@@ -128,6 +128,7 @@ MUTANTS = {
     "a rest uses up a stage's time": Mutant(
         evolve, "limit_since=due_at(node.limit_since, event.rested_s)", "limit_since=node.limit_since"
     ),
+    "a rest is not told": Mutant(runs, "if signal.rested_s > 0 and", "if signal.rested_s < 0 and"),
     "only the last process's time counts": Mutant(
         evolve, "spent_s=event.spent_s, limit_since=time", "spent_s=0.0, limit_since=time"
     ),
