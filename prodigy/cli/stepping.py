@@ -8,7 +8,8 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from prodigy.cli.frames import COLUMNS_MIN, lines_of
 from prodigy.cli.outlet import draw
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from prodigy.kernel.state import State
 
 ROWS_MIN = 10
+VALUE_CHARS_MAX = 1000  # more than a line of any terminal
 
 _NEXT = frozenset({b" ", b"\r", b"\n", b"n", b"l", b"j", b"\x1b[C", b"\x1bOC", b"\x1b[B", b"\x1bOB"})
 _BACK = frozenset({b"b", b"h", b"k", b"\x1b[D", b"\x1bOD", b"\x1b[A", b"\x1bOA"})
@@ -36,6 +38,7 @@ class Stepper:
         self._seen: list[Frame] = []
         self._place = 0
         self.number = ""
+        self.values = Values()
         self._load(0)
 
     @property
@@ -85,6 +88,20 @@ class Stepper:
             self._seen.append(frame)
 
 
+class Values:
+    """Values as JSON. One is encoded once for all frames that have it, and of a long text only what can be seen."""
+
+    def __init__(self) -> None:
+        self._encoded: dict[str, tuple[Any, str]] = {}
+
+    def shown(self, name: str, value: Any) -> str:
+        """Return the beginning of a variable's value, at most `VALUE_CHARS_MAX` characters."""
+        known = self._encoded.get(name)
+        if known is None or known[0] is not value:
+            known = self._encoded[name] = (value, _beginning(value))
+        return known[1]
+
+
 def step_through(workflow_id: str, frames: Iterator[Frame]) -> None:
     """Show one event at a time, on a screen of its own, until somebody has seen enough."""
     import termios
@@ -117,7 +134,7 @@ def screen(workflow_id: str, stepper: Stepper, *, columns: int, rows: int) -> li
     generation = f"  generation {frame.generation}" if frame.generation > 1 else ""
     head = [f"{workflow_id}{generation}  run: {frame.state.status}", "", *lines_of(frame, columns), ""]
     room = max(2, rows - len(head) - 2)
-    variables = _variable_lines(frame.state, columns)[: max(0, room // 2 - 1)]
+    variables = list(_variable_lines(frame.state, stepper.values, columns, max(0, room // 2 - 1)))
     steps = _step_lines(frame, room - len(variables) - (2 if variables else 0))
     body = [*head, *steps, *(["", *variables] if variables else [])][: rows - 2]
     return [cut(line, columns) for line in [*body, "", footer]]
@@ -141,15 +158,19 @@ def _step_lines(frame: Frame, rows: int) -> list[str]:
     ]
 
 
-def _variable_lines(state: "State", columns: int) -> list[str]:
-    import msgspec
-
-    from prodigy.plan.spelling import as_spelled
+def _variable_lines(state: "State", values: Values, columns: int, rows: int) -> Iterator[str]:
+    """Yield the first variables of a state, as many as there are rows."""
     from prodigy.projections.replay import variables_of
     from prodigy.runtime.terminal import visible
 
-    variables = variables_of(state)
-    return [
-        cut(visible(f"  {name} = {msgspec.json.encode(variables[name], enc_hook=as_spelled).decode()}"), columns)
-        for name in variables
-    ]
+    for name, value in islice(variables_of(state).items(), rows):
+        yield cut(visible(f"  {name} = {values.shown(name, value)}"), columns)
+
+
+def _beginning(value: Any) -> str:
+    import msgspec
+
+    from prodigy.plan.spelling import as_spelled
+
+    whole = value[:VALUE_CHARS_MAX] if isinstance(value, str) else value
+    return msgspec.json.encode(whole, enc_hook=as_spelled).decode()[:VALUE_CHARS_MAX]

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from prodigy.cli import stepping
 from prodigy.cli.frames import replayed
-from prodigy.cli.stepping import Stepper, screen
+from prodigy.cli.stepping import Stepper, Values, screen
 from prodigy.kernel import events as ev
 from prodigy.projections.replay import Frame
 from prodigy.store.history import lineage
@@ -218,6 +219,26 @@ def test_a_screen_is_never_larger_than_the_terminal(stepper: Stepper, rows: int)
     stepper.press(b"G")
     lines = screen(RUN, stepper, columns=40, rows=rows)
     assert (len(lines) <= rows, max(map(len, lines)) <= 40) == (True, True)
+
+
+def test_a_value_is_encoded_once_for_all_screens(stepper: Stepper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large it is, and however many frames have it."""
+    encoded: list[object] = []
+
+    def note(value: object) -> str:
+        encoded.append(value)
+        return "…"
+
+    monkeypatch.setattr(stepping, "_beginning", note)
+    for _ in range(30):
+        screen(RUN, stepper, columns=80, rows=24)
+        stepper.press(b"n")
+    assert encoded == ["world", "hello world", "hello world", ""]
+
+
+def test_of_a_long_text_only_what_can_be_seen_is_encoded() -> None:
+    """A screen has no room for more."""
+    assert Values().shown("text", "x" * 1_000_000) == '"' + "x" * 999
 
 
 def test_an_empty_log_has_a_screen_too() -> None:
