@@ -377,6 +377,7 @@ def _of_step(project: "Project", workflow_id: str, step: str) -> "Callable[[str]
     Raises:
         UsageProblem: the run has no such step; the hint has the nearest.
     """
+    from prodigy.plan.address import is_under
     from prodigy.plan.nodes import ROOT
     from prodigy.projections.naming import address_of
     from prodigy.store.catalog import listed
@@ -388,7 +389,7 @@ def _of_step(project: "Project", workflow_id: str, step: str) -> "Callable[[str]
         address = step if is_older else address_of(workflow_id, state, step, form="--step {}")
     if address == ROOT:
         return lambda at: at != ""
-    return lambda at: any(like == address or like.startswith((f"{address}.", f"{address}[")) for like in _alike(at))
+    return lambda at: any(is_under(like, address) for like in _alike(at))
 
 
 def _alike(address: str) -> set[str]:

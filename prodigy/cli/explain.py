@@ -69,15 +69,15 @@ def explained(folder: "RunFolder", step: str, *, in_document: bool = False) -> "
 def _address(workflow_id: str, state: "State", step: str) -> str:
     """Return the address of what an id, a name or an address means; a step of a template is named with its item."""
     from prodigy.errors import UsageProblem
-    from prodigy.plan.address import item_address
+    from prodigy.plan.address import inside, is_template, item_address
     from prodigy.projections.naming import address_of
 
     address = address_of(workflow_id, state, step)
-    if "[]" not in address:
+    if not is_template(address):
         return address
     item = min((item_address(at, key) for at, items in state.maps.items() for key in items.listed.keys), default="")
-    like = address.replace(address[: address.index("[]") + 2], item, 1)
-    hint = f"For example: `prodigy explain {workflow_id} {shlex.quote(like)}`." if item else "None has begun yet."
+    like = shlex.quote(inside(item, address))
+    hint = f"For example: `prodigy explain {workflow_id} {like}`." if item else "None has begun yet."
     raise UsageProblem(f"{step} runs once for each item; name one", hint=hint)
 
 

@@ -14,7 +14,7 @@ from prodigy.cli.floor import Floor
 from prodigy.cli.logs import TRANSCRIPT, newest_output
 from prodigy.cli.outlet import copy, copy_lines
 from prodigy.cli.streams import check_reader
-from prodigy.plan.address import is_at
+from prodigy.plan.address import is_at, is_template
 from prodigy.runtime.claude import narrate
 from prodigy.runtime.following import follow, follow_lines
 from prodigy.runtime.terminal import Lines, visible
@@ -54,7 +54,7 @@ async def follow_outputs(project: Project, workflow_id: str, address: str | None
     """
     folder = project.run(workflow_id)
     ended, printed = set[int](), dict[int, anyio.Event]()
-    floor, has_prefix = Floor(), address is None or "[]" in address
+    floor, has_prefix = Floor(), address is None or is_template(address)
     async with anyio.create_task_group() as tasks:
         async for record in follow_records(project, workflow_id):
             if record["type"] == "command_started" and is_at(record["at"], address):

@@ -49,6 +49,7 @@ def logs(
 ) -> None:
     """Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."""
     from prodigy.cli.place import project_here, run_of
+    from prodigy.plan.address import is_template
 
     project = project_here()
     workflow_id = run_of(project, ref)
@@ -66,7 +67,7 @@ def logs(
         return
     if follow:  # what is at work is followed from its beginning
         attempts = [attempt for attempt in attempts if attempt.has_ended]
-    is_one = address is not None and "[]" not in address
+    is_one = address is not None and not is_template(address)
     shown = [_print(attempt, has_heading=not is_one) for attempt in (attempts[-1:] if is_one else attempts)]
     if damage is not None:
         raise damage

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
-from prodigy.plan.address import item_of, template_of
+from prodigy.plan.address import inside, item_of, template_of
 from prodigy.plan.nodes import ROOT, Map, Node, Plan, Run, Sequence
 
 
@@ -80,7 +80,7 @@ def _place(state: State, pairs: dict[str, str], at: str) -> str | None:
     if item is None:
         return pairs.get(at)
     template = pairs.get(template_of(at))
-    return None if template is None else item + template.partition("[]")[2]
+    return None if template is None else inside(item, template)
 
 
 class _Pair(NamedTuple):

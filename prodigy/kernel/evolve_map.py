@@ -8,7 +8,7 @@ from prodigy.kernel.items import Item, Items, begun, item_list, purged, requeued
 from prodigy.kernel.queries import excused
 from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.state import State
-from prodigy.plan.address import item_address, key_of, map_of, template_of
+from prodigy.plan.address import in_item, item_address, template_of
 from prodigy.plan.nodes import Claude, Map, Node, Run, Sequence
 
 
@@ -20,7 +20,8 @@ def listed(state: State, event: ev.ItemsListed, time: str) -> State:
 
 def item_begun(state: State, item: str) -> State:
     """An item is at work: it began, is tried again, or failed for good and is taken up again."""
-    at, key = map_of(item), key_of(item)
+    parts = in_item(item)
+    at, key = parts.map, parts.key
     items = state.maps[at]
     if key in items.active:
         return state

@@ -10,7 +10,7 @@ from typing import Any
 from prodigy.kernel.items import Items, of
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import NodeState, State
-from prodigy.plan.address import item_of, key_of
+from prodigy.plan.address import in_item, inside, is_template, item_of, stage_of
 from prodigy.plan.nodes import Map
 from prodigy.plan.reference import Captured, KeepFile, Lookup, Result, render
 from prodigy.plan.stored import whole
@@ -54,13 +54,14 @@ def lookup_in(state: State, at: str, keep_file: KeepFile | None = None) -> Looku
 def _address(state: State, item: str | None, name: str) -> str | None:
     """Return where the step with this id is: of a template's, the item's own."""
     address = state.addresses.get(name)
-    if address is None or "[]" not in address:
+    if address is None or not is_template(address):
         return address
-    return None if item is None else item + address.partition("[]")[2]
+    return None if item is None else inside(item, address)
 
 
 def _item(state: State, item: str, name: str) -> Any:
-    items, key = state.maps[item.partition("[")[0]], key_of(item)
+    parts = in_item(item)
+    items, key = state.maps[parts.map], parts.key
     place = items.listed.places[key]
     return {"item": items.listed.values[place], "item_key": key, "item_index": place}[name]
 
@@ -136,7 +137,7 @@ def result(state: State, address: str) -> Result:
 
 def _stage(state: State, at: str, name: str) -> tuple[bool, Any]:
     """What failed a stage, for its handlers: by its name, or as `stage`."""
-    address = at.partition(".")[0] if name == _OWN_STAGE else name
+    address = stage_of(at) if name == _OWN_STAGE else name
     if address not in state.plan.nodes:
         return _MISSING
     node = state.node(address)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from prodigy.plan.address import item_of, template_of
+from prodigy.plan.address import in_item, inside, parse, template_of
 from prodigy.plan.expression import Expression
 from prodigy.plan.reference import Template
 from prodigy.plan.shell import Script
@@ -228,7 +228,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
     def within_items(self) -> dict[str, tuple[str, ...]]:
         """What each map's items consist of: from the template's address to what follows an item's in each address."""
         templates = [node.body.template for node in self.nodes.values() if isinstance(node.body, Map)]
-        return {at: tuple(found[len(at) :] for found in self._below(at)) for at in templates}
+        return {at: tuple(in_item(found).rest for found in self._below(at)) for at in templates}
 
     @cached_property
     def called(self) -> dict[str, tuple[str, ...]]:
@@ -259,7 +259,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
 
     def is_item(self, address: str) -> bool:
         """Whether the address is an item of a map itself, not something in one."""
-        return address.endswith("]") and address not in self.nodes and item_of(address) == address
+        if address in self.nodes or not address.endswith("]"):
+            return False
+        parts = parse(address)
+        return parts is not None and not parts.rest
+
+    def is_handlers(self, address: str) -> bool:
+        """Whether the node at an address is the handlers of its parent."""
+        handlers = self.template(self.template(address).parent).policy.on_failure if address != ROOT else None
+        return handlers is not None and handlers.address == self.template(address).address
 
     def walk(self, address: str = ROOT) -> Iterator[Node]:
         """Yield the node at `address` and all below it in document order, handlers and map items not among them."""
@@ -277,13 +285,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
 
 def _for_item(nodes: dict[str, "Node"], address: str) -> "Node":
     """Return the template's node with the addresses of the item: its own, its parent's, its children's."""
-    node = nodes[template_of(address)]
-    map_address = address[: address.index("[")]
-    item = address[: address.index("]") + 1]
-    cut = len(map_address) + 2  # the template's addresses begin with `map[]`
+    parts = in_item(address)
+    node, item = nodes[parts.template], parts.item
 
     def own(template: str) -> str:
-        return item + template[cut:]
+        return inside(item, template)
 
     body, policy = node.body, node.policy
     if isinstance(body, Sequence):
@@ -292,7 +298,7 @@ def _for_item(nodes: dict[str, "Node"], address: str) -> "Node":
     if policy.on_failure is not None:
         handlers = msgspec.structs.replace(policy.on_failure, address=own(policy.on_failure.address))
         policy = msgspec.structs.replace(policy, on_failure=handlers)
-    parent = map_address if node.parent == map_address else own(node.parent)
+    parent = parts.map if node.parent == parts.map else own(node.parent)
     return msgspec.structs.replace(node, address=address, parent=parent, body=body, policy=policy)
 
 

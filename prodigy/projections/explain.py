@@ -19,7 +19,7 @@ from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan import expression
-from prodigy.plan.address import item_address, item_of, key_of
+from prodigy.plan.address import item_address, item_of, parse
 from prodigy.plan.headline import headline
 from prodigy.plan.nodes import ROOT, Node, Run
 from prodigy.plan.nodes import Sequence as Steps
@@ -264,7 +264,7 @@ class _Story:
 
     def _of_item(self, event: ev.ItemSettled) -> Iterator[str]:
         item = item_address(event.at, event.key)
-        if self._at == item or self._at.startswith(f"{item}."):
+        if item_of(self._at) == item:
             why = f": {cause(event.error, event.exit_code)}" if event.error else ""
             name = "a dead letter" if event.disposition == "dead" else event.disposition
             if self._at == item:
@@ -273,8 +273,8 @@ class _Story:
 
     def _is_of(self, at: str, keys: tuple[str, ...]) -> bool:
         """Whether the node is one of these items, or in one."""
-        item = item_of(self._at)
-        return item is not None and item.startswith(f"{at}[") and key_of(item) in keys
+        parts = parse(self._at)
+        return parts is not None and parts.map == at and parts.key in keys
 
     def _of_order(self, event: ev.ItemsRequeued | ev.DeadLettersPurged) -> str:
         by, clock = f" by {event.by}" if event.by else "", self._clock()
@@ -354,7 +354,7 @@ def _reason(state: State, node: Node) -> str:
         return "the run began"
     if not isinstance(owner.body, Steps):
         return f"it is an item of {owner.address}, and its turn had come"
-    if owner.address.endswith(".on_failure"):
+    if state.plan.is_handlers(owner.address):
         failed = owner.parent
         place = "" if node.index == 0 else f", and {owner.body.children[node.index - 1]} before it had ended"
         return f"{failed} had failed ({node_cause(state.node(failed))}){place}"
@@ -381,7 +381,7 @@ def _what_holds(state: State, address: str) -> str:
     """Return why a node that has not begun has not."""
     owner = state.plan.node(address).parent
     while owner not in ("", ROOT):
-        if owner.endswith(".on_failure") and state.node(owner).status is Status.PENDING:
+        if state.plan.is_handlers(owner) and state.node(owner).status is Status.PENDING:
             return f"{state.plan.node(owner).parent} did not need its on_failure"
         owner = state.plan.node(owner).parent
     match state.status:

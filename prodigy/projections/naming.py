@@ -9,7 +9,7 @@ from itertools import islice
 
 from prodigy.errors import UsageProblem
 from prodigy.kernel.state import State
-from prodigy.plan.address import item_address, item_of, key_of, template_of
+from prodigy.plan.address import in_item, inside, is_template, item_address, parse
 from prodigy.plan.nodes import Plan
 from prodigy.plan.reference import suggestion
 from prodigy.plan.words import counted
@@ -68,26 +68,22 @@ def near_or_all(state: State, name: str, *, form: str = "{}") -> str:
 
 def _in_item(state: State, name: str) -> tuple[str, ...]:
     """Return the address of an item, or of a step in it: what follows the item is an address, an id or a name."""
-    item = item_of(name)
-    if item is None:
+    parts = parse(name)
+    items = None if parts is None else state.maps.get(parts.map)
+    if parts is None or items is None or parts.key not in items.listed.places:
         return ()
-    items = state.maps.get(item[: item.index("[")])
-    template = template_of(item)
-    if items is None or template not in state.plan.nodes or key_of(item) not in items.listed.places:
-        return ()
-    if template_of(name) in state.plan.nodes:
+    if parts.template in state.plan.nodes:
         return (name,)
-    called = addresses_in(state.plan, name[len(item) :].removeprefix("."))
-    return tuple(item + at[len(template) :] for at in called if at.startswith(template))
+    called = addresses_in(state.plan, parts.step)
+    return tuple(inside(parts.item, at) for at in called if is_template(at) and in_item(at).map == parts.map)
 
 
 def _items_like(state: State, name: str) -> Iterable[str]:
     """Return the addresses in all items that end as the name does, where it has the shape of one."""
-    item = item_of(name)
-    if item is None:
+    parts = parse(name)
+    if parts is None:
         return ()
-    rest = name[len(item) :]
-    return (item_address(at, key) + rest for at, items in state.maps.items() for key in items.listed.keys)
+    return (item_address(at, key) + parts.rest for at, items in state.maps.items() for key in items.listed.keys)
 
 
 def _listed(addresses: tuple[str, ...]) -> str:

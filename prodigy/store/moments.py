@@ -10,6 +10,7 @@ from prodigy.errors import DamagedState, RunNotFound, UsageProblem
 from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
+from prodigy.plan.address import is_template
 from prodigy.plan.nodes import is_below
 from prodigy.projections.naming import addresses_in, check_one, near_or_all
 from prodigy.store.generation import Moment, damage_of
@@ -112,7 +113,7 @@ def find_node(folder: RunFolder, name: str, generation: int | None = None) -> Fo
     if last is None or not called:
         raise _no_such_step(folder, state, name)
     (address,) = called
-    if "[]" in address:
+    if is_template(address):
         raise UsageProblem(f"{name} is inside a map, for each item anew", hint="Name the map, a step, or a version.")
     if not _is_step(state, address):
         raise UsageProblem(

@@ -1,6 +1,7 @@
 """Why a step is as it is, told from the log alone: one test for each thing that can happen to it."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -295,6 +296,20 @@ def test_an_item_of_a_map_has_a_story_and_so_have_its_steps() -> None:
     ]
 
 
+def test_a_step_without_an_id_says_what_its_item_came_to() -> None:
+    """It stands at its place in the item, and is in it as the others are."""
+    plan = mapped({"shell": "one"})
+    told = (
+        *mapping("a"),
+        ev.NodeStarted(at="map[a]", attempt=1),
+        starts("map[a][0]", text="one"),
+        breaks("map[a][0]", 7),
+        ev.NodeFailed(at="map[a][0]", error="boom"),
+        ev.ItemSettled(at="map", key="a", disposition="dead", error="boom", step="[0]"),
+    )
+    assert sentences(plan, "map[a][0]", *told)[-1] == "Its item, a, then counted as a dead letter: boom."
+
+
 def test_a_map_says_what_its_items_came_to() -> None:
     """Dead letters do not fail it."""
     begun_items = [ev.NodeStarted(at=f"map[{key}]", attempt=1) for key in "ab"]
@@ -309,9 +324,13 @@ def test_a_map_says_what_its_items_came_to() -> None:
     ]
 
 
-def mapped() -> Plan:
+def mapped(*template: dict[str, Any]) -> Plan:
     """Return the plan of a workflow that is a map and nothing else."""
-    text = {"name": "demo", "mode": "mapreduce", "map": {"input": "items.json", "agent_template": [step("work")]}}
+    text = {
+        "name": "demo",
+        "mode": "mapreduce",
+        "map": {"input": "items.json", "agent_template": template or [step("work")]},
+    }
     return compile_workflow(json.dumps(text).encode(), file="demo.yaml")
 
 

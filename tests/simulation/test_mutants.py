@@ -167,7 +167,7 @@ MUTANTS = {
         "scoped = state.scoped.get(item, {}) if item else {}",
         "scoped = {k: v for own in state.scoped.values() for k, v in own.items()}",
     ),
-    "an item sees another's result": Mutant(scope, "item + address.partition", '"map[a]" + address.partition'),
+    "an item sees another's result": Mutant(scope, "else inside(item, address)", 'else inside("map[a]", address)'),
     "a free place stays free": Mutant(maps, "    return (Fill(owner.address),)", "    return ()"),
     "more at work than there is room for": Mutant(queries, "items.working >= room", "items.working > room"),
     "the breaker never opens": Mutant(maps, "if items.streak >= breaker.failures or was_trying:", "if False:"),

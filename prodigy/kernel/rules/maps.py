@@ -14,7 +14,7 @@ from prodigy.kernel.queries import deepest_failure, has_enough, is_held, next_it
 from prodigy.kernel.retry import due_at
 from prodigy.kernel.state import State
 from prodigy.kernel.turn import Turn
-from prodigy.plan.address import item_address, key_of
+from prodigy.plan.address import in_item, item_address, key_of
 from prodigy.plan.nodes import ErrorPolicy, Map, Node
 from prodigy.plan.words import counted
 
@@ -105,7 +105,7 @@ def _record(turn: Turn, move: SettleItem, at: str, disposition: Disposition) -> 
             key=key_of(move.at),
             disposition=disposition,
             error=move.error,
-            step=culprit[len(move.at) :].lstrip("."),
+            step=in_item(culprit).step,
             exit_code=said.exit_code,
             output_file=said.output_file,
             attempts=_tries(turn.state, move.at, culprit) if move.error else 0,
@@ -115,7 +115,7 @@ def _record(turn: Turn, move: SettleItem, at: str, disposition: Disposition) -> 
 
 def _tries(state: State, item: str, at: str) -> int:
     """Return how often a step of an item was tried: in its last attempt, and in those before."""
-    return state.node(at).attempt + state.node(item).tried.get(at[len(item) :], 0)
+    return state.node(at).attempt + state.node(item).tried.get(in_item(at).rest, 0)
 
 
 def _disposition(errors: ErrorPolicy) -> Disposition:
