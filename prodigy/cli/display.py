@@ -130,6 +130,8 @@ class Display:
                 self._say(_DISPOSITIONS[event.disposition], f"{visible(event.key)}  {why}", "31")
             case ev.ItemsRequeued():
                 self._say("again", f"put back: {counted(len(event.keys), 'dead letter')}", "33")
+            case ev.DeadLettersPurged():
+                self._say("purge", f"given up: {counted(len(event.keys), 'dead letter')}", "33")
             case ev.BreakerOpened():
                 self._say(
                     "pause", f"{visible(event.at)}  too many failed in a row; on in {duration(event.delay_s)}", "33"

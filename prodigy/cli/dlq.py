@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from prodigy.cli.cook import MaxParallel
 from prodigy.plan.words import agreeing
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from prodigy.kernel.items import Item
     from prodigy.kernel.state import State
     from prodigy.store.layout import Project
+    from prodigy.store.orders import Retry
 
 app = typer.Typer(help="Look at dead letters, items that failed for good, and put them back.", no_args_is_help=True)
 
@@ -104,10 +106,34 @@ def retry(
     if not dead:
         _print_nothing_to_retry(workflow_id, state, json=json, is_narrowed=bool(item or filter_))
         return
+    if not state.stopping and _is_put_back(project, workflow_id, state, order, json=json):
+        return
     if state.status == "completed" and not no_reduce:
         what = agreeing(len(dead), "this item has settled", "these items have settled")
         print(f"     dlq  {workflow_id} was completed: when {what}, reduce runs again", file=sys.stderr)
     go_on(project, workflow_id, order, json=json)
+
+
+def _is_put_back(project: "Project", workflow_id: str, state: "State", order: "Retry", *, json: bool) -> bool:
+    """Have the owner of a live run put dead letters back, and say so; whether there is one."""
+    from prodigy.cli.obeyed import is_obeyed
+    from prodigy.cli.output import print_json
+    from prodigy.cli.words import counted
+
+    dead = _dead(state, keys=order.keys, filter_=order.filter)
+    named = replace(order, keys=tuple(key for key, _, _ in dead) if order.keys else (), trusted=False)
+
+    def is_done(now: "State") -> bool:
+        items = next(iter(now.maps.values()))
+        return all(items.settled.get(key) != item for key, _, item in dead)
+
+    if not is_obeyed(project, workflow_id, named, is_done):
+        return False
+    if json:
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "put_back": len(dead)})
+    else:
+        print(f"{counted(len(dead), 'dead letter')} of {workflow_id} put back; the run is live and goes on with them")
+    return True
 
 
 def _print_nothing_to_retry(workflow_id: str, state: "State", *, json: bool, is_narrowed: bool) -> None:
@@ -187,13 +213,15 @@ def purge(
 ) -> None:
     """Give dead letters up for good: they count as skipped, and nothing retries them."""
     from prodigy.cli.display import confirmed, has_terminal, note, user
+    from prodigy.cli.obeyed import is_obeyed
     from prodigy.cli.words import counted
     from prodigy.errors import UsageProblem
     from prodigy.runtime.upkeep import purge as give_up
     from prodigy.store.orders import Purge
 
     project, workflow_id, state = _run(ref)
-    count = len(_dead(state, keys=tuple(item or ()), filter_=filter_))
+    dead = _dead(state, keys=tuple(item or ()), filter_=filter_)
+    count = len(dead)
     if count == 0:
         none = f"{workflow_id} has no dead letters{' like that' if item or filter_ else ''}"
         _print_purged(workflow_id, 0, none, json=json)
@@ -205,7 +233,15 @@ def purge(
         )
     if not confirmed(f"give {letters} of {workflow_id} up for good?", yes=force):
         raise typer.Exit(1)
-    give_up(project, workflow_id, Purge(by=user(), keys=tuple(item or ()), filter=filter_), note)
+    keys = tuple(key for key, _, _ in dead)
+    order = Purge(by=user(), keys=keys if item else (), filter=filter_)
+
+    def is_done(now: "State") -> bool:
+        items = next(iter(now.maps.values()))
+        return all(items.settled[key].disposition != "dead" for key in keys if key in items.settled)
+
+    if not is_obeyed(project, workflow_id, order, is_done):
+        give_up(project, workflow_id, order, note)
     _print_purged(workflow_id, count, f"{letters} of {workflow_id} given up; the log keeps what they were", json=json)
 
 

@@ -75,6 +75,8 @@ def _answer(turn: Turn, signal: sig.Signal) -> mv.Moves:
             return recovery.resume(turn, signal)
         case sig.PurgeRequested():
             return maps.purge(turn, signal)
+        case sig.RequeueRequested():
+            return maps.requeue(turn, signal)
         case sig.CleanRequested():
             return runs.clean(turn, signal)
         case sig.Rested():

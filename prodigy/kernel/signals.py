@@ -143,7 +143,16 @@ class Listed(_Signal, frozen=True):
 
 
 class PurgeRequested(_Signal, frozen=True):
-    """Give these dead letters of a map up for good; `by` says who."""
+    """Give these dead letters of a map up for good; `by` says who. `is_live`: what that makes room for may begin."""
+
+    at: str
+    keys: tuple[str, ...]
+    by: str
+    is_live: bool = False
+
+
+class RequeueRequested(_Signal, frozen=True):
+    """Put these dead letters of a map back while it is at work; `by` says who."""
 
     at: str
     keys: tuple[str, ...]
@@ -188,6 +197,7 @@ Signal = (
     CookRequested
     | ResumeRequested
     | PurgeRequested
+    | RequeueRequested
     | CleanRequested
     | Exited
     | Listed

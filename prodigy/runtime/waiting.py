@@ -9,7 +9,7 @@ from collections.abc import Callable
 from prodigy.errors import ProdigyError, RunNotFound
 from prodigy.kernel.state import State
 from prodigy.store.history import read_history
-from prodigy.store.inbox import waits
+from prodigy.store.inbox import stops
 from prodigy.store.layout import RunFolder
 from prodigy.store.lock import RunLock
 
@@ -42,6 +42,6 @@ def _stopping_within(folder: RunFolder) -> float | None:
     """Return the grace of a run that was asked to stop, or None."""
     try:
         state: State = read_history(folder, None).state
-        return state.plan.grace_s if state.stopping or waits(folder.inbox) else None
+        return state.plan.grace_s if state.stopping or stops(folder.inbox) else None
     except ProdigyError:
         return None

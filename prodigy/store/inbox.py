@@ -22,9 +22,9 @@ from prodigy.store.files import (
     refused,
     write_atomically,
 )
-from prodigy.store.orders import Order
+from prodigy.store.orders import Order, Stop
 
-ORDER_BYTES_MAX = 64 * 1024
+ORDER_BYTES_MAX = 16 * 1024 * 1024  # all the keys that a command line has room for
 REFUSED = ".refused"
 
 _NAME = re.compile(r"([0-9]{1,15})\.json")
@@ -40,8 +40,8 @@ class Taken(NamedTuple):
     refused: list[str]
 
 
-def send(folder: Path, order: Order) -> None:
-    """Leave an order in the inbox, durable on return.
+def send(folder: Path, order: Order) -> Path:
+    """Leave an order in the inbox, durable on return, and return its file: it is there until somebody took it.
 
     Raises:
         DamagedState: the inbox is a symlink or somebody else's.
@@ -51,7 +51,9 @@ def send(folder: Path, order: Order) -> None:
     with locked(folder / ".lock"):
         names = map(_NAME.fullmatch, os.listdir(folder))
         number = max((int(match[1]) for match in names if match), default=0) + 1
-        write_atomically(folder / f"{number:06}.json", msgspec.json.encode(order))
+        path = folder / f"{number:06}.json"
+        write_atomically(path, msgspec.json.encode(order))
+    return path
 
 
 def take(folder: Path) -> Taken:
@@ -81,9 +83,16 @@ def take(folder: Path) -> Taken:
     return taken
 
 
-def waits(folder: Path) -> bool:
-    """Whether an order waits in the inbox; nothing is changed."""
-    return existing_folder(folder) and any(_NAME.fullmatch(name) for name in os.listdir(folder))
+def stops(folder: Path) -> bool:
+    """Whether an order to stop waits in the inbox; nothing is changed."""
+    return existing_folder(folder) and any(_is_stop(folder / name) for name in os.listdir(folder))
+
+
+def _is_stop(path: Path) -> bool:
+    try:
+        return isinstance(_read(path), Stop)
+    except (DamagedState, msgspec.DecodeError, OSError):
+        return False
 
 
 def _age(name: str) -> tuple[int, str]:

@@ -10,7 +10,8 @@ A scenario is one text file. It begins with what to check, in prose; the rest ar
     actions     cook | resume [--max-retries N] [--yes ADDRESS] [--accept-changes] [--from-checkpoint WHERE]
                 dlq retry KEY … [--no-reduce] | fork WHERE [NAME=VALUE …]
                 answer ADDRESS yes|no|nobody | edit | wait SECONDS | mend ADDRESS: from now on it succeeds
-                cook, resume and fork may end in  when ADDRESS[#ATTEMPT] starts|waits stop|kill|rest SECONDS [and …]
+                cook, resume and fork may end in  when ADDRESS[#ATTEMPT] starts|waits DO [and …], where
+                DO is  stop | kill | rest SECONDS | purge KEY … | retry KEY …  (and from then on all succeeds)
                 who is asked says yes, until `answer` says otherwise
     transcript  `>` is the operator, `$` a command that starts; everything else is an event
 
@@ -198,6 +199,10 @@ class Play:
             if what == "rest":
                 world.rest(float(*rest))
                 return
+            if what in ("retry", "purge"):
+                world.script = {} if what == "retry" else world.script
+                world.orders.append(_about_dead_letters(what, world.time(), tuple(rest)))
+                return
             world.orders.append(sig.StopRequested(time=world.time(), by="SIGINT"))
 
         return watch
@@ -214,6 +219,13 @@ class Play:
                 self.lines.append(command_line(event, given.get(seq)))
             elif line := sentence(event):
                 self.lines.append(line)
+
+
+def _about_dead_letters(what: str, time: str, keys: tuple[str, ...]) -> sig.Signal:
+    """Return the order to a live run to put dead letters back, or to give them up."""
+    if what == "retry":
+        return sig.RequeueRequested(time=time, at="map", keys=keys, by="somebody")
+    return sig.PurgeRequested(time=time, at="map", keys=keys, by="somebody", is_live=True)
 
 
 def _disk(found: Found) -> Disk:
@@ -309,6 +321,8 @@ def sentence(event: ev.Event) -> str:
             )
         case ev.ItemsRequeued():
             return f"  put back: {' '.join(event.keys)}"
+        case ev.DeadLettersPurged():
+            return f"  given up: {' '.join(event.keys)}"
         case ev.BreakerOpened():
             return f"  {event.at} pauses for {event.delay_s:g} s"
         case ev.BreakerTried():

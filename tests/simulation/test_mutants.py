@@ -180,6 +180,15 @@ MUTANTS = {
     "an item put back is tried no more": Mutant(
         items, "cursor=min(items.cursor, *(items.listed.places[key] for key in keys)) if keys else", "cursor="
     ),
+    "a dead letter that was given up counts as a failure": Mutant(
+        maps, "    return (Fill(signal.at),) if signal.is_live and not turn.state.is_over else ()", "    return ()"
+    ),
+    "dead letters of a map that is done are put back beside what follows it": Mutant(
+        maps, " or turn.state.node(signal.at).status is not Status.RUNNING", ""
+    ),
+    "an order about what is no dead letter any more is obeyed": Mutant(
+        maps, 'if key in settled and settled[key].disposition == "dead")', "if key in settled)"
+    ),
     "reduce does not run again": Mutant(
         recovery, "if turn.state.node(later).status is not Status.PENDING:", "if False:"
     ),

@@ -10,8 +10,21 @@ from typing import Any
 import pytest
 
 from prodigy.errors import DamagedState
-from prodigy.store.inbox import ORDER_BYTES_MAX, REFUSED, Taken, send, take
-from prodigy.store.orders import Stop
+from prodigy.store.inbox import ORDER_BYTES_MAX, REFUSED, Taken, send, stops, take
+from prodigy.store.orders import (
+    Approve,
+    Clean,
+    Cook,
+    Fork,
+    GoBack,
+    Order,
+    Purge,
+    Resume,
+    Retry,
+    StartOver,
+    Stop,
+    TakeCopy,
+)
 
 
 class Killed(BaseException):
@@ -27,6 +40,37 @@ def test_an_order_is_taken_once(inbox: Path) -> None:
     """What was sent comes out, and then nothing more."""
     send(inbox, Stop(by="prodigy stop"))
     assert [take(inbox), take(inbox)] == [Taken([Stop(by="prodigy stop")], []), Taken([], [])]
+
+
+EVERY: list[Order] = [
+    Cook(path="a.yaml", parameters={"n": 1}),
+    Resume(max_retries=2),
+    StartOver(max_parallel=3),
+    GoBack(at="v3", accepts_changes=True),
+    TakeCopy(where="mirror"),
+    Fork(at="v3", variables={"n": "2"}),
+    Retry(by="me", keys=("a", "b"), filter="severity == 'high'", reduces=False),
+    Purge(by="me", keys=("a",)),
+    Clean(by="me", purge=True),
+    Stop(by="me"),
+    Approve(at="deploy", by="me"),
+]
+
+
+@pytest.mark.parametrize("order", EVERY, ids=lambda order: type(order).__name__)
+def test_any_order_comes_out_as_it_went_in(inbox: Path, order: Order) -> None:
+    """What can be done with it is for its owner to say."""
+    assert set(map(type, EVERY)) == set(Order.__args__)
+    send(inbox, order)
+    assert take(inbox) == Taken([order], [])
+
+
+@pytest.mark.parametrize(("order", "expected"), [(Stop(by="me"), True), (Purge(by="me"), False)], ids=["stop", "purge"])
+def test_an_order_to_stop_is_seen_before_it_is_taken(inbox: Path, order: Order, expected: bool) -> None:
+    """Whoever wants to own the run waits for the end of one that is to stop, and of no other."""
+    path = send(inbox, order)
+    (inbox / "2.json").write_text("{")
+    assert (stops(inbox), path.exists()) == (expected, True)
 
 
 def test_an_order_is_private_json(inbox: Path) -> None:

@@ -139,6 +139,24 @@ def _open_breaker(turn: Turn, node: Node, *, was_trying: bool) -> None:
 
 
 def purge(turn: Turn, signal: sig.PurgeRequested) -> Moves:
-    """Give dead letters up for good: they count as skipped."""
-    turn.emit(ev.DeadLettersPurged(at=signal.at, keys=signal.keys, by=signal.by))
-    return ()
+    """Give dead letters up for good: they count as skipped, and no more against the error policy."""
+    keys = _dead(turn.state, signal.at, signal.keys)
+    if not keys:
+        return ()
+    turn.emit(ev.DeadLettersPurged(at=signal.at, keys=keys, by=signal.by))
+    return (Fill(signal.at),) if signal.is_live and not turn.state.is_over else ()
+
+
+def requeue(turn: Turn, signal: sig.RequeueRequested) -> Moves:
+    """Put dead letters back while their map is at work; when it has settled they wait for the next resume."""
+    keys = _dead(turn.state, signal.at, signal.keys)
+    if not keys or turn.state.is_over or turn.state.node(signal.at).status is not Status.RUNNING:
+        return ()
+    turn.emit(ev.ItemsRequeued(at=signal.at, keys=keys, by=signal.by))
+    return (Fill(signal.at),)
+
+
+def _dead(state: State, at: str, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which of these are dead letters still: another order may have come first."""
+    settled = state.maps[at].settled
+    return tuple(key for key in keys if key in settled and settled[key].disposition == "dead")
