@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prodigy.store.layout import Mirror, Project
-    from prodigy.store.standing import Header, Standing
+    from prodigy.store.standing import Standing
 
 app = typer.Typer(help="Look at where runs stand, check what is kept of them, clean up.", no_args_is_help=True)
 
@@ -93,19 +93,11 @@ def _row(run: "Standing") -> tuple[str, str, str, str, str]:
     header = run.header
     if header is None:
         return run.workflow_id, status, "cannot be read", "", ""
-    return run.workflow_id, status, _step(header), _version(header.version), since(header.timestamp)
+    return run.workflow_id, status, run.step, _version(header.version), since(header.timestamp)
 
 
 def _version(number: int) -> str:
     return f"v{number}" if number else ""
-
-
-def _step(header: "Header") -> str:
-    """Return `4/9 transform`: how many steps come up to the current one, of how many, and which it is; or the stage."""
-    steps = header.execution_state
-    if header.stage or not header.address:
-        return header.stage or f"{steps.total_steps}/{steps.total_steps}"
-    return f"{steps.current_step_index + 1}/{steps.total_steps} {header.address}"
 
 
 def _block(project: "Project", mirror: "Mirror | None", run: "Standing") -> list[str]:
@@ -132,7 +124,7 @@ def _block(project: "Project", mirror: "Mirror | None", run: "Standing") -> list
         ("process", str(run.owner.pid) if run.owner else ""),
         *_next(project, mirror, run),
     ]
-    return [f"{run.workflow_id}  {run.status}  {visible(_step(header))}", *_facts(facts)]
+    return [f"{run.workflow_id}  {run.status}  {visible(run.step)}", *_facts(facts)]
 
 
 def _facts(facts: "list[tuple[str, str]]") -> "Iterator[str]":
@@ -210,7 +202,7 @@ def _document(project: "Project", mirror: "Mirror | None", run: "Standing") -> d
         "workflow_path": header.workflow_path if header else None,
         "name": run.name,
         "status": run.status,
-        "step": _step(header) if header else "",
+        "step": run.step,
         "version": header.version if header else None,
         "generation": header.generation if header else None,
         "started": header.snapshot.origin.started if header else None,

@@ -11,7 +11,6 @@ import msgspec
 
 from prodigy.cli.display import has_colour
 from prodigy.cli.floor import Floor
-from prodigy.cli.logs import TRANSCRIPT, newest_output
 from prodigy.cli.outlet import copy, copy_lines
 from prodigy.cli.streams import check_reader
 from prodigy.plan.address import is_at, is_template
@@ -20,7 +19,7 @@ from prodigy.runtime.following import follow, follow_lines
 from prodigy.runtime.terminal import Lines, visible
 from prodigy.store.generation import damage_of
 from prodigy.store.history import present_generation
-from prodigy.store.layout import Project, RunFolder
+from prodigy.store.layout import TRANSCRIPT, Project, RunFolder
 from prodigy.store.lock import holder
 
 RESTS_BEFORE_PARTIAL_LINE = 3
@@ -89,7 +88,7 @@ async def _print_files(folder: RunFolder, prefix: str, epoch: int, ended: set[in
     def is_over() -> bool:
         return epoch in ended or holder(folder.lock) is None
 
-    while (path := newest_output(folder.outputs, epoch)) is None:
+    while (path := folder.newest_output(epoch)) is None:
         if is_over():
             return
         await anyio.sleep(0.05)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from prodigy.store.layout import Project, RunFolder
 
 CHUNK_BYTES = 256 * 1024
-TRANSCRIPT = ".jsonl"  # what claude prints while it is at work
 
 
 class Attempt(NamedTuple):
@@ -154,18 +153,8 @@ def _attempts(folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
                 number = number if epoch == event.epoch else 1
                 yield Attempt(event.at, number, event.epoch, folder.path / event.output_file)
     for at, (epoch, number) in begun.items():
-        if is_at(at, address) and (path := newest_output(folder.outputs, epoch)):
+        if is_at(at, address) and (path := folder.newest_output(epoch)):
             yield Attempt(at, number, epoch, path, has_ended=False)
-
-
-def newest_output(outputs: "Path", epoch: int) -> "Path | None":
-    """Return the stdout file of an epoch, if it is there: an earlier generation may have left one of that number."""
-    names = [
-        path
-        for path in outputs.glob(f"{epoch}*")
-        if path.suffix != ".err" and path.stem.partition("-")[0] == str(epoch)
-    ]
-    return max(names, key=lambda path: (len(path.name), path.name), default=None)
 
 
 def _is_wanted(event: "CommandFinished | CommandInterrupted", address: str | None) -> bool:
@@ -205,6 +194,7 @@ def _copy(path: "Path", descriptor: Literal[1, 2], *, ends_line: bool) -> bool:
     from prodigy.runtime.claude import narrate
     from prodigy.runtime.terminal import Lines
     from prodigy.store.files import open_private
+    from prodigy.store.layout import TRANSCRIPT
 
     try:
         source = open_private(path, os.O_RDONLY)

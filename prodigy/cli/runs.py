@@ -17,12 +17,10 @@ def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
     from prodigy.cli.output import print_json, print_table
     from prodigy.cli.place import project_here
     from prodigy.cli.program import program
-    from prodigy.cli.progress import progress
     from prodigy.cli.when import dated
-    from prodigy.projections.next_steps import rest_of
-    from prodigy.store.catalog import list_runs
+    from prodigy.store.catalog import list_standings
 
-    live = [run for run in list_runs(project_here()) if run.owner]
+    live = [run for run in list_standings(project_here()) if run.owner]
     if json:
         runs = [
             {
@@ -30,7 +28,7 @@ def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
                 "status": run.status,
                 "pid": run.owner.pid if run.owner else None,
                 "since": run.owner.started if run.owner else None,
-                "running": sorted(run.state.in_flight) if run.state else [],
+                "running": run.running,
             }
             for run in live
         ]
@@ -45,16 +43,15 @@ def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
                     run.workflow_id,
                     str(run.owner.pid) if run.owner else "",
                     run.status,
-                    progress(run.state),
+                    run.step,
                     dated(run.owner.started) if run.owner else "",
                 )
                 for run in live
             ),
         )
         for run in live:
-            rest = rest_of(run.state, run.status) if run.state else None
-            if rest and (len(live) == 1 or rest.awaiting):
-                print("\n" + "\n".join(advice(rest)))
+            if not run.is_damaged and (len(live) == 1 or run.rest.awaiting):
+                print("\n" + "\n".join(advice(run.rest)))
 
 
 def stop(

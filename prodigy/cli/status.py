@@ -8,7 +8,7 @@ import typer
 from prodigy.cli.streams import check_reader
 
 if TYPE_CHECKING:
-    from prodigy.store.catalog import Listed
+    from prodigy.store.standing import Standing
 
 WATCH_INTERVAL_S = 0.5
 
@@ -50,11 +50,10 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
 
 
-def document(run: "Listed") -> dict[str, Any]:
+def document(run: "Standing") -> dict[str, Any]:
     """Return the document of `--json`."""
     from prodigy.cli.advice import document as advised
     from prodigy.cli.summary import summary
-    from prodigy.projections.next_steps import rest_of
 
     if run.state is None:
         return {"schema_version": 1, "workflow_id": run.workflow_id, "status": run.status, "problem": run.problem}
@@ -62,28 +61,26 @@ def document(run: "Listed") -> dict[str, Any]:
     del fields["exit_code"]
     return (
         fields
-        | advised(rest_of(run.state, run.status, is_mirror_only=run.is_mirror_only))
+        | advised(run.rest)
         | {
             "status": run.status,
             "mirror_only": run.is_mirror_only,
             "pid": run.owner.pid if run.owner else None,
-            "running": sorted(run.state.in_flight),
+            "running": run.running,
         }
     )
 
 
-def lines(run: "Listed", *, is_watched: bool = False) -> list[str]:
+def lines(run: "Standing", *, is_watched: bool = False) -> list[str]:
     """Return what to show of a run, a line each, and then what to type next; a watcher knows how to watch."""
     from prodigy.cli.advice import advice
     from prodigy.cli.job import job_lines
-    from prodigy.cli.progress import progress
     from prodigy.cli.summary import took
     from prodigy.cli.when import dated, due
     from prodigy.cli.words import duration, money
     from prodigy.kernel.lifecycle import Status
     from prodigy.kernel.retry import elapsed_s
     from prodigy.projections.failure import failure_of
-    from prodigy.projections.next_steps import rest_of
     from prodigy.runtime.clock import now
     from prodigy.runtime.terminal import visible
 
@@ -92,12 +89,12 @@ def lines(run: "Listed", *, is_watched: bool = False) -> list[str]:
         return [f"{run.workflow_id}  damaged", f"  {run.problem}"]
     end = now() if run.owner else state.time
     status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
-    shown = [f"{run.workflow_id}  {status}  {progress(state)}  {took(state, end)}"]
+    shown = [f"{run.workflow_id}  {status}  {run.step}  {took(state, end)}"]
     if state.cost_usd or state.costs_unknown:
         shown[0] += f"  {money(state.cost_usd, state.costs_unknown)}"
     if run.owner is None and not is_watched:
         shown.append(f"  updated  {dated(state.time)}")
-    for at in sorted(state.in_flight) if run.owner else ():
+    for at in run.running if run.owner else ():
         node = state.node(at)
         shown.append(f"  running  {visible(at)}  attempt {node.attempt}, for {duration(elapsed_s(node.since, end))}")
     for at, node in state.nodes.items():
@@ -107,8 +104,7 @@ def lines(run: "Listed", *, is_watched: bool = False) -> list[str]:
     if state.failure:
         word = {"paused": "waits", "cancelled": "refused"}.get(state.status, "failed")
         shown.append(f"  {word:<7}  {visible(state.failed_at)}: {visible(failure_of(state))}")
-    rest = rest_of(state, run.status, is_mirror_only=run.is_mirror_only)
-    return shown + [f"  {text}" for text in advice(rest) if not is_watched or run.owner is None]
+    return shown + [f"  {text}" for text in advice(run.rest) if not is_watched or run.owner is None]
 
 
 def _watch(look: "Any") -> None:

@@ -76,6 +76,17 @@ def stage_of(state: State, current: Step | None) -> Stage | None:
     return Stage(stages.index(address) + 1, len(stages), name, _standing(state, address))
 
 
+def progress(state: State) -> str:
+    """Return `4/9 transform`: how many steps come up to the current one, of how many, and which it is; or the stage."""
+    steps = steps_of(state)
+    current = current_step(state, steps)
+    if stage := stage_of(state, current):
+        return str(stage)
+    if current is None:
+        return f"{len(steps)}/{len(steps)}"
+    return f"{current.index + 1}/{len(steps)} {current.leaf.address}"
+
+
 def confirmation(state: State, address: str) -> str:
     """Return the question before a node that requires confirmation: what is about to happen."""
     leaves = [node for node in state.plan.walk(address) if not isinstance(node.body, Sequence)]

@@ -7,71 +7,26 @@ only its log left: it is found for the audit, and else no more.
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import takewhile
 
-import msgspec
-
-from prodigy.errors import DamagedState, ProdigyError, RunNotFound
-from prodigy.kernel.state import State
-from prodigy.store.checkpoints import read_own_checkpoint, restored
+from prodigy.errors import ProdigyError, RunNotFound
+from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.files import existing_folder
-from prodigy.store.generation import cleaned_at, was_cleaned
+from prodigy.store.generation import Generation, cleaned_at, newest_generation, was_cleaned
 from prodigy.store.history import read_history
 from prodigy.store.layout import Mirror, Project, check_id, find_mirror, is_id, new_id, stem_of
-from prodigy.store.lock import Holder, holder
-from prodigy.store.standing import (
-    Standing,
-    header_of,
-    quick_standing,
-    read_header,
-    status_of,
-)
+from prodigy.store.lock import holder
+from prodigy.store.rescue import usable_copy
+from prodigy.store.standing import Standing, quick_standing, read_header
 from prodigy.store.unbegun import never_began
-from prodigy.store.values import Values
 
 CANDIDATES_SHOWN = 10
 REFERENCE_CHARS_SHOWN = 100
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `state` is None where it is damaged; `problem` says why, `owner` who runs it now."""
-
-    workflow_id: str
-    state: State | None
-    owner: Holder | None = None
-    problem: str = ""
-    is_mirror_only: bool = False
-
-    @property
-    def status(self) -> str:
-        """The run's status as people know it."""
-        if self.state is None:
-            return "damaged"
-        return status_of(self.state.status, self.state.stopping, self.owner)
-
-    def sound(self) -> State:
-        """Return its state.
-
-        Raises:
-            DamagedState: it cannot be read.
-        """
-        if self.state is None:
-            raise DamagedState(f"{self.workflow_id} cannot be read: {self.problem}", workflow_id=self.workflow_id)
-        return self.state
-
-    @property
-    def number(self) -> int:
-        """When it was last cooked or resumed, as the project counts."""
-        return self.state.number if self.state else 0
-
-    @property
-    def name(self) -> str:
-        """The workflow's name; of a damaged run, what its id makes of it."""
-        return self.state.plan.name if self.state else self.workflow_id.rpartition("-")[0]
-
-
-def listed(project: Project, workflow_id: str, mirror: Mirror | None = None) -> Listed:
-    """Return one run of the project, which exists, or is known to `mirror`."""
+def listed(project: Project, workflow_id: str, mirror: Mirror | None = None) -> Standing:
+    """Return one run of the project, which exists, or is known to `mirror`, with the state that its log folds to."""
     folder = project.run(workflow_id)
     try:
         if mirror is not None and not existing_folder(folder.path):
@@ -81,23 +36,12 @@ def listed(project: Project, workflow_id: str, mirror: Mirror | None = None) -> 
         seen = None if mirror is None else read_header(mirror.checkpoint(workflow_id), workflow_id)
         history = read_history(folder, found.checkpoint, seen)
     except ProdigyError as problem:
-        return Listed(workflow_id=workflow_id, state=None, problem=problem.message)
+        return Standing(workflow_id=workflow_id, problem=problem.message)
     except OSError as problem:
-        return Listed(workflow_id=workflow_id, state=None, problem=str(problem))
+        return Standing(workflow_id=workflow_id, problem=str(problem))
     if history.state.origin is None:
-        return Listed(workflow_id=workflow_id, state=None, problem="its log is empty: nothing was ever started")
-    return Listed(workflow_id=workflow_id, state=history.state, owner=owner)
-
-
-def list_runs(project: Project, mirror: Mirror | None = None) -> list[Listed]:
-    """Return all runs of a project, the one cooked or resumed last first; `mirror` adds those it alone knows."""
-    runs = [listed(project, workflow_id, mirror) for workflow_id in run_ids(project)]
-    runs = [run for run in runs if run.state or run.owner or not never_began(project, run.workflow_id)]
-    known = {run.workflow_id for run in runs} | set(cleaned_ids(project))
-    for workflow_id in mirrored_ids(mirror):
-        if workflow_id not in known:
-            runs.append(_mirrored(mirror, workflow_id))
-    return sorted(runs, key=lambda run: (-run.number, run.workflow_id))
+        return Standing(workflow_id=workflow_id, problem="its log is empty: nothing was ever started")
+    return Standing(workflow_id=workflow_id, state=history.state, owner=owner)
 
 
 def standing(project: Project, workflow_id: str, mirror: Mirror | None = None) -> Standing:
@@ -106,24 +50,45 @@ def standing(project: Project, workflow_id: str, mirror: Mirror | None = None) -
     try:
         if mirror is not None and not existing_folder(folder.path):
             return _mirrored_standing(mirror, workflow_id)
-        generations = folder.generations()
-        if generations and (found := quick_standing(project, folder, generations[-1])):
-            return found
+        newest = newest_generation(folder)
     except (ProdigyError, OSError):
-        pass  # which is said better by whoever reads all of it
-    run = listed(project, workflow_id, mirror)
-    header = header_of(run.state) if run.state else None
-    return Standing(workflow_id=workflow_id, header=header, owner=run.owner, problem=run.problem)
+        newest = None  # which is said better by whoever reads all of it
+    return _standing(project, workflow_id, mirror, newest)
+
+
+def _standing(project: Project, workflow_id: str, mirror: Mirror | None, newest: Generation | None) -> Standing:
+    with suppress(ProdigyError, OSError):
+        if newest is not None and (found := quick_standing(project, newest)):
+            return found
+    return listed(project, workflow_id, mirror)
 
 
 def list_standings(project: Project, mirror: Mirror | None = None) -> list[Standing]:
-    """Return where all runs of a project stand, as `list_runs` does and a hundred times as fast."""
-    ids = run_ids(project)
-    runs = [standing(project, workflow_id, mirror) for workflow_id in ids]
-    runs = [run for run in runs if run.header or run.owner or not never_began(project, run.workflow_id)]
-    if gone := set(mirrored_ids(mirror)) - {run.workflow_id for run in runs}:
-        runs += [_mirrored_standing(mirror, workflow_id) for workflow_id in gone - set(cleaned_ids(project))]
+    """Return where all runs of a project stand, the one cooked or resumed last first; `mirror` adds those it alone has.
+
+    Logs are folded only where they must be, so a thousand runs are listed by reading a thousand headers.
+    """
+    runs, known = list[Standing](), set[str]()
+    for workflow_id in _folders(project):
+        newest = _newest(project, workflow_id)
+        if newest is not None and newest.cleaned_at():
+            known.add(workflow_id)
+            continue
+        run = _standing(project, workflow_id, mirror, newest)
+        if not run.is_damaged or run.owner or not never_began(project, workflow_id):
+            runs.append(run)
+            known.add(workflow_id)
+    if mirror is not None:
+        gone = (workflow_id for workflow_id in mirrored_ids(mirror) if workflow_id not in known)
+        runs += [_mirrored_standing(mirror, workflow_id) for workflow_id in gone]
     return sorted(runs, key=lambda run: (-run.number, run.workflow_id))
+
+
+def _newest(project: Project, workflow_id: str) -> Generation | None:
+    try:
+        return newest_generation(project.run(workflow_id))
+    except (ProdigyError, OSError):
+        return None
 
 
 def run_ids(project: Project) -> list[str]:
@@ -203,7 +168,9 @@ def _refuse_mirror_only(project: Project, reference: str) -> None:
         mirror = find_mirror(project)
     except (ProdigyError, OSError):
         return
-    known = {*run_ids(project), *cleaned_ids(project)}
+    known = _folders(project)
+    if mirror is None:
+        return
     for workflow_id in mirrored_ids(mirror):
         run = _mirrored_standing(mirror, workflow_id)
         if workflow_id not in known and (run.is_named(reference) or (reference and workflow_id.startswith(reference))):
@@ -277,31 +244,26 @@ def _ids(names: Iterable[str]) -> list[str]:
     return found
 
 
-def _mirrored(mirror: Mirror | None, workflow_id: str) -> Listed:
-    assert mirror is not None
-    found = read_own_checkpoint(mirror.checkpoint(workflow_id), workflow_id)
-    if found.checkpoint is None:
-        return Listed(workflow_id=workflow_id, state=None, problem=found.problem, is_mirror_only=True)
+def _mirrored(mirror: Mirror, workflow_id: str) -> Standing:
     try:
-        state = restored(found.checkpoint, Values(mirror.values))
-    except (ProdigyError, msgspec.DecodeError) as problem:
-        return Listed(workflow_id=workflow_id, state=None, problem=str(problem), is_mirror_only=True)
-    return Listed(workflow_id=workflow_id, state=state, is_mirror_only=True)
+        state = usable_copy(mirror.checkpoint(workflow_id), workflow_id, mirror.values).state
+    except (ProdigyError, OSError) as problem:
+        return Standing(workflow_id=workflow_id, problem=str(problem), is_mirror_only=True)
+    return Standing(workflow_id=workflow_id, state=state, is_mirror_only=True)
 
 
-def _mirrored_standing(mirror: Mirror | None, workflow_id: str) -> Standing:
-    assert mirror is not None, "nothing is mirrored without a mirror"
+def _mirrored_standing(mirror: Mirror, workflow_id: str) -> Standing:
     path = mirror.checkpoint(workflow_id)
     header = read_header(path, workflow_id)
     problem = "" if header else read_own_checkpoint(path, workflow_id).problem or f"{path} is gone"
-    return Standing(workflow_id=workflow_id, header=header, problem=problem, is_mirror_only=True)
+    return Standing(workflow_id=workflow_id, noted=header, problem=problem, is_mirror_only=True)
 
 
 def unfinished_of(project: Project, name: str) -> list[Standing]:
     """Return the runs of a workflow that are not completed, the last first; those before one that is are past."""
     beginning = new_id(name, "")
     runs = [standing(project, workflow_id) for workflow_id in run_ids(project) if workflow_id.startswith(beginning)]
-    found = sorted((run for run in runs if run.header and run.name == name), key=lambda run: -run.number)
+    found = sorted((run for run in runs if not run.is_damaged and run.name == name), key=lambda run: -run.number)
     return list(takewhile(lambda run: run.status != "completed", found))
 
 
@@ -315,7 +277,7 @@ def last_unfinished(project: Project, mirror: Mirror | None = None) -> Standing:
     """
     runs = list_standings(project, mirror)
     for run in runs:
-        if run.header is None or run.status != "completed":
+        if run.status != "completed":
             return run
     if runs:
         raise RunNotFound(

@@ -265,11 +265,15 @@ class Generation:
 
     def ends_with(self, chain: str) -> bool:
         """Whether the log ends with a turn that has this chain; what comes before is not looked at."""
-        return last_line(self.path).endswith(ending(chain))
+        return self._last_line.endswith(ending(chain))
+
+    @cached_property
+    def _last_line(self) -> bytes:
+        return last_line(self.path)
 
     def cleaned_at(self) -> str:
         """Return when the run was cleaned, by the last line; empty where it was not."""
-        time, kind = head_of(last_line(self.path))
+        time, kind = head_of(self._last_line)
         return time if kind == "run_cleaned" else ""
 
 
@@ -299,10 +303,16 @@ def was_cleaned(workflow_id: str, time: str) -> RunNotFound:
     )
 
 
+def newest_generation(folder: RunFolder) -> Generation | None:
+    """Return the generation that was begun last, which may be empty; None where there is no log."""
+    generations = folder.generations()
+    return Generation(folder, generations[-1]) if generations else None
+
+
 def cleaned_at(folder: RunFolder) -> str:
     """Return when a run was cleaned, UTC, ISO 8601; empty where it was not, or has no log."""
-    generations = folder.generations()
-    return Generation(folder, generations[-1]).cleaned_at() if generations else ""
+    newest = newest_generation(folder)
+    return newest.cleaned_at() if newest else ""
 
 
 def _values_in(line: bytes) -> list[str]:

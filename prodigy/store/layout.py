@@ -38,6 +38,7 @@ from prodigy.store.ignoring import ignore
 STATE = ".prodigy"
 NAME_CHARS_MAX = 60
 PATH_BYTES_MAX = 64 * 1024
+TRANSCRIPT = ".jsonl"  # ends the name of what claude prints while it is at work
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _EVENTS = re.compile(r"events-(0|[1-9][0-9]{0,8})\.jsonl")
@@ -115,6 +116,15 @@ class RunFolder(msgspec.Struct, frozen=True):
     def outputs(self) -> Path:
         """The folder of what steps printed."""
         return self.path / "outputs"
+
+    def newest_output(self, epoch: int) -> Path | None:
+        """Return the newest stdout file of an epoch: an earlier generation may have left one of the same number."""
+        names = [
+            path
+            for path in self.outputs.glob(f"{epoch}*")
+            if path.suffix != ".err" and path.stem.partition("-")[0] == str(epoch)
+        ]
+        return max(names, key=lambda path: (len(path.name), path.name), default=None)
 
     @property
     def lock(self) -> Path:

@@ -5,6 +5,7 @@ reading a thousand headers. What lies before that line is not checked: a list pr
 act reads the whole log.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import RunStatus, State
 from prodigy.plan.stored import Stored
 from prodigy.projections.checkpoint import SCHEMA_VERSION, MapProgress, document
-from prodigy.projections.next_steps import Rest
+from prodigy.projections.next_steps import Rest, rest_of
+from prodigy.projections.steps import progress
 from prodigy.store.checkpoints import encode_checkpoint
 from prodigy.store.files import read_private
 from prodigy.store.generation import Generation
-from prodigy.store.layout import Project, RunFolder, stem_of
+from prodigy.store.layout import Project, stem_of
 from prodigy.store.lock import Holder, holder
 
 
@@ -35,6 +37,7 @@ class _Origin(msgspec.Struct, frozen=True):
 
 class _Node(msgspec.Struct, frozen=True):
     status: str = ""
+    output_file: str = ""
 
 
 class _Snapshot(msgspec.Struct, frozen=True):
@@ -43,6 +46,7 @@ class _Snapshot(msgspec.Struct, frozen=True):
     stopping: str
     cost_usd: float
     costs_unknown: int
+    in_flight: dict[str, int]
     nodes: msgspec.Raw
     failed_at: str = ""
     maps: dict[str, msgspec.Raw] = {}
@@ -70,88 +74,128 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     map: MapProgress | None = None
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a list. `header` is None where it is damaged; `problem` says why, `owner` who runs it now."""
+class Standing(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Where one run stands: the row of every list.
+
+    `noted` is what its checkpoint says, `state` what its log folds to, where that was read. Of a damaged run there is
+    neither, and `problem` says why. `owner` is who runs it now.
+    """
 
     workflow_id: str
-    header: Header | None
+    noted: "Header | None" = None
+    state: State | None = None
     owner: Holder | None = None
     problem: str = ""
     is_mirror_only: bool = False
 
+    @cached_property
+    def header(self) -> "Header | None":
+        """What a list shows of it; made of the state where no checkpoint says it."""
+        return header_of(self.state) if self.state is not None else self.noted
+
+    def sound(self) -> State:
+        """Return the state that its log folds to.
+
+        Raises:
+            DamagedState: it cannot be read.
+        """
+        if self.state is None:
+            raise DamagedState(f"{self.workflow_id} cannot be read: {self.problem}", workflow_id=self.workflow_id)
+        return self.state
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether it cannot be read."""
+        return self.state is None and self.noted is None
+
     @property
     def status(self) -> str:
-        """The run's status as people know it."""
-        if self.header is None:
+        """The run's status as people know it: what its log says, and whether somebody owns it."""
+        if self.state is not None:
+            status, stopping = self.state.status, self.state.stopping
+        elif self.noted is not None:
+            status, stopping = self.noted.execution_state.status, self.noted.snapshot.stopping
+        else:
             return "damaged"
-        return status_of(self.header.execution_state.status, self.header.snapshot.stopping, self.owner)
+        if status == "running" and self.owner is None:
+            return "interrupted"
+        return "stopping" if self.owner and stopping else status
 
     @property
     def number(self) -> int:
         """When it was last cooked or resumed, as the project counts."""
-        return self.header.snapshot.number if self.header else 0
+        if self.state is not None:
+            return self.state.number
+        return self.noted.snapshot.number if self.noted else 0
 
     @property
     def name(self) -> str:
         """The workflow's name; of a damaged run, what its id makes of it."""
-        return self.header.name if self.header else self.workflow_id.rpartition("-")[0]
+        if self.state is not None:
+            return self.state.plan.name
+        return self.noted.name if self.noted else self.workflow_id.rpartition("-")[0]
 
     def is_named(self, name: str) -> bool:
         """Whether this is a run of the workflow of this name, as written; of a damaged run its id decides."""
-        if self.header is not None:
-            return self.header.name == name
-        return self.workflow_id.rpartition("-")[0] == stem_of(name)
+        return self.name == (stem_of(name) if self.is_damaged else name)
+
+    @property
+    def step(self) -> str:
+        """How many steps come up to the current one, of how many, and which it is; or the stage: `4/9 transform`."""
+        if self.state is not None:
+            return progress(self.state)
+        if self.noted is None:
+            return ""
+        steps = self.noted.execution_state
+        if self.noted.stage or not self.noted.address:
+            return self.noted.stage or f"{steps.total_steps}/{steps.total_steps}"
+        return f"{steps.current_step_index + 1}/{steps.total_steps} {self.noted.address}"
+
+    @property
+    def running(self) -> list[str]:
+        """The addresses of what is in flight."""
+        if self.state is not None:
+            return sorted(self.state.in_flight)
+        return sorted(self.noted.snapshot.in_flight) if self.noted else []
 
     @property
     def rest(self) -> Rest:
         """What decides the next step; of a damaged run nothing but that."""
-        header = self.header
-        if header is None:
+        if self.state is not None:
+            return rest_of(self.state, self.status, is_mirror_only=self.is_mirror_only)
+        if self.noted is None:
             return Rest(workflow_id=self.workflow_id, status=self.status)
-        at, items = header.snapshot.failed_at, header.map
+        at, items = self.noted.snapshot.failed_at, self.noted.map
+        nodes = {} if self.status == "completed" else _NODES.decode(self.noted.snapshot.nodes)
+        has_said = at in nodes and nodes[at].output_file != ""
         return Rest(
             workflow_id=self.workflow_id,
             status=self.status,
             failed_at=at,
-            culprit="map" if at in header.snapshot.maps else "step",
+            culprit="map" if at in self.noted.snapshot.maps else "step" if has_said else "other",
             dead=items.dead_letters if items else 0,
             left=items.pending + items.in_flight + items.failed if items else 0,
-            awaiting=_awaiting(header.snapshot) if header.execution_state.status == "paused" else (),
+            awaiting=tuple(name for name, node in nodes.items() if node.status == Status.AWAITING),
             is_mirror_only=self.is_mirror_only,
         )
 
 
-def _awaiting(snapshot: _Snapshot) -> tuple[str, ...]:
-    nodes = msgspec.json.decode(snapshot.nodes, type=dict[str, _Node])
-    return tuple(at for at, node in nodes.items() if node.status == Status.AWAITING)
-
-
 _DECODER = msgspec.json.Decoder(Header)
+_NODES = msgspec.json.Decoder(dict[str, _Node])
 
 
-def status_of(status: RunStatus, stopping: str, owner: Holder | None) -> str:
-    """Return a run's status as people know it: what its log says, and whether somebody owns it."""
-    if status == "running" and owner is None:
-        return "interrupted"
-    return "stopping" if owner and stopping else status
-
-
-def quick_standing(project: Project, folder: RunFolder, generation: int) -> Standing | None:
-    """Return where a run stands if its checkpoint and the end of its log agree, else None.
-
-    Args:
-        generation: the run's present one.
+def quick_standing(project: Project, newest: Generation) -> Standing | None:
+    """Return where a run stands if its checkpoint and the end of its newest log agree, else None.
 
     Raises:
         DamagedState: the lock is no file of ours.
         OSError: it cannot be read.
     """
-    header = read_header(project.checkpoint(folder.path.name), folder.path.name)
-    if header is None or header.generation != generation:
+    workflow_id = newest.folder.path.name
+    header = read_header(project.checkpoint(workflow_id), workflow_id)
+    if header is None or header.generation != newest.number or not newest.ends_with(header.chain):
         return None
-    if not Generation(folder, generation).ends_with(header.chain):
-        return None
-    return Standing(workflow_id=header.workflow_id, header=header, owner=holder(folder.lock))
+    return Standing(workflow_id=workflow_id, noted=header, owner=holder(newest.folder.lock))
 
 
 def read_header(path: Path, workflow_id: str) -> Header | None:
