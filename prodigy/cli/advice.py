@@ -5,9 +5,11 @@ from prodigy.projections.next_steps import NextStep, Rest, next_steps
 from prodigy.runtime.terminal import visible
 
 
-def advice(rest: Rest) -> list[str]:
-    """Return what to type next about a run, a line each: why, and the command."""
-    return [f"{step.why}:  {visible(typed(step))}" for step in next_steps(rest)]
+def advice(rest: Rest, columns: int | None = None, *, indent: str = "") -> list[str]:
+    """Return what to type next about a run, a line each where so many columns are enough: why, and the command."""
+    from prodigy.cli.columns import typed as lines
+
+    return [line for step in next_steps(rest) for line in lines(step.why, visible(typed(step)), columns, indent=indent)]
 
 
 def typed(step: NextStep) -> str:

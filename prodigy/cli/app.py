@@ -14,7 +14,7 @@ from prodigy.cli.complaints import complain
 from prodigy.cli.framework import NoArgsIsHelpError, UsageError
 from prodigy.cli.program import usage_problem
 from prodigy.cli.registry import Registered
-from prodigy.cli.streams import ReaderGone, open_streams
+from prodigy.cli.streams import ReaderGone, lost_answer, open_streams
 from prodigy.errors import ExitCode, ProdigyError
 
 app = typer.Typer(
@@ -59,7 +59,7 @@ def run() -> NoReturn:
     except ReaderGone:
         code = ExitCode.COMPLETED
     except OSError as error:  # of stdout, or of something that was only to be read: the store has named its own
-        code = complain(ProdigyError(str(error)))
+        code = complain(lost_answer() or ProdigyError(str(error)), is_answer=lost_answer() is None)
     except RecursionError:
         print("error: something is nested too deeply", file=sys.stderr)
         code = ExitCode.FAILED
@@ -80,17 +80,21 @@ def _unforeseen(failure: Exception) -> ExitCode:
 
 
 def _leave(code: int | str | None) -> NoReturn:
-    """End the process at once. That the disk behind stdout or stderr is full changes nothing of the exit code.
+    """End the process at once; an answer that only now turns out to be lost is told, and makes a 0 a 1.
 
     All that Python would still do is to free memory piece by piece, which takes a short command a tenth of its time.
     """
+    was_lost = lost_answer() is not None
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # if nobody reads what is left, Ctrl-C ends even the writing of it
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError):
+            lost = lost_answer()
             with suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if stream is sys.stdout and not was_lost and lost:
+                code = code or complain(lost, is_answer=False)
     if isinstance(code, str):
         sys.exit(code)  # which prints it
     os._exit(code or 0)

@@ -3,13 +3,13 @@
 import re
 import shlex
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from prodigy.cli.complaints import complain
-from prodigy.plan.words import counted
+from prodigy.plan.words import agreeing, counted
 
 if TYPE_CHECKING:
     from prodigy.errors import ProdigyError
@@ -141,10 +141,8 @@ def _carry_out(choice: Choice, report: Report, *, force: bool, dry_run: bool) ->
         print(_nothing(choice, [project for project, _ in places] if is_everywhere else [], keeps=bool(report.runs)))
         return code
     if is_everywhere or dry_run or (not force and has_terminal()):
-        print("\n".join(_table(runs, with_projects=is_everywhere)))
+        print("\n".join(_table(runs, _shared(runs, places), with_projects=is_everywhere)))
     if dry_run:
-        if shared := _shared(runs, places):
-            print(f"values in the mirror that no other run needs  {in_bytes(shared)}")
         print(f"would free {_total(runs, places)} of {counted(len(runs), 'run')}; nothing was removed")
         for run in runs:
             report.tell(run, "would_go", run.size_bytes)
@@ -239,7 +237,8 @@ def _without_dead_letters(runs: list[Chosen], choice: Choice, report: Report, *,
     letters = counted(sum(run.dead for run in kept), "open dead letter")
     if choice.workflow_id is None:
         several = f"{counted(len(kept), 'run')} with {letters}"
-        print(f"kept     {several}; --dead-letters takes them too, and look first: {_look(kept[0])}")
+        takes = f"--dead-letters takes {agreeing(len(kept), 'it', 'them')} too"
+        print(f"kept     {several}; {takes}, and look first: {_look(kept[0])}")
         for run in kept:
             report.tell(run, "kept")
         return [run for run in runs if not run.dead]
@@ -253,9 +252,14 @@ def _without_dead_letters(runs: list[Chosen], choice: Choice, report: Report, *,
 
 
 def _look(run: Chosen) -> str:
+    """Return the command that looks at a run's dead letters, wherever its project is."""
+    from prodigy.cli.place import project_here
     from prodigy.cli.program import program
 
-    return f"{program()} dlq list {run.workflow_id}"
+    if run.project == project_here():
+        return f"{program()} dlq list {run.workflow_id}"
+    there = shlex.quote(str(run.project.root))
+    return f"cd {there} && {program(is_elsewhere=True)} dlq list {run.workflow_id}"
 
 
 def _is_confirmed(runs: list[Chosen], choice: Choice, size: str) -> bool:
@@ -332,13 +336,18 @@ def _total(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]") ->
 
 
 def _shared(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]") -> int:
+    from prodigy.errors import ProdigyError
     from prodigy.store.cleaning import weigh_values
 
-    gone = [run.workflow_id for run in runs]
-    return sum(weigh_values(project, mirror, gone) for project, mirror in places)
+    gone, size = [run.workflow_id for run in runs], 0
+    for project, mirror in places:
+        with suppress(ProdigyError):  # one that cannot be read was named already
+            size += weigh_values(project, mirror, gone)
+    return size
 
 
-def _table(runs: list[Chosen], *, with_projects: bool) -> list[str]:
+def _table(runs: list[Chosen], shared: int, *, with_projects: bool) -> list[str]:
+    """Return a line for each run, and one for what only they share, so that the lines make up the sum."""
     from prodigy.cli.columns import columns_of_terminal, table
     from prodigy.cli.when import since
 
@@ -347,6 +356,8 @@ def _table(runs: list[Chosen], *, with_projects: bool) -> list[str]:
     if with_projects:
         headings.append("PROJECT")
         rows = [[*row, str(run.project.root)] for row, run in zip(rows, runs, strict=True)]
+    if shared:
+        rows.append(["(mirror)", "values", "", in_bytes(shared), *([""] if with_projects else [])])
     return table(headings, rows, columns=columns_of_terminal())
 
 

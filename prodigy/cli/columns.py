@@ -5,9 +5,11 @@ goes on below itself; the last stands below the others; and where even these are
 after the other into as many lines as they need. No column is ever squeezed to nothing.
 """
 
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict, Unpack
 
 from prodigy.cli.width import cells, cut, cut_start, padded, wrapped
 from prodigy.runtime.terminal import visible
@@ -19,6 +21,9 @@ CUT_CHARS_MIN = 12  # so much of the column that is cut is always shown
 LAST_CHARS_MIN = 24  # and so much of the last one stands beside the others
 COLUMNS_MIN = 20
 
+_GOES_ON = " \\"
+_WORD = re.compile(r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"]|['\"])+")  # of a shell's command, quotes and all
+
 
 def columns_of_terminal() -> int | None:
     """Return how wide the terminal is that stdout goes to, as COLUMNS or the terminal says; None in a pipe."""
@@ -29,43 +34,78 @@ def columns_of_terminal() -> int | None:
     return max(COLUMNS_MIN, shutil.get_terminal_size().columns) if is_terminal else None
 
 
+class Fit(TypedDict, total=False):
+    """What gives way where a table is wider than the terminal.
+
+    `spare` has the headings of columns that are left out, in this order, until the rest fits; `cut` the heading of the
+    column that then is cut with an ellipsis, without which the last goes on below; with `keeps_end` it is the end that
+    is kept of what is cut, which tells one address from another.
+    """
+
+    spare: Sequence[str]
+    cut: str
+    keeps_end: bool
+
+
+def folded(text: str, columns: int | None, *, indent: str = "", more: str | None = None) -> list[str]:
+    """Return a text as lines that fit, broken at blanks only: what is wider than a line, a path for one, stays whole.
+
+    Args:
+        columns: how many characters fit; None for all there are.
+        indent: what stands before the first line, and before the others unless `more` does.
+    """
+    behind = indent if more is None else more
+    if columns is None or cells(indent + text) <= columns:
+        return [indent + text]
+    first, *others = wrapped(text, columns - max(cells(indent), cells(behind)), breaks_words=False)
+    return [indent + first, *(behind + line for line in others)]
+
+
+def typed(why: str, command: str, columns: int | None, *, indent: str = "") -> list[str]:
+    """Return why, and a command that can be typed: below it where they do not fit in one line.
+
+    A command that is still too wide goes on behind a backslash, as a shell reads it; no word of it is ever broken.
+    """
+    whole = f"{indent}{why}:  {command}"
+    if columns is None or cells(whole) <= columns:
+        return [whole]
+    room = columns - len(indent + MARGIN)
+    if cells(command) <= room:
+        return [*folded(f"{why}:", columns, indent=indent), indent + MARGIN + command]
+    lines, line = list[str](), ""
+    for word in _WORD.findall(command):
+        joined = f"{line} {word}" if line else word
+        if line and cells(joined) > room - len(_GOES_ON):
+            lines.append(line + _GOES_ON)
+            line = word
+        else:
+            line = joined
+    return [*folded(f"{why}:", columns, indent=indent), *(indent + MARGIN + line for line in (*lines, line))]
+
+
 def table(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    columns: int | None,
-    spare: Sequence[str] = (),
-    cut: str = "",
-    keeps_end: bool = False,
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, columns: int | None, **fit: Unpack[Fit]
 ) -> list[str]:
     """Return the lines of a table, its headings first; see `blocks`."""
-    found = blocks(headings, rows, columns=columns, spare=spare, cut=cut, keeps_end=keeps_end)
-    return [line for block in found for line in block]
+    return [line for block in blocks(headings, rows, columns=columns, **fit) for line in block]
 
 
 def blocks(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    columns: int | None,
-    spare: Sequence[str] = (),
-    cut: str = "",
-    keeps_end: bool = False,
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, columns: int | None, **fit: Unpack[Fit]
 ) -> list[list[str]]:
     """Return the lines of each row of a table, its headings first.
 
     Args:
         rows: their cells are data of unknown origin, and are made safe to show.
         columns: how many characters fit; None for all there are.
-        spare: the headings of columns that are left out, in this order, until the rest fits.
-        cut: the heading of the column that then gives way, cut with an ellipsis; without one the last goes on below.
-        keeps_end: it is the end that is kept of what is cut, which tells one address from another.
+        fit: what gives way where more are needed.
     """
+    cut = fit.get("cut", "")
     texts = [list(headings), *([_in_a_line(cell) for cell in row] for row in rows)]
     sizes = [max(map(cells, column)) for column in zip(*texts, strict=True)]
     if columns is None:
         return [[_aligned(row, sizes)] for row in texts]
-    kept = _kept(headings, sizes, spare, columns)
+    kept = _kept(headings, sizes, fit.get("spare", ()), columns)
     shown, sizes = [[row[place] for place in kept] for row in texts], [sizes[place] for place in kept]
     if (excess := _total(sizes) - columns) <= 0:
         return [[_aligned(row, sizes)] for row in shown]
@@ -76,7 +116,7 @@ def blocks(
         return [list(lay(row, sizes, columns)) for row in shown]
     sizes[place] -= excess
     if cut:
-        return [[_aligned(_shortened(row, place, sizes[place], keeps_end), sizes)] for row in shown]
+        return [[_aligned(_shortened(row, place, sizes[place], fit.get("keeps_end", False)), sizes)] for row in shown]
     return [list(_going_on(row, sizes)) for row in shown]
 
 

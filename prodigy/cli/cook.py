@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from prodigy.cli.streams import let_answer_decide_nothing
 from prodigy.errors import UsageProblem, WorkflowProblem
 
 if TYPE_CHECKING:
@@ -338,6 +339,7 @@ def _play(project: "Project", start: "Callable[[Display], State]", *, json: bool
         raise
     finally:
         display.close()
+    let_answer_decide_nothing()
     with suppress(OSError):  # whoever reads may be gone, or the disk behind stdout full: printing decides nothing
         run_id = state.run.workflow_id
         print_summary(state, project.run(run_id), json=json, needs_trust=not is_known(project, run_id))

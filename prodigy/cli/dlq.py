@@ -139,6 +139,7 @@ def _is_put_back(project: "Project", workflow_id: str, state: "State", order: "R
 def _print_nothing_to_retry(workflow_id: str, state: "State", *, json: bool, is_narrowed: bool) -> None:
     """Say that there is nothing to put back, and what goes on with the run where it is not completed."""
     from prodigy.cli.advice import advice
+    from prodigy.cli.columns import columns_of_terminal
     from prodigy.cli.output import print_json
     from prodigy.cli.summary import summary
     from prodigy.projections.next_steps import rest_of
@@ -148,7 +149,7 @@ def _print_nothing_to_retry(workflow_id: str, state: "State", *, json: bool, is_
         return
     print(f"{workflow_id} has no dead letters{' like that' if is_narrowed else ''}: nothing to retry")
     if state.status != "completed":
-        print("\n".join(f"  {line}" for line in advice(rest_of(state))))
+        print("\n".join(advice(rest_of(state), columns_of_terminal(), indent="  ")))
 
 
 @app.command("export")

@@ -45,7 +45,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the doctor looked at. A version is null where the program is not there or does not say."""
+    """What the doctor looked at. A version is null where the program is not there."""
 
     project: str
     home: str
@@ -405,13 +405,16 @@ def _facts(project: "Project") -> Facts:
 
 
 def _version(program: str) -> str | None:
-    """Return the version that a program says it has, or None where it is not there or says nothing."""
+    """Return the version that a program says it has, and where it is where it says none; None where it is not there."""
     import shutil
-    import subprocess
 
     path = shutil.which(program)
-    if path is None:
-        return None
+    return path and (_said_version(path) or f"unknown, at {path}")
+
+
+def _said_version(path: str) -> str | None:
+    import subprocess
+
     try:
         done = subprocess.run(
             (path, "--version"), stdin=subprocess.DEVNULL, capture_output=True, timeout=VERSION_WAIT_S, check=False

@@ -18,9 +18,10 @@ from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import PENDING, NodeState, State
 from prodigy.plan.reference import as_text
 from prodigy.plan.spelling import as_number
-from prodigy.projections.checkpoint import Checkpoint, document
+from prodigy.projections.checkpoint import Checkpoint, CompletedStep, document
 from prodigy.projections.failure import failure_of, node_cause
 from prodigy.projections.next_steps import rest_of
+from prodigy.projections.telling import told_later
 from prodigy.projections.versions import Version, versions
 from prodigy.runtime.terminal import visible
 from prodigy.store.catalog import listed
@@ -114,7 +115,7 @@ def show_moment(
         print_json(_public(checkpoint, shown) | (_details(shown) | {"checkpoint": validity} if verbose else {}))
         return
     print("\n".join(_overview(checkpoint, shown, validity)))
-    _print_table(("STEP", "OUTCOME", "VERSION", "WHEN", "COMMAND"), _steps(checkpoint), cut="COMMAND")
+    _print_table(("STEP", "OUTCOME", "VERSION", "WHEN", "COMMAND"), _steps(checkpoint, shown.state), cut="COMMAND")
     if verbose:
         _print_in_full(checkpoint.variables)
         _print_details(shown)
@@ -195,11 +196,23 @@ def _culprit(state: State) -> NodeState:
     return state.node(state.failed_at) if state.status == "failed" else PENDING
 
 
-def _steps(checkpoint: Checkpoint) -> list[tuple[str, ...]]:
+def _steps(checkpoint: Checkpoint, state: State) -> list[tuple[str, ...]]:
     return [
-        (step.address, step.outcome, f"v{step.version}" if step.version else "", clock(step.timestamp), step.command)
+        (
+            step.address,
+            step.outcome,
+            f"v{step.version}" if step.version else "",
+            clock(step.timestamp),
+            _told(state, step),
+        )
         for step in checkpoint.completed_steps
     ]
+
+
+def _told(state: State, step: CompletedStep) -> str:
+    """Return what a step ran, filled in as far as that is known; of a map, with its items."""
+    is_step = step.address in state.plan.nodes and step.address not in state.maps
+    return told_later(state, step.address) if is_step else step.command
 
 
 def _print_in_full(variables: dict[str, Any]) -> None:
@@ -280,7 +293,8 @@ def _next(shown: Shown) -> Iterator[str]:
     if shown.version is not None:
         yield f"go on after it with:  {program()} resume {workflow_id} --from-checkpoint v{shown.version}"
         return
-    yield from advice(rest_of(shown.state, shown.status, is_mirror_only=not shown.folder.generations()))
+    rest = rest_of(shown.state, shown.status, is_mirror_only=not shown.folder.generations())
+    yield from advice(rest, columns_of_terminal())
 
 
 def _print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, cut: str) -> None:

@@ -124,15 +124,19 @@ def _reason(error: BadParameter) -> str:
     return f" takes a whole number from {kind.min}" + (f" to {kind.max}" if kind.max is not None else " up")
 
 
-def program() -> str:
-    """Return what starts this very program: `prodigy` where the PATH finds it, else its path or `python -m`."""
-    called = Path(sys.argv[0])
+def program(*, is_elsewhere: bool = False) -> str:
+    """Return what starts this very program: `prodigy` where the PATH finds it, else its path or `python -m`.
+
+    Args:
+        is_elsewhere: it is to be typed in another folder, where a path relative to this one leads nowhere.
+    """
+    called, path = Path(sys.argv[0]), os.path.abspath if is_elsewhere else _short
     if called.name == "__main__.py":
-        return f"{shlex.quote(_short(Path(sys.executable)))} -m prodigy"
+        return f"{shlex.quote(str(path(Path(sys.executable))))} -m prodigy"
     found = shutil.which("prodigy")
     if found and os.path.realpath(found) == os.path.realpath(called):
         return "prodigy"
-    return shlex.quote(_short(called))
+    return shlex.quote(str(path(called)))
 
 
 def in_our_words(hint: str) -> str:
@@ -144,4 +148,4 @@ def _short(path: Path) -> str:
     """A path relative to here where that is shorter."""
     path = Path(os.path.abspath(path))
     relative = os.path.relpath(path)
-    return relative if not relative.startswith("..") else str(path)
+    return str(path) if relative.startswith("..") or Path.cwd() == Path(path.anchor) else relative

@@ -14,6 +14,7 @@ STOP_POLL_S = 0.1
 def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
     """List the runs that are live now, with the process that owns each."""
     from prodigy.cli.advice import advice
+    from prodigy.cli.columns import columns_of_terminal
     from prodigy.cli.output import print_json, print_table
     from prodigy.cli.place import project_here
     from prodigy.cli.program import program
@@ -51,7 +52,7 @@ def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON documen
         )
         for run in live:
             if not run.is_damaged and (len(live) == 1 or run.rest.awaiting):
-                print("\n" + "\n".join(advice(run.rest)))
+                print("\n" + "\n".join(advice(run.rest, columns_of_terminal())))
 
 
 def stop(

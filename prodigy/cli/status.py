@@ -74,13 +74,14 @@ def document(run: "Standing") -> dict[str, Any]:
 def lines(run: "Standing", *, is_watched: bool = False) -> list[str]:
     """Return what to show of a run, a line each, and then what to type next; a watcher knows how to watch."""
     from prodigy.cli.advice import advice
+    from prodigy.cli.columns import columns_of_terminal
     from prodigy.cli.job import job_lines
     from prodigy.cli.summary import took
     from prodigy.cli.when import dated, due
     from prodigy.cli.words import duration, money
     from prodigy.kernel.lifecycle import Status
     from prodigy.kernel.retry import elapsed_s
-    from prodigy.projections.failure import failure_of
+    from prodigy.projections.failure import reason_of
     from prodigy.runtime.clock import now
     from prodigy.runtime.terminal import visible
 
@@ -103,8 +104,20 @@ def lines(run: "Standing", *, is_watched: bool = False) -> list[str]:
     shown += [f"  {text}" for text in job_lines(state)]
     if state.failure:
         word = {"paused": "waits", "cancelled": "refused"}.get(state.status, "failed")
-        shown.append(f"  {word:<7}  {visible(state.failed_at)}: {visible(failure_of(state))}")
-    return shown + [f"  {text}" for text in advice(run.rest) if not is_watched or run.owner is None]
+        shown.append(f"  {word:<7}  {visible(reason_of(state))}")
+    columns = columns_of_terminal()
+    lines = [line for text in shown for line in _folded(text, columns)]
+    if not is_watched or run.owner is None:
+        lines += advice(run.rest, columns, indent="  ")
+    return lines
+
+
+def _folded(text: str, columns: int | None) -> list[str]:
+    """Return a line about a run; what does not fit goes on below its words."""
+    from prodigy.cli.columns import MARGIN, folded
+
+    head = " " * (len(text) - len(text.lstrip()))
+    return folded(text.lstrip(), columns, indent=head, more=head + MARGIN)
 
 
 def _watch(look: "Any") -> None:

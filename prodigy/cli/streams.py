@@ -10,6 +10,8 @@ import os
 import sys
 from typing import Any
 
+from prodigy.errors import ProdigyError, StorageFailure
+
 _GONE = (errno.EPIPE, errno.EIO)  # EIO: a terminal that hung up
 
 
@@ -21,13 +23,16 @@ class _Pipe(io.FileIO):
     """A descriptor for writing that takes everything once its reader is gone."""
 
     is_gone = False
+    decides = True
+    failure: OSError | None = None
 
     def write(self, data: Any, /) -> int:
         if not self.is_gone:
             try:
                 return super().write(data)
             except OSError as error:
-                if error.errno not in _GONE:
+                if error.errno not in _GONE and self.decides:
+                    self.failure = error
                     raise
                 self.is_gone = True
         return memoryview(data).nbytes
@@ -49,6 +54,27 @@ def open_streams() -> None:
             setattr(sys, name, os.fdopen(null, mode, closefd=False))
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         setattr(sys, name, _outlasting(descriptor, getattr(sys, name)))
+
+
+def let_answer_decide_nothing() -> None:
+    """Lose what cannot be printed to stdout, its disk being full for one: how a run ended does not hang on that."""
+    if 1 in _pipes:
+        _pipes[1].decides = False
+
+
+def lost_answer() -> ProdigyError | None:
+    """Return what to say where stdout could not be written, though its reader is there; None where it could."""
+    failure = _pipes[1].failure if 1 in _pipes else None
+    if failure is None:
+        return None
+    try:
+        place = f"{os.readlink('/proc/self/fd/1')}, where stdout goes"
+    except OSError:
+        place = "stdout"
+    return StorageFailure(
+        f"cannot write to {place}: {failure.strerror}",
+        hint="Make room there, or print to another place, and run the command again.",
+    )
 
 
 def check_reader() -> None:

@@ -1,9 +1,11 @@
 """How a run ended: the answer of `cook` and `resume`, and their exit code."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from prodigy.cli.advice import advice
 from prodigy.cli.advice import document as advised
+from prodigy.cli.columns import MARGIN, columns_of_terminal, folded
 from prodigy.cli.job import job_lines
 from prodigy.cli.output import print_json
 from prodigy.cli.said import near, said_files
@@ -12,7 +14,7 @@ from prodigy.errors import ExitCode
 from prodigy.kernel.queries import worked_s
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import map_progress
-from prodigy.projections.failure import failure_of
+from prodigy.projections.failure import failure_of, reason_of
 from prodigy.projections.next_steps import rest_of
 from prodigy.projections.steps import steps_of
 from prodigy.runtime.terminal import visible
@@ -52,19 +54,22 @@ def print_summary(state: State, folder: RunFolder, *, json: bool, needs_trust: b
     line += f"  {took(state)}"
     if state.cost_usd or state.costs_unknown:
         line += f"  {money(state.cost_usd, state.costs_unknown)}"
-    print(line)
+    columns = columns_of_terminal()
+    lines = folded(line, columns, more=MARGIN)
+    for text in _about(state, folder):
+        lines += folded(text, columns, indent="  ", more=MARGIN)
+    print("\n".join(lines + advice(rest_of(state, needs_trust=needs_trust), columns, indent="  ")))
+
+
+def _about(state: State, folder: RunFolder) -> Iterator[str]:
+    """Yield why a run did not complete, where what it said is kept, and how far its map is."""
     if state.status == "failed":
-        print(f"  {visible(state.failed_at)} failed: {visible(failure_of(state))}")
+        yield f"{visible(state.failed_at)} failed: {visible(failure_of(state))}"
         for file in said_files(folder, state.node(state.failed_at).output_file):
-            print(f"  its output: {visible(near(file))}")
-    if state.status == "cancelled":
-        print(f"  {visible(state.failed_at)}: {visible(state.failure)}")
-    if state.status == "paused":
-        print(f"  {visible(state.failure)}")
-    for text in job_lines(state)[:1]:
-        print(f"  {text}")
-    for line in advice(rest_of(state, needs_trust=needs_trust)):
-        print(f"  {line}")
+            yield f"its output: {visible(near(file))}"
+    elif state.status in ("cancelled", "paused"):
+        yield visible(reason_of(state))
+    yield from job_lines(state)[:1]
 
 
 def summary(state: State, *, needs_trust: bool = False) -> dict[str, Any]:

@@ -43,8 +43,11 @@ def padded(text: str, columns: int) -> str:
     return text + " " * (columns - cells(text))
 
 
-def wrapped(text: str, columns: int) -> list[str]:
-    """Return a text as lines of at most so many columns, broken at blanks where there are any; never none."""
+def wrapped(text: str, columns: int, *, breaks_words: bool = True) -> list[str]:
+    """Return a text as lines of at most so many columns, broken at blanks where there are any; never none.
+
+    Unless it `breaks_words`, one that is wider has a line of its own.
+    """
     lines, line = list[str](), ""
     for word in text.split(" "):
         joined = f"{line} {word}" if line else word
@@ -52,7 +55,7 @@ def wrapped(text: str, columns: int) -> list[str]:
             line = joined
             continue
         lines += [line] if line else []
-        *full, line = _pieces(word, columns)
+        *full, line = _pieces(word, columns) if breaks_words else (word,)
         lines += full
     return [*lines, line] if line or not lines else lines
 

@@ -20,12 +20,12 @@ from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan import expression
 from prodigy.plan.address import item_address, item_of, parse
-from prodigy.plan.headline import headline
 from prodigy.plan.nodes import ROOT, Node, Run
 from prodigy.plan.nodes import Sequence as Steps
 from prodigy.plan.spelling import as_spelled
 from prodigy.plan.words import Spoken, agreeing, counted, together
 from prodigy.projections.failure import failure_of, node_cause
+from prodigy.projections.telling import told_later
 
 VALUE_CHARS_MAX = 100
 
@@ -72,7 +72,7 @@ def explain(
     node = final.plan.node(address)
     return Explanation(
         address=address,
-        what=headline(node) if isinstance(node.body, Run) else "",
+        what=told_later(final, address) if isinstance(node.body, Run) else "",
         status=_standing(story.status, final),
         sentences=tuple(story.sentences),
     )

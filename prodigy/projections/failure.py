@@ -48,6 +48,12 @@ def failure_of(state: State) -> str:
     return cause(state.failure, state.node(state.failed_at).exit_code)
 
 
+def reason_of(state: State) -> str:
+    """Return where and why a run failed, paused or was cancelled, its place named once: `deploy: exit 1 · no disk`."""
+    why = failure_of(state)
+    return why if why.startswith(f"{state.failed_at} ") else f"{state.failed_at}: {why}"
+
+
 def node_cause(here: NodeState) -> str:
     """Return in one line why a node failed; empty where it did not."""
     return "" if here.error is None else cause(here.error, here.exit_code)

@@ -4,9 +4,9 @@ import msgspec
 
 from prodigy.kernel.lifecycle import SETTLED, Status
 from prodigy.kernel.state import NodeState, State
-from prodigy.plan.headline import headline
 from prodigy.plan.nodes import ROOT, Node, Sequence
 from prodigy.plan.words import counted
+from prodigy.projections.telling import told_later
 
 CONFIRMED_STEPS_SHOWN = 10
 
@@ -90,7 +90,7 @@ def progress(state: State) -> str:
 def confirmation(state: State, address: str) -> str:
     """Return the question before a node that requires confirmation: what is about to happen."""
     leaves = [node for node in state.plan.walk(address) if not isinstance(node.body, Sequence)]
-    shown = [f"  {headline(leaf)}" for leaf in leaves[:CONFIRMED_STEPS_SHOWN]]
+    shown = [f"  {told_later(state, leaf.address)}" for leaf in leaves[:CONFIRMED_STEPS_SHOWN]]
     if len(leaves) > CONFIRMED_STEPS_SHOWN:
         shown.append(f"  and {counted(len(leaves) - CONFIRMED_STEPS_SHOWN, 'more step')}")
     return "\n".join([f"{address} is about to run", *shown, "Go on?"])
@@ -98,6 +98,8 @@ def confirmation(state: State, address: str) -> str:
 
 def _standing(state: State, address: str) -> str:
     match state.node(address).status:
+        case Status.AWAITING if state.status == "cancelled":
+            return "cancelled"
         case Status.AWAITING:
             return "not confirmed" if state.status == "cancelled" else "waiting for confirmation"
         case Status.FAILED:

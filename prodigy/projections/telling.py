@@ -3,14 +3,42 @@
 build   cc -c a.c        and not        build   set -e for f in ${files}; do …
 """
 
+from collections import Counter
 from contextlib import suppress
+from typing import Any
 
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
-from prodigy.plan.headline import telling_line
-from prodigy.plan.nodes import Run
+from prodigy.plan.headline import headline, telling_line
+from prodigy.plan.nodes import Plan, Run
 from prodigy.plan.shell import Unrenderable
 from prodigy.projections.forecast import shown_command
+
+
+def told_later(state: State, at: str) -> str:
+    """Return `shell: cc -c a.c` of a leaf, filled in with what is known and has surely been so when it ran.
+
+    A name that several steps capture may have had another value then, and stays as it was written.
+    """
+    node = state.plan.node(at)
+    known, again = lookup_in(state, at), _captured_again(state.plan)
+
+    def lookup(name: str) -> tuple[bool, Any]:
+        return (False, None) if name in again else known(name)
+
+    written = headline(node)
+    if not isinstance(node.body, Run):
+        return written
+    with suppress(ValueError, Unrenderable):
+        return f"{written.partition(':')[0]}: {telling_line(shown_command(node.body, lookup))}"
+    return written
+
+
+def _captured_again(plan: Plan) -> set[str]:
+    """Return the names whose value changes while the run goes on: of the results of any step, and of several steps."""
+    named = Counter(node.policy.capture for node in plan.nodes.values())
+    changing = {name for name, count in named.items() if name and (count > 1 or name in plan.variables)}
+    return changing | {"shell", "claude"}
 
 
 def command_of(state: State, at: str, written: str) -> str:

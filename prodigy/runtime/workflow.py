@@ -14,9 +14,10 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.align import Alignment, align
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
-from prodigy.plan.words import counted
+from prodigy.plan.words import agreeing, counted, together
 from prodigy.store.layout import Project, written_path
 
+WORKFLOWS_NAMED_MAX = 10
 WORKFLOW_BYTES_MAX = 4 * 1024 * 1024
 
 
@@ -116,9 +117,16 @@ def remembered(project: Project, path: Path) -> str:
 
 
 def _unreadable(path: Path, why: str) -> WorkflowProblem:
-    from prodigy.runtime.nearby import nearest_file
+    from prodigy.runtime.nearby import nearest_file, workflows_near
 
     near = None if os.path.lexists(path) else nearest_file(path)
     meant = f"did you mean {near}?" if near else None
     problem = Problem(message=f"cannot read the workflow {path}: {why}", hint=meant)
-    return WorkflowProblem([problem], hint=None if meant else "Name a workflow file: `prodigy cook FILE`.")
+    if meant:
+        return WorkflowProblem([problem])
+    there = [str(name) for name in workflows_near(Path.cwd())]
+    if not there:
+        return WorkflowProblem([problem], hint="Write a first one: `prodigy init`.")
+    more = [counted(len(there) - WORKFLOWS_NAMED_MAX, "other")] if len(there) > WORKFLOWS_NAMED_MAX else []
+    are = agreeing(len(there), "Here is", "Here are")
+    return WorkflowProblem([problem], hint=f"{are} {together([*there[:WORKFLOWS_NAMED_MAX], *more])}.")

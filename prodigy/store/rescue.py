@@ -169,4 +169,4 @@ def _origin_in(folder: RunFolder) -> tuple[Origin | None, bool]:
 def _short(path: Path) -> str:
     """Return a path relative to here where that is shorter."""
     relative = os.path.relpath(path)
-    return relative if not relative.startswith("..") else str(path)
+    return str(path) if relative.startswith("..") or Path.cwd() == Path(path.anchor) else relative

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli import display, events
+from prodigy.cli import cleaning, display, events
+from prodigy.cli.cleaning import Chosen
 from prodigy.cli.cook import resume_run
+from prodigy.cli.program import program
 from prodigy.errors import RunNotFound
 from prodigy.runtime import clock
 from prodigy.store.lock import RunLock
@@ -180,7 +182,7 @@ def test_a_dry_run_shows_and_changes_nothing(house: House, monkeypatch: pytest.M
     assert sizeless(shown.out) == (
         "RUN          STATUS     UPDATED      FREES\n"
         "done-aaaaaa  completed  2 hours ago  SIZE\n"
-        "values in the mirror that no other run needs  SIZE\n"
+        "(mirror)     values                  SIZE\n"
         "would free SIZE of 1 run; nothing was removed\n"
     )
     assert (shown.code, house.disk() == before) == (0, True)
@@ -244,6 +246,17 @@ def test_on_a_terminal_it_asks(
     assert sizeless(cleaned.err) == "Remove SIZE of 1 run (the log stays)? [y/N] "
 
 
+def test_what_the_question_sums_stands_in_the_table(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values in the mirror, which are of no run alone, too; and that is what was freed in the end."""
+    monkeypatch.setattr(cleaning, "in_bytes", lambda size: f"{size} bytes")
+    asked(monkeypatch, "y\n")
+    cleaned = house.checkpoints("clean", "--all")
+    table, said = cleaned.out.split("\ncleaned", 1)
+    rows = [int(size.split()[0]) for size in SIZE.findall(table)]
+    (question,), freed = SIZE.findall(cleaned.err), SIZE.findall(said)[-1]
+    assert (len(rows), f"{sum(rows)} bytes", freed) == (2, question, question)
+
+
 def test_the_question_says_what_would_be_lost(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that could still be resumed."""
     asked(monkeypatch, "n\n")
@@ -294,6 +307,16 @@ def test_outside_any_project_it_is_every_project(house: House, monkeypatch: pyte
         ["events-1.jsonl", "lock"],
         ["events-1.jsonl", "lock"],
     )
+
+
+def test_outside_any_project_a_command_that_is_advised_leads_into_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whole paths: in the root folder a relative one looks like one of another place."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    run = Chosen(house.project, None, "done-aaaaaa", "completed", "", 0, 1)
+    monkeypatch.chdir("/")
+    assert (cleaning._look(run), program()) == (f"cd {house.root} && {PROGRAM} dlq list done-aaaaaa", str(PROGRAM))
 
 
 def test_outside_any_project_nothing_to_clean_names_them(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

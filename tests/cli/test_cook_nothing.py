@@ -57,5 +57,11 @@ def test_a_file_that_does_not_exist_suggests_the_nearest(house: House, command: 
 
 
 def test_a_file_that_resembles_nothing_is_asked_for(house: House) -> None:
-    """Without a guess."""
-    assert house.prodigy("cook", "zzz").err.endswith("  Name a workflow file: `prodigy cook FILE`.\n")
+    """Without a guess: an ending alone makes no two names alike. The workflows that are here are named."""
+    here = "  Here are build.yaml, deploy.yml, list.yaml, map.yaml and workflows/nightly.yaml.\n"
+    assert [house.prodigy("cook", name).err.endswith(here) for name in ("zzz", "nix.yaml", "b.yml")] == [True] * 3
+
+
+def test_where_no_workflow_is_here_a_file_that_does_not_exist_shows_how_to_begin(tmp_path: Path) -> None:
+    """With a first workflow."""
+    assert House(tmp_path).prodigy("cook", "nix.yaml").err.endswith("\n  Write a first one: `prodigy init`.\n")

@@ -71,6 +71,14 @@ def cooked(path: Path) -> House:
     return house
 
 
+def test_showing_the_dead_letters_of_a_run_without_any_says_so(tmp_path: Path) -> None:
+    """An empty answer would look like none."""
+    house = House(tmp_path)
+    mapreduce(house, {"shell": "true"}, items=ITEMS, item_key="${item.id}")
+    house.cook()
+    assert house.prodigy("dlq", "show") == (0, f"{house.run_id} has no dead letters\n", "")
+
+
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One run for all tests that only read."""

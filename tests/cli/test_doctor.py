@@ -371,9 +371,10 @@ def test_nothing_is_changed_by_looking(house: House) -> None:
 
 
 def test_versions_are_asked_of_the_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is not there, or says nothing, has none."""
+    """One that is not there has none; of one that says nothing it is said where it is."""
     for name, script in {"git": "echo git version 2.39.5", "claude": "exit 3"}.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert [doctor._version(name) for name in ("git", "claude", "nobody")] == ["2.39.5", None, None]
+    found = [doctor._version(name) for name in ("git", "claude", "nobody")]
+    assert found == ["2.39.5", f"unknown, at {tmp_path}/claude", None]

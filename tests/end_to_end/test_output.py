@@ -124,6 +124,19 @@ def test_a_full_disk_behind_stdout_decides_nothing(house: House) -> None:
     assert (0, "completed", False) == (code, house.status, "Traceback" in err)
 
 
+@pytest.mark.parametrize("command", ["status", "checkpoints list", "events ls --json", "ps", "--help"])
+def test_an_answer_that_a_full_disk_took_is_an_error(house: House, command: str) -> None:
+    """A sentence that says where and what to do, and exit 1: nothing else than the answer was asked for."""
+    house.workflow({"shell": "echo one"})
+    house.cook()
+    code, _, err = house.shell(f"exec prodigy {command} > /dev/full").wait()
+    assert (code, err) == (
+        1,
+        "error: cannot write to /dev/full, where stdout goes: No space left on device\n"
+        "  Make room there, or print to another place, and run the command again.\n",
+    )
+
+
 def test_the_first_line_alone_can_be_read(house: House) -> None:
     """`| head -1` of a reading command: one line, and no traceback."""
     house.workflow({"shell": "yes x | head -c 60000", "capture_output": "long"}, *[{"shell": "echo ${long}"}] * 4)
