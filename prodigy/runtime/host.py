@@ -40,9 +40,11 @@ from prodigy.runtime.listing import Listing
 from prodigy.runtime.obeying import signal_of
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reactor import Reactor, Record
+from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.timers import BEAT_S, beat, go_on
 from prodigy.store.inbox import Taken, take
 from prodigy.store.journal import Journal
+from prodigy.store.layout import RunFolder
 
 INBOX_INTERVAL_S = 0.25
 CLOSING_S = 2.0  # for commands to be gone and told; what is left is then killed without being told
@@ -71,7 +73,12 @@ class Display(Protocol):
 class Host:
     """One run, from the signals that make it move until it rests.
 
-    `look_after` is called as often as the inbox is looked into; what it raises ends the run.
+    Args:
+        state: where the run stands, empty where it begins.
+        folder: the run's own.
+        directory: where relative names and commands begin.
+        reaper: told which process groups run, where there is one.
+        look_after: called as often as the inbox is looked into; what it raises ends the run.
     """
 
     def __init__(
@@ -79,26 +86,42 @@ class Host:
         state: State,
         journal: Journal,
         *,
+        folder: RunFolder,
+        directory: Path,
+        reaper: Reaper | None,
         checkpointer: Checkpointer,
-        inbox: Path,
         display: Display,
-        listing: Listing,
         look_after: Callable[[], None] = lambda: None,
     ) -> None:
         self._reactor = Reactor(state, journal, self._publish)
         self._journal = journal
         self._checkpointer = checkpointer
-        self._inbox = inbox
+        self._inbox = folder.inbox
         self._display = display
         self._asked = ""
-        self._listing = listing
         self._look_after = look_after
+        self._loop = asyncio.new_event_loop()
+        self._end: asyncio.Future[None] = self._loop.create_future()
+        self._alarms = Alarms(self._loop, ring=self.send, is_awaited=lambda alarm: is_awaited(self.state, alarm))
+        self._hindsight = Hindsight(self._loop, self._judged)
+        self._listing = Listing(directory, folder.path)
+        self._processes = Processes(
+            run_id=folder.path.name,
+            run_folder=folder.path,
+            directory=directory,
+            emit=self._ended,
+            now=now,
+            give_up=self._give_up,
+            show=display.show,
+            reaper=reaper,
+        )
         self._queue: deque[sig.Signal] = deque()
         self._is_turning = False
         self._unseen: list[tuple[State, Sequence[Record]]] = []
         self._holds = False
         self._unwitnessed: set[type[Event]] = {CommandFinished, ItemSettled}  # results of which there was none yet
         self._held: dict[int, fx.Spawn] = {}
+        self._ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         self._before: Any = signal.SIG_DFL
         self._stops = 0
         self._bell = Bell(self._rung, self._meet_stop)
@@ -111,20 +134,15 @@ class Host:
         """Where the run stands, as its log has it."""
         return self._reactor.state
 
-    def run(
-        self, orders: Sequence[sig.Signal], make_processes: Callable[[Callable[[sig.Exited], None]], Processes]
-    ) -> State:
+    def run(self, *orders: sig.Signal) -> State:
         """Play the run until it rests and return its state; its last checkpoint is written.
+
+        The orders make it move, and are answered in one turn.
 
         Raises:
             StorageFailure: the log refused a turn; everything was ended at once.
             Exception: something of ours failed, wherever; everything was ended at once.
         """
-        self._loop = asyncio.new_event_loop()
-        self._end: asyncio.Future[None] = self._loop.create_future()
-        self._alarms = Alarms(self._loop, ring=self.send, is_awaited=lambda alarm: is_awaited(self.state, alarm))
-        self._hindsight = Hindsight(self._loop, self._judged)
-        self._processes = make_processes(self._ended)
         with heard(self._loop, self._crash):
             try:
                 self._listen()
@@ -163,7 +181,7 @@ class Host:
         else:
             self.send(end)
 
-    def give_up(self, reason: str) -> None:
+    def _give_up(self, reason: str) -> None:
         """Stop the run because nothing can be started for minutes now; what waits is interrupted, not failed."""
         self._display.note(reason)
         self.send(sig.StopRequested(time=now(), by="bad weather"))
@@ -293,7 +311,6 @@ class Host:
 
     def _listen(self) -> None:
         """Hear the operator: signals, even where they were inherited as ignored (but for nohup's), and the inbox."""
-        self._ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         self._bell.start((*STOP_SIGNALS, signal.SIGTSTP))
         self._before = signal.signal(signal.SIGCONT, self._continued) or signal.SIG_DFL
         self._loop.call_later(INBOX_INTERVAL_S, self._look_into_inbox)

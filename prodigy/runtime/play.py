@@ -1,7 +1,6 @@
 """Play a run that is owned: give its reactor a world, and tell what ended it where that was a failure."""
 
 import os
-from collections.abc import Callable
 from functools import partial
 
 from msgspec.structs import replace
@@ -13,12 +12,9 @@ from prodigy.kernel.evolve import evolve
 from prodigy.kernel.queries import questions
 from prodigy.kernel.state import State
 from prodigy.runtime.checkpointer import Checkpointer
-from prodigy.runtime.clock import now
 from prodigy.runtime.host import Display, Host
-from prodigy.runtime.listing import Listing
 from prodigy.runtime.loss import lost
 from prodigy.runtime.owner import Owner
-from prodigy.runtime.processes import Processes
 from prodigy.runtime.sweep import why_blind
 from prodigy.runtime.trust import known_mirror
 from prodigy.store.ignoring import put_back
@@ -36,7 +32,7 @@ def play(owner: Owner, display: Display, state: State, journal: Journal, *orders
     """
     first = orders[0]
     assert owner.reaper is not None, "whoever starts commands has a reaper"
-    project, folder, reaper = owner.project, owner.folder, owner.reaper
+    project, folder = owner.project, owner.folder
     forget_refusal(project)
     directory = project.root / read_path(_origin_of(state, first))
     state = replace(state, folder=os.path.realpath(folder.path))
@@ -48,30 +44,17 @@ def play(owner: Owner, display: Display, state: State, journal: Journal, *orders
         put_back(project.state)
         journal.check()
 
-    host = Host(
-        state,
-        journal,
-        checkpointer=_checkpointer_of(owner, journal, is_synced=is_synced),
-        inbox=folder.inbox,
-        display=display,
-        listing=Listing(directory, folder.path),
-        look_after=look_after,
-    )
-
-    def make_processes(emit: Callable[[sig.Exited], None]) -> Processes:
-        return Processes(
-            run_id=owner.workflow_id,
-            run_folder=folder.path,
-            directory=directory,
-            emit=emit,
-            now=now,
-            give_up=host.give_up,
-            show=display.show,
-            reaper=reaper,
-        )
-
     try:
-        return host.run(orders, make_processes)
+        return Host(
+            state,
+            journal,
+            folder=folder,
+            directory=directory,
+            reaper=owner.reaper,
+            checkpointer=_checkpointer_of(owner, journal, is_synced=is_synced),
+            display=display,
+            look_after=look_after,
+        ).run(*orders)
     except Exception as failure:
         if (told := _told(owner, journal, failure)) is failure:
             raise

@@ -19,9 +19,9 @@ from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
+from prodigy.runtime import host
 from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.host import Host
-from prodigy.runtime.listing import Listing
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reactor import Record
 from prodigy.store.journal import Journal
@@ -68,7 +68,7 @@ class Writer(Checkpointer):
 class Commands(Processes):
     """Commands that succeed at once; `heard` is told of each start."""
 
-    def __init__(self, emit: Callable[[sig.Exited], None], heard: list[str]) -> None:
+    def __init__(self, heard: list[str], *, emit: Callable[[sig.Exited], None], **_: object) -> None:
         self._tell = emit
         self._heard = heard
 
@@ -119,8 +119,8 @@ class Nobody:
 class Stage:
     """A host with its writer, and what was heard of both it and the commands."""
 
-    def __init__(self, folder: Path) -> None:
-        self.heard = list[str]()
+    def __init__(self, folder: Path, heard: list[str]) -> None:
+        self.heard = heard
         self.writer = Writer(self.heard)
         self.display = Nobody()
         run = prepare_run(Project(folder), "demo-000001")
@@ -129,9 +129,10 @@ class Stage:
             State(),
             self.journal,
             checkpointer=self.writer,
-            inbox=run.inbox,
+            folder=run,
+            directory=folder,
+            reaper=None,
             display=self.display,
-            listing=Listing(folder, run.path),
         )
 
     def play(self, plan: Plan) -> State:
@@ -145,7 +146,7 @@ class Stage:
             plan=plan,
             prodigy_version="0",
         )
-        return self.host.run([cook], lambda emit: Commands(emit, self.heard))
+        return self.host.run(cook)
 
     def stops(self) -> None:
         """Let somebody stop the run while it waits for the writer."""
@@ -157,10 +158,19 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Any:
-    stage = Stage(tmp_path)
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    heard = list[str]()
+    monkeypatch.setattr(host, "Processes", partial(Commands, heard))
+    stage = Stage(tmp_path, heard)
     yield stage
     stage.journal.close()
+
+
+def test_a_host_is_whole_when_it_is_built(stage: Stage) -> None:
+    """Whoever reads how it is made knows all that it has: playing a run adds nothing."""
+    built = set(vars(stage.host))
+    stage.play(compiled(step("a")))
+    assert built == set(vars(stage.host))
 
 
 def test_a_step_that_asks_for_a_checkpoint_holds_the_next_one_back_until_it_is_written(stage: Stage) -> None:
