@@ -75,7 +75,7 @@ class Fill(_Move, frozen=True):
     """
 
     at: str
-    begun: str = ""
+    begun: str | None = None
 
 
 class SettleItem(_Move, frozen=True):

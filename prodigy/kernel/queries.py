@@ -120,8 +120,8 @@ def culprit_of(state: State, at: str = ROOT) -> str:
     return at
 
 
-def at_fault(state: State, address: str) -> str:
-    """Return the address of the step that failed a sequence, or was at work when its time was over, or nothing."""
+def at_fault(state: State, address: str) -> str | None:
+    """Return the address of the step that failed a sequence, or was at work when its time was over, if there is one."""
     at = culprit_of(state, address)
     while at == address or not state.node(at).is_settled:
         body = state.plan.node(at).body
@@ -130,7 +130,7 @@ def at_fault(state: State, address: str) -> str:
         if below is None:
             break
         at = below
-    return at if at != address else ""
+    return at if at != address else None
 
 
 def deepest_failure(state: State, at: str) -> str:
@@ -157,8 +157,8 @@ def next_item(state: State, node: Node) -> str | None:
     return None if has_enough(items, node.body.errors) else items.next_key()
 
 
-def has_enough(items: Items, errors: ErrorPolicy) -> str:
-    """Return why no further item may begin, or nothing while it may."""
+def has_enough(items: Items, errors: ErrorPolicy) -> str | None:
+    """Return why no further item may begin, or None while it may."""
     bad = failed_items(items, errors) - items.excused
     if items.failed:
         return "an item failed, and on_item_failure is stop"
@@ -168,7 +168,7 @@ def has_enough(items: Items, errors: ErrorPolicy) -> str:
     is_telling = done >= THRESHOLD_ITEMS_MIN or (done > 0 and not items.pending and not items.active)
     if errors.failure_threshold is not None and is_telling and bad / done > errors.failure_threshold:
         return f"{bad} of {counted(done, 'item')} failed, and failure_threshold is {errors.failure_threshold:g}"
-    return ""
+    return None
 
 
 def excused(state: State, at: str) -> int:

@@ -63,7 +63,7 @@ class Rewind(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     by: str
     workflow_id: str = ""
-    target: str = ""
+    target: str | None = None
     restored: Snapshot | None = None
 
 

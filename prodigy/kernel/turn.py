@@ -3,6 +3,11 @@
 Events are folded as they are emitted, so every rule sees the state that its predecessors left.
 """
 
+from functools import cache
+from typing import Any
+
+import msgspec
+
 from prodigy.kernel import events as ev
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.state import State
@@ -31,6 +36,12 @@ class Turn:
         self.events.append(event)
         self.state = self._folded = evolve(self.state, event, self.time)
 
+    def record(self, kind: type[ev.Event], said: msgspec.Struct, **more: Any) -> None:
+        """Emit an event of this kind: what it shares by name with what was `said` is handed on, but for `more`."""
+        handed = {name: getattr(said, name) for name in _shared(kind, type(said))}
+        handed.update(more)
+        self.emit(kind(**handed))
+
     def close(self) -> None:
         """The signal has been answered: nothing is added any more."""
         assert self.state is self._folded, _NO_EVENT
@@ -39,3 +50,8 @@ class Turn:
     def node(self, address: str) -> Node:
         """Return the plan's node at `address`."""
         return self.state.plan.node(address)
+
+
+@cache
+def _shared(kind: type[msgspec.Struct], said: type[msgspec.Struct]) -> tuple[str, ...]:
+    return tuple(name for name in kind.__struct_fields__ if name in said.__struct_fields__)

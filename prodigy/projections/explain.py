@@ -6,7 +6,6 @@ that decided it as they were then. An edited workflow may have moved a step; it 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -86,13 +85,6 @@ def _addresses(address: str, moves: Sequence[ev.PlanChanged]) -> list[str]:
         here = found[-1]
         found.append(back.get(here, "" if here in change.moved else here))
     return found[::-1]
-
-
-class _Before(NamedTuple):
-    """What stood before a node: a step of the same sequence, and how that had ended."""
-
-    address: str
-    status: Status
 
 
 class _Story:

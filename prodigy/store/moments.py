@@ -30,7 +30,7 @@ class Found(NamedTuple):
     generation: int
     seq: int
     chain: str
-    target: str = ""
+    target: str | None = None
     at: str = ""
 
 

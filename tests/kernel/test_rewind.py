@@ -30,7 +30,7 @@ STAGES = in_stages(stage("one", step("a"), step("b")), stage("two", step("c")), 
 IN_B = (ev.NodeStarted(at="one", attempt=1), starts("one.a"), ends("one.a", 4), succeeds("one.a", 1), starts("one.b"))
 
 
-def back(target: str = "", **fields: Any) -> sig.Signal:
+def back(target: str | None = None, **fields: Any) -> sig.Signal:
     rewind = sig.Rewind(
         generation=2, parent=1, from_seq=9, from_chain="c", version=7, reason="because", by="ann", target=target
     )

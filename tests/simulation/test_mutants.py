@@ -47,7 +47,9 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = {
-    "a map of nothing does not say why": Mutant(maps, "note=signal.note", 'note=""'),
+    "a map of nothing does not say why": Mutant(
+        maps, "turn.record(ev.ItemsListed, signal)", 'turn.record(ev.ItemsListed, signal, note="")'
+    ),
     "a crash costs an attempt": Mutant(
         recovery, "return (Start(move.at, here.attempt),)", "return (Start(move.at, here.attempt + 1),)"
     ),
@@ -226,7 +228,7 @@ MUTANTS = {
         nodes, "error=outcome.error, step=at_fault", 'error="", step=at_fault'
     ),
     "handlers of a stage are not told which step failed": Mutant(
-        nodes, "error=outcome.error, step=at_fault(turn.state, move.at)", "error=outcome.error"
+        nodes, 'error=outcome.error, step=at_fault(turn.state, move.at) or ""', "error=outcome.error"
     ),
     "a stage that timed out names no step": Mutant(
         queries, "        at = below\n    return at if", "        break\n    return at if"

@@ -151,7 +151,7 @@ def test_a_step_is_found_right_before_it_began(folder: RunFolder) -> None:
     assert (settled(found.state), found.state.node("staging[0]").status, found.target) == (
         ["build[0]", "build[1]"],
         Status.PENDING,
-        "",
+        None,
     )
 
 

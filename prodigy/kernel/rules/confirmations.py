@@ -18,7 +18,7 @@ def answered(turn: Turn, signal: sig.Answered) -> Moves:
     if signal.is_confirmed is None:
         turn.emit(ev.RunPaused(at=signal.at, reason=f"{signal.at} waits for confirmation"))
         return ()
-    turn.emit(ev.ConfirmationAnswered(at=signal.at, is_confirmed=signal.is_confirmed, by=signal.by))
+    turn.record(ev.ConfirmationAnswered, signal)
     if signal.is_confirmed:
         return (Start(signal.at, here.attempt + 1),)
     turn.emit(ev.RunCancelled(at=signal.at, by=signal.by))

@@ -26,7 +26,7 @@ def listed(turn: Turn, signal: sig.Listed) -> Moves:
         return ()
     if problem := signal.error or _unlimited(turn.state, turn.node(signal.at)):
         return (Fail(signal.at, Outcome(error=problem)),)
-    turn.emit(ev.ItemsListed(at=signal.at, keys=signal.keys, items=signal.items, note=signal.note))
+    turn.record(ev.ItemsListed, signal)
     return (Fill(signal.at),)
 
 
@@ -143,7 +143,7 @@ def purge(turn: Turn, signal: sig.PurgeRequested) -> Moves:
     keys = _dead(turn.state, signal.at, signal.keys)
     if not keys:
         return ()
-    turn.emit(ev.DeadLettersPurged(at=signal.at, keys=keys, by=signal.by))
+    turn.record(ev.DeadLettersPurged, signal, keys=keys)
     return (Fill(signal.at),) if signal.is_live and not turn.state.is_over else ()
 
 
@@ -152,7 +152,7 @@ def requeue(turn: Turn, signal: sig.RequeueRequested) -> Moves:
     keys = _dead(turn.state, signal.at, signal.keys)
     if not keys or turn.state.is_over or turn.state.node(signal.at).status is not Status.RUNNING:
         return ()
-    turn.emit(ev.ItemsRequeued(at=signal.at, keys=keys, by=signal.by))
+    turn.record(ev.ItemsRequeued, signal, keys=keys)
     return (Fill(signal.at),)
 
 

@@ -103,7 +103,7 @@ def fail(turn: Turn, move: Fail) -> Moves:
     if isinstance(node.body, Run):
         turn.emit(ev.HandlingStarted(at=move.at))
     else:
-        turn.emit(ev.HandlingStarted(at=move.at, error=outcome.error, step=at_fault(turn.state, move.at)))
+        turn.emit(ev.HandlingStarted(at=move.at, error=outcome.error, step=at_fault(turn.state, move.at) or ""))
     return (Enter(handlers.address),)
 
 

@@ -48,7 +48,8 @@ def resume(turn: Turn, signal: sig.ResumeRequested) -> Moves:
     if signal.rewind is not None:
         return (GoBack(signal.rewind), go_on)
     if signal.fork is not None:
-        _fork(turn, signal.fork)
+        captured = overridden(turn.state, signal.fork.variables)
+        turn.record(ev.RunForked, signal.fork, from_seq=turn.state.seq, captured=captured)
     elif turn.state.status == "completed" and signal.requeue is None:
         return ()
     return (go_on,)
@@ -58,49 +59,21 @@ def go_on(turn: Turn, move: GoOn) -> Moves:
     """Record the resume, with what was edited and put back, and take the run up wherever it stood."""
     signal, stood = move.signal, move.stood
     if signal.revision is not None:
-        turn.emit(
-            ev.PlanChanged(
-                plan=signal.revision.plan,
-                workflow_text=signal.revision.workflow_text,
-                moved=signal.revision.moved,
-                dropped=signal.revision.dropped,
-            )
-        )
+        turn.record(ev.PlanChanged, signal.revision)
     again = tuple(at for at in unfinished(turn.state) if _is_repeated(turn.node(at), signal.answers))
-    turn.emit(
-        ev.RunResumed(
-            number=signal.number,
-            max_retries=signal.max_retries,
-            max_parallel=signal.max_parallel,
-            again=again,
-            notes=signal.notes,
-            stood=stood if stood != turn.state.time else "",
-        )
-    )
+    turn.record(ev.RunResumed, signal, again=again, stood=stood if stood != turn.state.time else "")
     if pending := [question for question in questions(turn.state) if not signal.answers.get(question)]:
         turn.emit(ev.RunPaused(at=pending[0], reason=f"{pending[0]} was in flight; may it run again?"))
         return ()
     if signal.revision is not None:
         _give_up_unhandled(turn)
     if signal.requeue is not None:
-        turn.emit(ev.ItemsRequeued(at=signal.requeue.at, keys=signal.requeue.keys, by=signal.requeue.by))
+        turn.record(ev.ItemsRequeued, signal.requeue)
     if turn.state.root.status is Status.FAILED:
         _reopen(turn, ROOT)
     if signal.requeue is not None:
         _continue_map(turn, signal.requeue)
     return (TakeUp(ROOT), Rest())
-
-
-def _fork(turn: Turn, fork: sig.Fork) -> None:
-    turn.emit(
-        ev.RunForked(
-            workflow_id=fork.workflow_id,
-            from_workflow_id=fork.from_workflow_id,
-            from_seq=turn.state.seq,
-            variables=fork.variables,
-            captured=overridden(turn.state, fork.variables),
-        )
-    )
 
 
 def _continue_map(turn: Turn, requeue: sig.Requeue) -> None:

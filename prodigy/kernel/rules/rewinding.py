@@ -16,21 +16,10 @@ from prodigy.plan.nodes import ROOT, Node, Sequence
 def go_back(turn: Turn, move: GoBack) -> Moves:
     """Begin a new generation at the moment that the state is of, and bypass what stands before the target."""
     rewind = move.rewind
-    turn.emit(
-        ev.GenerationStarted(
-            generation=rewind.generation,
-            parent=rewind.parent,
-            from_seq=rewind.from_seq,
-            from_chain=rewind.from_chain,
-            version=rewind.version,
-            reason=rewind.reason,
-            is_parent_lost=rewind.restored is not None,
-            workflow_id=rewind.workflow_id,
-        )
-    )
+    turn.record(ev.GenerationStarted, rewind, is_parent_lost=rewind.restored is not None)
     if rewind.restored is not None:
         turn.emit(ev.RunRestored(plan=turn.state.plan, snapshot=rewind.restored))
-    if rewind.target:
+    if rewind.target is not None:
         for owner, child in _path(turn, rewind.target):
             _open(turn, owner)
             _bypass_before(turn, owner, child, rewind.by)

@@ -12,32 +12,9 @@ from prodigy.plan.nodes import ROOT
 def begin(turn: Turn, signal: sig.CookRequested) -> Moves:
     """Start a run, or start it over in a new generation."""
     if signal.generation > 1:
-        turn.emit(
-            ev.GenerationStarted(
-                generation=signal.generation,
-                parent=signal.generation - 1,
-                from_seq=0,
-                from_chain=signal.from_chain,
-                version=signal.version,
-                reason=signal.reason,
-            )
-        )
-    turn.emit(
-        ev.RunStarted(
-            format=ev.FORMAT,
-            workflow_id=signal.workflow_id,
-            workflow_path=signal.workflow_path,
-            directory=signal.directory,
-            number=signal.number,
-            prodigy_version=signal.prodigy_version,
-            plan=signal.plan,
-            workflow_text=signal.workflow_text,
-            parameters=signal.parameters,
-            max_retries=signal.max_retries,
-            max_parallel=signal.max_parallel,
-            synced=signal.synced,
-        )
-    )
+        parent = signal.generation - 1
+        turn.record(ev.GenerationStarted, signal, parent=parent, from_seq=0, workflow_id="")
+    turn.record(ev.RunStarted, signal, format=ev.FORMAT)
     return (Enter(ROOT),)
 
 
