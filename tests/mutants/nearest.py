@@ -77,9 +77,11 @@ class Nearest:
         return list(self._affordable(ordered))
 
     def beside(self, path: str) -> list[str]:
-        """Return the tests that run anything of a file, of one without functions those of its layer; in the budget."""
+        """Return the tests that run anything of a file or are named after it, else those of its layer."""
+        passed = [test for test, ran in self._survey.items() if ran.passed]
         tests = {test for tests in self._tests.get(path, {}).values() for test in tests}
-        tests = tests or {test for test, ran in self._survey.items() if ran.passed and _is_beside(test, path)}
+        tests |= {test for test in passed if _is_namesake(test, path)}
+        tests = tests or {test for test in passed if _is_beside(test, path)}
         return list(self._affordable(sorted(tests, key=lambda test: (self._cost(test, path), test))))
 
     def caught(self, path: str, test: str) -> None:
@@ -92,8 +94,7 @@ class Nearest:
 
     def _cost(self, test: str, path: str) -> tuple[bool, float]:
         """Return what is asked first: the tests that are named after a file, then the quick ones beside the code."""
-        is_namesake = f"/test_{Path(path).stem}.py" in test
-        return not is_namesake, self.duration_s(test) + (0 if _is_beside(test, path) else MARGIN_S)
+        return not _is_namesake(test, path), self.duration_s(test) + (0 if _is_beside(test, path) else MARGIN_S)
 
     def _affordable(self, tests: Iterable[str]) -> Iterator[str]:
         spent = 0.0
@@ -101,6 +102,10 @@ class Nearest:
             if spent < self._budget_s:
                 yield test
             spent += self.duration_s(test)
+
+
+def _is_namesake(test: str, path: str) -> bool:
+    return f"/test_{Path(path).stem}.py" in test
 
 
 def _is_beside(test: str, path: str) -> bool:
