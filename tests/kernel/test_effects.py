@@ -246,3 +246,18 @@ def test_a_value_as_a_file_is_a_path_and_the_file_is_ordered() -> None:
     assert effect.files == {"value-1": '["b"]', "value-2": '["b"]'}
     assert effect.command == fx.RenderedClaude(prompt="read /run/values-in-use/7/value-1")
     assert effect.environment == {"X": "/run/values-in-use/7/value-2!"}
+
+
+@pytest.mark.parametrize("count", ["1", "1001"])
+def test_the_first_and_the_last_count_of_attempts_are_taken(count: str) -> None:
+    """`attempts` counts all of them."""
+    plan = compiled(step("a", retry={"attempts": "${n}"}), variables={"n": count})
+    assert isinstance(order(plan), fx.Spawn)
+
+
+def test_a_script_goes_to_the_interpreter_that_its_step_names() -> None:
+    """Any program that reads a file."""
+    effect = order(compiled(step("a", interpreter="python3 -u")))
+    assert isinstance(effect, fx.Spawn)
+    assert isinstance(effect.command, fx.RenderedShell)
+    assert effect.command.interpreter == "python3 -u"

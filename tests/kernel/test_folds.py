@@ -334,3 +334,25 @@ def test_the_output_of_an_item_is_what_claude_said_last_in_it() -> None:
 
     assert output_of(asked, "[0]", ".j", ".x") == ("of .j", {"0": "of [0]", "j": "of .j", "x": "of .x"})
     assert output_of(plain, ".w", "[1]")[0] == "of [1]"
+
+
+def test_of_an_item_that_nobody_asks_about_no_output_is_kept() -> None:
+    """Whatever it printed."""
+    state = at_work(mapped([], [step("x")], []), begins("a"), ends("map[a].x", 7, output="long")).state
+    item = evolve(state, ev.ItemSettled(at="map", key="a", disposition="succeeded"), THEN).maps["map"].settled["a"]
+    assert (item.output, item.outputs) == ("", None)
+
+
+def test_a_breaker_counts_anew_when_it_opens_and_when_it_is_tried() -> None:
+    """It is open, or one item tries."""
+    opened = evolve(FULL, ev.BreakerOpened(at="map", delay_s=1.0, due=THEN), THEN).maps["map"]
+    tried = evolve(FULL, ev.BreakerTried(at="map"), THEN).maps["map"]
+    assert (opened.is_open, opened.is_trying, opened.streak) == (True, False, 0)
+    assert (tried.is_open, tried.is_trying, tried.streak) == (False, True, 0)
+
+
+def test_what_begins_next_is_neither_settled_nor_at_work() -> None:
+    """One was put back and has begun again, before others that are at work still."""
+    dead = ev.ItemSettled(at="map", key="a", disposition="dead", error="boom")
+    told = (begins("a"), begins("b"), begins("c"), dead, ev.ItemsRequeued(at="map", keys=("a",)), begins("a"))
+    assert at_work(mapped([], [step("x")], []), *told, keys="abcd").state.maps["map"].next_key() == "d"

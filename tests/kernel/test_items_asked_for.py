@@ -11,7 +11,7 @@ from tests.kernel.story import ends, given, starts
 from tests.simulation.plans import mapped, step
 
 
-def asked(captured: str = "", **keys: Any) -> fx.Effect:
+def asked(captured: Any = "", **keys: Any) -> fx.Effect:
     """Return the one effect of a map's beginning; its setup has captured `seen`."""
     plan = mapped([step("s", capture_output="seen")], [step("x")], [], **keys)
     setup = (ev.NodeStarted(at="setup", attempt=1), starts("setup.s"), ends("setup.s", 4))
@@ -64,3 +64,32 @@ def test_a_large_value_goes_beside_the_command_that_lists_items() -> None:
     assert content == large
     assert [path.rpartition("/")[2] for path in effect.environment.values()] == [name]
     assert "x" * 100 not in effect.text
+
+
+def test_what_only_a_filter_refers_to_goes_with_it() -> None:
+    """The key need not name it."""
+    effect = asked("s", filter="item.size > ${seen}")
+    assert isinstance(effect, fx.List)
+    assert effect.values == {"seen": "s"}
+
+
+def test_a_list_that_a_step_yields_is_the_items() -> None:
+    """Nothing is read."""
+    effect = asked(["a", "b"], input="${seen}")
+    assert isinstance(effect, fx.List)
+    assert effect.data == ["a", "b"]
+
+
+@pytest.mark.parametrize(("value", "described"), [(None, "null"), (3, "3"), (True, "true")])
+def test_what_can_be_no_items_is_refused_by_what_it_is(value: Any, described: str) -> None:
+    """Neither a list nor a text."""
+    effect = asked(value, input="${seen}")
+    assert isinstance(effect, fx.RejectList)
+    assert effect.reason == f"map.input ${{seen}} is {described}, and neither a list nor a text"
+
+
+def test_a_value_that_no_command_can_have_is_refused() -> None:
+    """A NUL ends a text there."""
+    effect = asked("a\0b", input={"command": "list ${seen}"})
+    assert isinstance(effect, fx.RejectList)
+    assert effect.at == "map"

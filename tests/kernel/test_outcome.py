@@ -136,3 +136,9 @@ def test_a_number_has_400_digits_at_most() -> None:
     assert parse("9" * 400, "number") == int("9" * 400)
     with pytest.raises(ValueError, match="is not a number"):
         parse("9" * 401, "number")
+
+
+def test_bytes_that_are_no_text_are_kept_as_a_mark() -> None:
+    """A name on disk may be anything."""
+    assert end_of("a\udc80", 10) == "a\udc80"
+    assert end_of("\udc80" + "x" * 10, 5) == "xxxxx"
