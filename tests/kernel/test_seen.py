@@ -53,7 +53,9 @@ def test_a_map_is_told_whole() -> None:
     """Each item that succeeded or was let go, each dead letter, in the order of the list."""
     whole = mapped([], [step("x")], [{"shell": "sum ${map.results} ${map.dead_letters}", "id": "r"}], max_parallel=4)
     ended = (ends("map[c].x", 9, output="of c"), *good("c"), *bad("a"), *bad("d", "skipped"), *bad("b"))
-    state = at_work(whole, *(begins(key) for key in "adcb"), *ended, keys="adcb").state
+    listed = ev.ItemsListed(at="map", keys=tuple("adcb"), items=tuple({"n": key} for key in "adcb"))
+    began = (ev.NodeStarted(at="map", attempt=1), ev.ListingStarted(at="map"), listed)
+    state = given(whole, *began, *(begins(key) for key in "adcb"), *ended).state
     [value] = seen(state, "reduce.r", "map")
     row = {"output": "", "attempts": 1, "duration": 0.0, "outputs": {"x": ""}}
     dead = {"error": "boom", "step": "x", "attempts": 1}
@@ -62,10 +64,10 @@ def test_a_map_is_told_whole() -> None:
         "successful": 1,
         "failed": 2,
         "results": [
-            {**row, "item": "d", "key": "d", "status": "skipped"},
-            {**row, "item": "c", "key": "c", "status": "succeeded", "output": "of c", "outputs": {"x": "of c"}},
+            {**row, "item": {"n": "d"}, "key": "d", "status": "skipped"},
+            {**row, "item": {"n": "c"}, "key": "c", "status": "succeeded", "output": "of c", "outputs": {"x": "of c"}},
         ],
-        "dead_letters": [{**dead, "item": "a", "key": "a"}, {**dead, "item": "b", "key": "b"}],
+        "dead_letters": [{**dead, "item": {"n": "a"}, "key": "a"}, {**dead, "item": {"n": "b"}, "key": "b"}],
         "error": None,
     }
 

@@ -167,7 +167,7 @@ def _read(arguments: Sequence[str] | None) -> Order:
     parser.add_argument("--sample", type=int, help="plant so many, chosen at random; all without it")
     parser.add_argument("--seed", type=int, default=0, help="which sample")
     parser.add_argument("--shard", type=_shard, default=(1, 1), metavar="N/M", help="the Nth of M parts")
-    parser.add_argument("--budget", type=float, default=4.0, metavar="S", help="seconds of tests for a bug at most")
+    parser.add_argument("--budget", type=float, default=15.0, metavar="S", help="seconds of tests for a bug at most")
     parser.add_argument("--tests", nargs="+", metavar="PATH", help="tests that may notice")
     parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help="folders or files below prodigy/")
     told = parser.parse_args(arguments)

@@ -58,30 +58,38 @@ def test_a_word_that_tolerates_a_failure_is_answered_by_the_key_that_does(word: 
     assert found.hint == "to go on after a failure, write  allow_failure: true  instead"
 
 
-CAPTURED = Captured(["x", "y"], Result(output="x\ny", exit_code=3))
-NAMED = Captured({"exit_code": 9, "name": "n"}, Result(output="{}", exit_code=3, stderr="e"))
-
-
 @pytest.mark.parametrize(
-    ("value", "path", "expected"),
+    ("captured", "path", "expected"),
     [
-        (CAPTURED, 1, "y"),
-        (CAPTURED, "1", "y"),
-        (CAPTURED, 2, None),
-        (CAPTURED, -2, "x"),
-        (CAPTURED, -3, None),
-        (CAPTURED, "exit_code", 3),
-        (NAMED, "exit_code", 9),
-        (NAMED, "name", "n"),
-        (NAMED, "stderr", "e"),
-        (Captured("text", Result(exit_code=3)), "exit_code", 3),
-        (Captured("text", Result(exit_code=3)), "0", None),
+        (["x", "y"], 1, "y"),
+        (["x", "y"], "1", "y"),
+        (["x", "y"], 2, None),
+        (["x", "y"], -2, "x"),
+        (["x", "y"], -3, None),
+        (["x", "y"], "exit_code", 3),
+        ({"exit_code": 9, "name": "n"}, "exit_code", 9),
+        ({"exit_code": 9, "name": "n"}, "name", "n"),
+        ({"exit_code": 9, "name": "n"}, "stderr", "e"),
+        ({"name": "n"}, "output", {"name": "n"}),
+        ("text", "exit_code", 3),
+        ("text", "output", "text"),
+        ("text", "0", None),
     ],
 )
-def test_what_a_step_captures_into_its_own_id_comes_before_its_result(value: Any, path: Any, expected: Any) -> None:
-    """A field of a mapping, an element of a list; whatever it lacks is the step's."""
+def test_what_a_step_captures_into_its_own_id_comes_before_its_result(captured: Any, path: Any, expected: Any) -> None:
+    """A field of a mapping, an element of a list; whatever it lacks is the step's, and `output` is all of it."""
+    value = Captured(captured, Result(output="o", exit_code=3, stderr="e"))
     reference = Reference(text="${x}", path=("x", path))
     assert resolve(reference, lambda name: (True, value)) == expected
+
+
+@pytest.mark.parametrize("place", ["workflow", "step"])
+def test_an_interpreter_that_takes_the_place_of_the_script_is_refused_wherever_it_stands(place: str) -> None:
+    """For all steps, or for one."""
+    of_step = {"interpreter": "bash -c"} if place == "step" else {}
+    of_workflow = {"interpreter": "bash -c"} if place == "workflow" else {}
+    [message] = refused(commands=[{"shell": "do", **of_step}], **of_workflow)
+    assert message == "'-c' would take the place of the script"
 
 
 @pytest.mark.parametrize("data", [b"- 1", b"text", b"3"])
