@@ -27,41 +27,38 @@ class Cook(_Order, frozen=True):
     synced: bool = True
 
 
-class Resume(_Order, frozen=True):
-    """Go on where the run stopped. `accepts_changes` lets the results of steps stand that were edited since."""
+class _GoesOn(_Order, frozen=True):
+    """The limits replace those of the workflow until the next resume."""
 
     max_retries: int | None = None
     max_parallel: int | None = None
-    accepts_changes: bool = False
     trusted: bool = False
 
 
-class StartOver(_Order, frozen=True):
+class _KeepsResults(_GoesOn, frozen=True):
+    """`accepts_changes` lets the results of steps stand that were edited since."""
+
+    accepts_changes: bool = False
+
+
+class Resume(_KeepsResults, frozen=True):
+    """Go on where the run stopped."""
+
+
+class StartOver(_GoesOn, frozen=True):
     """Begin anew with today's file and the parameters of the first time."""
 
-    max_retries: int | None = None
-    max_parallel: int | None = None
-    trusted: bool = False
 
-
-class GoBack(_Order, frozen=True):
+class GoBack(_KeepsResults, frozen=True, kw_only=True):
     """Go on from an earlier moment, or ahead: `at` is `v3`, a step or a stage."""
 
     at: str
-    max_retries: int | None = None
-    max_parallel: int | None = None
-    accepts_changes: bool = False
-    trusted: bool = False
 
 
-class TakeCopy(_Order, frozen=True):
+class TakeCopy(_KeepsResults, frozen=True, kw_only=True):
     """Go on from a copy of the checkpoint, whatever is left of the log: `where` is `mirror`, or a file's path."""
 
     where: str
-    max_retries: int | None = None
-    max_parallel: int | None = None
-    accepts_changes: bool = False
-    trusted: bool = False
 
 
 class Fork(_Order, frozen=True):

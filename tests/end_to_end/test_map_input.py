@@ -41,7 +41,7 @@ BROKEN: dict[str, tuple[str | Callable[[Path], object], str]] = {
     "mapping.json": ('{"files": [1]}', "mapping.json: this is no list of items; say where they are, such as"),
     "item.json": (json.dumps(["x" * 1_100_000]), "item 1 has 1100002 bytes; an item has at most 1048576"),
     "torn.jsonl": ('{"a": 1}\n{"a":', "torn.jsonl:2:6: this is not JSON"),
-    "short.csv": ("a,b\n1\n", "short.csv:2: 1 cells under 2 names"),
+    "short.csv": ("a,b\n1\n", "short.csv:2: 1 cell under 2 names"),
 }
 
 

@@ -281,7 +281,7 @@ BROKEN: dict[str, tuple[str, str | bytes, str]] = {
     "half a pair": ("a.json", '["a", "\\ud800"]', r"item 2 is no text: it holds '\ud800'"),
     "half a pair in a name": ("a.json", '[{"\\udfff": 1}]', r"item 1 is no text: it holds '\udfff'"),
     "latin-1": ("a.txt", b"a\nb\xe9\n", "a.txt:2: this is not UTF-8"),
-    "short row": ("a.csv", "a,b\n1,2\n3\n", "a.csv:3: 1 cells under 2 names"),
+    "short row": ("a.csv", "a,b\n1,2\n3\n", "a.csv:3: 1 cell under 2 names"),
     "column twice": ("a.csv", "a,b,a\n", "a.csv: two columns are called 'a'"),
     "open quote": ("a.csv", 'a\n"b', "a.csv:2: this is not CSV: unexpected end of data"),
     "large item": (
