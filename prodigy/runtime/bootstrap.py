@@ -30,7 +30,7 @@ from prodigy.runtime.requeuing import requeue_of
 from prodigy.runtime.travel import from_copy, go_back
 from prodigy.runtime.trust import trusted_mirror
 from prodigy.runtime.upkeep import clear_unbegun
-from prodigy.runtime.workflow import compiled, compiled_anew, read_workflow, remembered, revision_of
+from prodigy.runtime.workflow import check_limit, compiled, compiled_anew, read_workflow, remembered, revision_of
 from prodigy.store.catalog import folder_gone, unfinished_of
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.files import existing_folder
@@ -177,6 +177,8 @@ def _take_up(owner: Owner, order: Resume | Retry | Approve, display: Display) ->
         return state
     accepts_changes = isinstance(order, Resume) and order.accepts_changes
     revision, more = revision_of(owner.project, owner.workflow_id, state, accepts_changes=accepts_changes)
+    limit = None if isinstance(order, Approve) else order.max_parallel
+    check_limit(revision.plan if revision else state.plan, limit)
     answers = answers_to(state, revision, display)
     journal, mended = owner.open(history)
     notes = history.notes + more + mended
@@ -188,7 +190,7 @@ def _take_up(owner: Owner, order: Resume | Retry | Approve, display: Display) ->
         time=now(),
         number=owner.next_number(),
         max_retries=order.max_retries if isinstance(order, Resume) else None,
-        max_parallel=None if isinstance(order, Approve) else order.max_parallel,
+        max_parallel=limit,
         answers=answers,
         revision=revision,
         requeue=requeue,
@@ -224,6 +226,7 @@ def _start_over(owner: Owner, order: StartOver, display: Display) -> State:
     else:
         plan = _stored_plan(owner)
         display.note(f"{path} is gone: the stored workflow is used")
+    check_limit(plan, order.max_parallel)
     for line in require(plan, project.root / read_path(origin.directory)):
         display.note(line)
     owner.end_orphans()

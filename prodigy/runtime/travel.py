@@ -24,7 +24,7 @@ from prodigy.runtime.host import Display
 from prodigy.runtime.owner import Owner, new_run
 from prodigy.runtime.play import answers_to, play
 from prodigy.runtime.trust import check_trust
-from prodigy.runtime.workflow import is_unedited, revision_of
+from prodigy.runtime.workflow import check_limit, is_unedited, revision_of
 from prodigy.store.files import link
 from prodigy.store.history import lineage
 from prodigy.store.journal import NewJournal
@@ -143,6 +143,7 @@ def _go_on(
     project, workflow_id = owner.project, owner.workflow_id
     revision, notes = revision_of(project, workflow_id, found.state, accepts_changes=order.accepts_changes)
     _check_place(found, revision)
+    check_limit(revision.plan if revision else found.state.plan, order.max_parallel)
     answers = {} if found.target else answers_to(found.state, revision, display)
     for note in notes:
         display.note(note)

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from prodigy.errors import Problem, WorkflowProblem
+from prodigy.errors import Problem, UsageProblem, WorkflowProblem
 from prodigy.kernel import signals as sig
 from prodigy.kernel.align import Alignment, align
 from prodigy.kernel.state import State
-from prodigy.plan.nodes import Plan
+from prodigy.plan.nodes import Map, Plan
 from prodigy.plan.words import agreeing, counted, together
 from prodigy.store.layout import Project, written_path
 
@@ -94,6 +94,18 @@ def revision_of(
         raise _conflict(workflow_id, path, alignment)
     revision = sig.Revision(plan=plan, workflow_text=text.decode(), moved=alignment.moved, dropped=alignment.dropped)
     return revision, (f"{path.name} was edited: what has not finished follows the new text",)
+
+
+def check_limit(plan: Plan, max_parallel: int | None) -> None:
+    """Refuse a limit of how many items are at work at once where there are no items.
+
+    Raises:
+        UsageProblem: so it is.
+    """
+    if max_parallel is not None and not any(isinstance(node.body, Map) for node in plan.nodes.values()):
+        raise UsageProblem(
+            f"--max-parallel is for the items of a map, and {plan.name} has none", hint="Leave it out; nothing was run."
+        )
 
 
 def is_unedited(path: Path, state: State) -> bool:

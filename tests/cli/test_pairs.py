@@ -124,6 +124,21 @@ def test_whoever_goes_back_says_how_many_items_at_once(house: House, back: tuple
     assert 1 == begun["max_parallel"]
 
 
+@pytest.mark.parametrize("back", [(), ("--force",), ("--from-checkpoint", "v1"), ("--from-checkpoint", "mirror")])
+def test_how_many_items_at_once_is_refused_where_there_are_no_items(house: House, back: tuple[str, ...]) -> None:
+    """Wherever the run would go on from; nothing is written."""
+    house.workflow({"shell": "true"}, {"shell": "false"})
+    house.cook()
+    before = house.log().read_bytes()
+    code, out, err = house.prodigy("resume", "demo", *back, "--max-parallel", "2")
+    assert (2, "") == (code, out)
+    assert "error: --max-parallel is for the items of a map, and demo has none\n" in err
+    assert (["events-1.jsonl"], before) == (
+        sorted(p.name for p in house.run.glob("events-*")),
+        house.log().read_bytes(),
+    )
+
+
 def test_a_refused_pair_has_exit_code_2_and_a_hint(house: House) -> None:
     """As every slip of the hand."""
     stages(house, stage("one", {"shell": "true"}))
