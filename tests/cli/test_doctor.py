@@ -125,10 +125,11 @@ def test_a_checkpoint_that_is_not_the_logs_is_to_be_made_again(house: House, how
         case "gone":
             path.unlink()
         case "older":
-            house.make("older-1", checkpoint_at=2)
+            house.make("older-1", checkpoint_at=6)
             private(house)
             path.unlink()
             path = house.project.checkpoint("older-1")
+            assert path.exists()
         case "of another run":
             path.write_text(text.replace(RUN, "story-000009"))
         case _:
