@@ -331,7 +331,7 @@ def _play(project: "Project", start: "Callable[[Display], State]", *, json: bool
     from prodigy.runtime.leaving import leave_soon
     from prodigy.runtime.trust import is_known
 
-    display = Display(assume_yes=yes, needs_trust=lambda run_id: not is_known(project, run_id))
+    display = Display(assume_yes=yes, needs_trust=lambda workflow_id: not is_known(project, workflow_id))
     try:
         state = start(display)
     except KeyboardInterrupt:  # before a run listens for the first Ctrl-C, or after it has heard it
@@ -341,6 +341,6 @@ def _play(project: "Project", start: "Callable[[Display], State]", *, json: bool
         display.close()
     let_answer_decide_nothing()
     with suppress(OSError):  # whoever reads may be gone, or the disk behind stdout full: printing decides nothing
-        run_id = state.run.workflow_id
-        print_summary(state, project.run(run_id), json=json, needs_trust=not is_known(project, run_id))
+        workflow_id = state.run.workflow_id
+        print_summary(state, project.run(workflow_id), json=json, needs_trust=not is_known(project, workflow_id))
     raise typer.Exit(exit_code(state))

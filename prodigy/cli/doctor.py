@@ -99,11 +99,11 @@ def examined(project: "Project") -> Iterator[Finding]:
 
 def _of_runs(project: "Project", mirror: "Mirror | None") -> Iterator[Finding]:
     from prodigy.errors import ProdigyError
-    from prodigy.store.catalog import run_ids
+    from prodigy.store.catalog import workflow_ids
     from prodigy.store.lock import holder
 
     try:
-        ids = run_ids(project)
+        ids = workflow_ids(project)
     except ProdigyError:
         return  # a link or the like in the place of a folder, which is found below
     ownerless = []
@@ -226,10 +226,10 @@ def _names(folder: Path) -> set[str]:
 def _of_lost_runs(project: "Project", mirror: "Mirror | None") -> Iterator[Finding]:
     """What is left of runs whose folder is gone: a copy in the mirror, or only a checkpoint."""
     from prodigy.errors import ProdigyError
-    from prodigy.store.catalog import cleaned_ids, mirrored_ids, run_ids
+    from prodigy.store.catalog import cleaned_ids, mirrored_ids, workflow_ids
 
     try:
-        there, mirrored = {*run_ids(project), *cleaned_ids(project)}, mirrored_ids(mirror)
+        there, mirrored = {*workflow_ids(project), *cleaned_ids(project)}, mirrored_ids(mirror)
     except ProdigyError:
         return
     for workflow_id in mirrored:
@@ -392,11 +392,11 @@ def file_system_in(mounts: list[str], path: str) -> str | None:
 def _facts(project: "Project") -> Facts:
     from prodigy import __version__
     from prodigy.errors import ProdigyError
-    from prodigy.store.catalog import run_ids
+    from prodigy.store.catalog import workflow_ids
     from prodigy.store.layout import home
 
     try:
-        folder, count = str(home()), len(run_ids(project))
+        folder, count = str(home()), len(workflow_ids(project))
     except ProdigyError:
         folder, count = os.environ.get("PRODIGY_HOME", ""), 0
     versions: dict[str, str | None] = {"prodigy": __version__, "python": ".".join(map(str, sys.version_info[:3]))}

@@ -11,7 +11,7 @@ import msgspec
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.counts import count_of
-from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.lifecycle import Epoch, Status
 from prodigy.kernel.limits import timeout_of
 from prodigy.kernel.retry import attempts_of
 from prodigy.kernel.scope import lookup_in
@@ -30,7 +30,7 @@ ITEMS_MAX = 1_000_000
 VALUES_FOLDER = "values-in-use"
 
 
-def values_folder(run_folder: str, epoch: int) -> str:
+def values_folder(run_folder: str, epoch: Epoch) -> str:
     """Return where the private files of the command that began with this epoch are; they are gone when it has ended."""
     return f"{run_folder}/{VALUES_FOLDER}/{epoch}"
 
@@ -64,7 +64,7 @@ class Spawn(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     at: str
-    epoch: int
+    epoch: Epoch
     attempt: int
     command: RenderedShell | RenderedClaude
     environment: dict[str, str] = {}
@@ -82,7 +82,7 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     """The command cannot be rendered (a NUL in a value …): report its exit with `reason`, start nothing."""
 
     at: str
-    epoch: int
+    epoch: Epoch
     reason: str
 
 
@@ -97,7 +97,7 @@ class Terminate(msgspec.Struct, frozen=True, kw_only=True):
     """End the command of this epoch because the run is stopping: SIGTERM, grace, SIGKILL."""
 
     at: str
-    epoch: int
+    epoch: Epoch
 
 
 class Sleep(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +143,7 @@ class List(msgspec.Struct, frozen=True, kw_only=True):
     data: list[Any] | dict[str, Any] | None = None
     working_dir: str = ""
     environment: dict[str, str] = {}
-    epoch: int = 0
+    epoch: Epoch = Epoch(0)
     files: dict[str, str] = {}
 
 
@@ -186,7 +186,7 @@ def _is_due_to(event: ev.Event, seq: int, effect: Effect) -> bool:
 def _orders(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
     match event:
         case ev.CommandStarted():
-            yield _spawn(state, event, seq)
+            yield _spawn(state, event, Epoch(seq))
         case ev.RetryScheduled():
             yield Sleep(at=event.at, attempt=event.attempt, delay_s=event.delay_s)
         case ev.LimitStarted():
@@ -195,7 +195,7 @@ def _orders(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
             if state.node(event.at).status is Status.AWAITING:  # and was not answered in the same turn
                 yield Ask(at=event.at)
         case ev.ListingStarted():
-            yield _list(state, event.at, seq)
+            yield _list(state, event.at, Epoch(seq))
         case ev.BreakerOpened():
             yield Sleep(at=event.at, attempt=0, delay_s=event.delay_s)
         case ev.LimitReached():
@@ -212,7 +212,7 @@ def _orders(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
 class _Files:
     """The private files that one rendering needs, beside those of its script."""
 
-    def __init__(self, state: State, epoch: int) -> None:
+    def __init__(self, state: State, epoch: Epoch) -> None:
         self.contents: dict[str, str] = {}
         self._folder = values_folder(state.folder, epoch)
 
@@ -226,7 +226,7 @@ class _Files:
         return f"{self._folder}/{name}"
 
 
-def _list(state: State, at: str, epoch: int) -> Effect:
+def _list(state: State, at: str, epoch: Epoch) -> Effect:
     body = state.plan.template(at).body
     assert isinstance(body, Map), "only a map has items"
     files = _Files(state, epoch)
@@ -277,7 +277,7 @@ def _names(body: Map) -> set[str]:
     return {str(reference.path[0]) for reference in found} - {"item", "item_index"}
 
 
-def _spawn(state: State, event: ev.CommandStarted, epoch: int) -> Effect:
+def _spawn(state: State, event: ev.CommandStarted, epoch: Epoch) -> Effect:
     node = state.plan.node(event.at)
     assert isinstance(node.body, Run), "only a leaf has a command"
     try:
@@ -293,7 +293,7 @@ def kept_bytes_max(node: Node) -> int:
     return KEPT_OUTPUT_BYTES_MAX if node.keeps_output else OUTPUT_BYTES_MAX
 
 
-def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, epoch: int) -> Spawn:
+def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, epoch: Epoch) -> Spawn:
     files = _Files(state, epoch)
     lookup = lookup_in(state, node.address, files.keep)
     policy = node.policy

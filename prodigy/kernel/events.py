@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from prodigy.kernel.items import Disposition
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.snapshot import Snapshot
 from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import keep_spellings
@@ -116,7 +117,7 @@ class CommandFinished(_Event, frozen=True):
     """
 
     at: str
-    epoch: int
+    epoch: Epoch
     exit_code: int | None
     duration_s: float
     signal: str | None = None
@@ -133,7 +134,7 @@ class CommandInterrupted(_Event, frozen=True):
     """A command was ended because the run is stopping; its result, whatever it was, does not count."""
 
     at: str
-    epoch: int
+    epoch: Epoch
     duration_s: float
     output_file: str = ""
     cost_usd: float | None = None

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
 from prodigy.kernel import evolve_map as on_map
-from prodigy.kernel.lifecycle import Status, after, is_repair
+from prodigy.kernel.lifecycle import Epoch, Status, after, is_repair
 from prodigy.kernel.queries import overridden
 from prodigy.kernel.retry import due_at, elapsed_s
 from prodigy.kernel.snapshot import restored
@@ -140,7 +140,7 @@ def _node_started(state: State, event: ev.NodeStarted, time: str) -> State:
 
 def _command_started(state: State, event: ev.CommandStarted, time: str) -> State:
     before = state.node(event.at)
-    epoch = state.seq + 1
+    epoch = Epoch(state.seq + 1)
     node = NodeState(
         status=after("command_started", before.status),
         attempt=event.attempt,

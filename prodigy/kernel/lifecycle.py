@@ -17,6 +17,9 @@ is legal. An event that is not in the table for a node's status is a mistake of 
 """
 
 from enum import StrEnum
+from typing import NewType
+
+Epoch = NewType("Epoch", int)  # the unique number of a start, the seq of its event: it fences late news of earlier ones
 
 
 class Status(StrEnum):

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.snapshot import Snapshot
 from prodigy.plan.nodes import Plan
 
@@ -107,7 +108,7 @@ class Exited(_Signal, frozen=True):
     """
 
     at: str
-    epoch: int
+    epoch: Epoch
     exit_code: int | None = None
     signal: str | None = None
     timed_out_s: float | None = None

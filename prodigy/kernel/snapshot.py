@@ -12,6 +12,7 @@ import immutables
 import msgspec
 
 from prodigy.kernel.items import Item, ItemList, Items, item_list
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.state import NodeState, Origin, RunStatus, State, ids_of
 from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import keep_spellings
@@ -49,7 +50,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     stopping: str
     max_retries: int | None
     nodes: dict[str, NodeState]
-    in_flight: dict[str, int]
+    in_flight: dict[str, Epoch]
     captures: dict[str, Any]
     outputs: dict[str, str]
     cost_usd: float

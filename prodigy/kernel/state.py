@@ -10,7 +10,7 @@ import immutables
 import msgspec
 
 from prodigy.kernel.items import Items
-from prodigy.kernel.lifecycle import SETTLED, Status
+from prodigy.kernel.lifecycle import SETTLED, Epoch, Status
 from prodigy.plan.nodes import ROOT, Plan
 from prodigy.plan.spelling import keep_spellings
 
@@ -29,7 +29,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
 
     status: Status = Status.PENDING
     attempt: int = 0
-    epoch: int = 0
+    epoch: Epoch = Epoch(0)
     first: int = 1
     repairs: int = 0
     reopened: bool = False
@@ -106,7 +106,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     max_retries: int | None = None
     addresses: dict[str, str] = {}
     nodes: immutables.Map[str, NodeState] = immutables.Map()
-    in_flight: immutables.Map[str, int] = immutables.Map()
+    in_flight: immutables.Map[str, Epoch] = immutables.Map()
     expired: frozenset[str] = frozenset()
     maps: immutables.Map[str, Items] = immutables.Map()
     scoped: immutables.Map[str, dict[str, Any]] = immutables.Map()

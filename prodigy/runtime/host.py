@@ -106,7 +106,7 @@ class Host:
         self._hindsight = Hindsight(self._loop, self._judged)
         self._listing = Listing(directory, folder.path)
         self._processes = Processes(
-            run_id=folder.path.name,
+            workflow_id=folder.path.name,
             run_folder=folder.path,
             directory=directory,
             emit=self._ended,

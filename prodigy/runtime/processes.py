@@ -68,7 +68,7 @@ class Processes:
     have used.
 
     Args:
-        run_id: told to commands as `PRODIGY_RUN_ID`.
+        workflow_id: told to commands as `PRODIGY_RUN_ID`.
         run_folder: where `outputs/` and `values-in-use/` are; its real path is the mark that sweeps look for.
         directory: what a relative `working_dir` starts from.
         emit: takes each `Exited`, never from within `spawn`.
@@ -82,7 +82,7 @@ class Processes:
     def __init__(
         self,
         *,
-        run_id: str,
+        workflow_id: str,
         run_folder: Path,
         directory: Path,
         emit: Callable[[Exited], None],
@@ -99,7 +99,7 @@ class Processes:
         self._weather = Weather()
         self._show = show
         self._reaper = reaper
-        self._marks = encode({"PRODIGY_RUN_ID": run_id, "PRODIGY_RUN_DIR": str(self._run_folder)})
+        self._marks = encode({"PRODIGY_RUN_ID": workflow_id, "PRODIGY_RUN_DIR": str(self._run_folder)})
         if reaper:
             self._marks |= encode({"PRODIGY_OWNER": reaper.owner})
         self._run_mark = sweep.run_mark(run_folder)

@@ -91,7 +91,7 @@ def _newest(project: Project, workflow_id: str) -> Generation | None:
         return None
 
 
-def run_ids(project: Project) -> list[str]:
+def workflow_ids(project: Project) -> list[str]:
     """Return the ids of the runs that have a folder and were not cleaned, by name."""
     return [workflow_id for workflow_id in _folders(project) if not cleaning_of(project, workflow_id)]
 
@@ -262,7 +262,9 @@ def _mirrored_standing(mirror: Mirror, workflow_id: str) -> Standing:
 def unfinished_of(project: Project, name: str) -> list[Standing]:
     """Return the runs of a workflow that are not completed, the last first; those before one that is are past."""
     beginning = new_id(name, "")
-    runs = [standing(project, workflow_id) for workflow_id in run_ids(project) if workflow_id.startswith(beginning)]
+    runs = [
+        standing(project, workflow_id) for workflow_id in workflow_ids(project) if workflow_id.startswith(beginning)
+    ]
     found = sorted((run for run in runs if not run.is_damaged and run.name == name), key=lambda run: -run.number)
     return list(takewhile(lambda run: run.status != "completed", found))
 

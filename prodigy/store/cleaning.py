@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from prodigy.errors import DamagedState, StorageFailure
-from prodigy.store.catalog import cleaning_of, mirrored_ids, run_ids, standing
+from prodigy.store.catalog import cleaning_of, mirrored_ids, standing, workflow_ids
 from prodigy.store.files import existing_folder, locked, read_private
 from prodigy.store.layout import Mirror, Project
 from prodigy.store.lock import holder
@@ -138,7 +138,7 @@ def _unneeded(project: Project, mirror: Mirror, gone: frozenset[str]) -> list[st
     if not existing_folder(mirror.values):
         return []
     stored = [name for name in os.listdir(mirror.values) if _DIGEST.fullmatch(name)]
-    if any(holder(project.run(workflow_id).lock) for workflow_id in run_ids(project)):
+    if any(holder(project.run(workflow_id).lock) for workflow_id in workflow_ids(project)):
         return []
     named = set[str]()
     for workflow_id in mirrored_ids(mirror):

@@ -162,18 +162,18 @@ class Project(msgspec.Struct, frozen=True):
         """The folder of each run's latest checkpoint."""
         return self.state / "checkpoints"
 
-    def checkpoint(self, run_id: str) -> Path:
+    def checkpoint(self, workflow_id: str) -> Path:
         """Return the path of a run's latest checkpoint. An id that is none raises `RunNotFound`."""
-        return self.checkpoints / f"{check_id(run_id)}.json"
+        return self.checkpoints / f"{check_id(workflow_id)}.json"
 
     @property
     def runs(self) -> Path:
         """The folder of the runs' folders."""
         return self.state / "runs"
 
-    def run(self, run_id: str) -> RunFolder:
+    def run(self, workflow_id: str) -> RunFolder:
         """Return the folder of a run, which need not exist. An id that is none raises `RunNotFound`."""
-        return RunFolder(self.runs / check_id(run_id))
+        return RunFolder(self.runs / check_id(workflow_id))
 
 
 class Mirror(msgspec.Struct, frozen=True):
@@ -186,9 +186,9 @@ class Mirror(msgspec.Struct, frozen=True):
         """The folder of the mirrored checkpoints."""
         return self.path / "checkpoints"
 
-    def checkpoint(self, run_id: str) -> Path:
+    def checkpoint(self, workflow_id: str) -> Path:
         """Return the path of a run's mirrored checkpoint. An id that is none raises `RunNotFound`."""
-        return self.checkpoints / f"{check_id(run_id)}.json"
+        return self.checkpoints / f"{check_id(workflow_id)}.json"
 
     @property
     def values(self) -> Path:
@@ -200,18 +200,18 @@ class Mirror(msgspec.Struct, frozen=True):
         """The folder with one empty file for each run that was started or trusted on this machine."""
         return self.path / "known"
 
-    def knows(self, run_id: str) -> bool:
+    def knows(self, workflow_id: str) -> bool:
         """Whether the run was started or trusted on this machine by this user."""
-        return existing_folder(self.known) and os.path.lexists(self.known / check_id(run_id))
+        return existing_folder(self.known) and os.path.lexists(self.known / check_id(workflow_id))
 
-    def learn(self, run_id: str) -> None:
+    def learn(self, workflow_id: str) -> None:
         """Remember a run. It is not synced: after a power loss the operator may be asked for `--trust`.
 
         Raises:
             DamagedState: something that is no file of ours stands in its place.
             StorageFailure: the disk refused.
         """
-        path = self.known / check_id(run_id)
+        path = self.known / check_id(workflow_id)
         try:
             os.close(open_private(path, os.O_WRONLY | os.O_CREAT))
         except OSError as error:
@@ -283,14 +283,14 @@ def prepare(project: Project) -> None:
     _prepare(project)
 
 
-def prepare_run(project: Project, run_id: str) -> RunFolder:
+def prepare_run(project: Project, workflow_id: str) -> RunFolder:
     """Make the folders of a run, and the project's, where they are missing, and return the run's.
 
     Raises:
         DamagedState, StorageFailure: as for `prepare`.
         RunNotFound: the id is none.
     """
-    folder = project.run(run_id)
+    folder = project.run(workflow_id)
     _prepare(project, folder.path, folder.values, folder.outputs, folder.inbox)
     for path in (folder.path, folder.values, folder.inbox):
         remove_unfinished(path)

@@ -12,6 +12,7 @@ from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.decide import decide
 from prodigy.kernel.evolve import fold
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import ROOT, Plan
 
@@ -109,7 +110,7 @@ def stops() -> ev.Event:
 
 
 def interrupted(at: str, epoch: int) -> tuple[ev.Event, ...]:
-    return ev.CommandInterrupted(at=at, epoch=epoch, duration_s=1.0), ev.RunInterrupted()
+    return ev.CommandInterrupted(at=at, epoch=Epoch(epoch), duration_s=1.0), ev.RunInterrupted()
 
 
 def resumes(*again: str, max_retries: int | None = None) -> ev.Event:

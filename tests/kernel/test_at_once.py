@@ -8,6 +8,7 @@ from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.effects import effects
 from prodigy.kernel.evolve import fold
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.scope import lookup_in
 from tests.kernel.story import (
     NOW,
@@ -95,7 +96,7 @@ def test_an_item_and_its_map_whose_times_are_over_fail_in_that_order() -> None:
         ev.LimitReached(at="map", timeout_s=50.0),
     )
     both = mapped([], [step("x")], [], agent_timeout=9, timeout=50)
-    ended = sig.Exited(time=NOW, at="map[a].x", epoch=9, stopped=True, signal="SIGTERM", duration_s=1.0)
+    ended = sig.Exited(time=NOW, at="map[a].x", epoch=Epoch(9), stopped=True, signal="SIGTERM", duration_s=1.0)
     _, item, of_map, *_ = given(both, *began).when(ended).events
     assert isinstance(item, ev.ItemSettled)
     assert item.error == late_item

@@ -5,6 +5,7 @@ from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.digest import digest_of
 from prodigy.kernel.effects import KEPT_OUTPUT_BYTES_MAX, effects
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.scope import lookup_in
 from tests.kernel.story import NOW, breaks, broke, ends, exited, fails, given, resume, run_fails, starts
@@ -25,7 +26,7 @@ def test_the_end_of_an_items_time_ends_that_item_alone() -> None:
     late = sig.LimitFired(time=NOW, at="map[a]", attempt=1)
     reached = ev.LimitReached(at="map[a]", timeout_s=9.0)
     state = now.when(late).then(reached)
-    assert list(effects(state, reached, state.seq)) == [fx.Terminate(at="map[a].x", epoch=8)]
+    assert list(effects(state, reached, state.seq)) == [fx.Terminate(at="map[a].x", epoch=Epoch(8))]
 
 
 def test_a_program_that_exits_0_after_its_timeout_has_failed() -> None:

@@ -13,13 +13,15 @@ from prodigy.kernel.digest import digest_of
 from prodigy.kernel.evolve import fold
 from prodigy.kernel.items import Item, Items, item_list, settled
 from prodigy.kernel.items import begun as begun_item
-from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.lifecycle import Epoch, Status
 from prodigy.kernel.state import NodeState, State
 from prodigy.plan.spelling import as_number
 from tests.kernel.story import NOW, begun, exited, flat, given, later, starts
 from tests.simulation.plans import compiled, step
 
-NODE = NodeState(status=Status.SUCCEEDED, attempt=2, exit_code=0, error="was", output="hello", epoch=7, since=NOW)
+NODE = NodeState(
+    status=Status.SUCCEEDED, attempt=2, exit_code=0, error="was", output="hello", epoch=Epoch(7), since=NOW
+)
 STATE = State(
     seq=12,
     time=NOW,

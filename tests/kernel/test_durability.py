@@ -4,6 +4,7 @@ import pytest
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.durability import must_sync
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.plan.nodes import ROOT
 from tests.kernel.story import ends, given, resumes, starts, stops, waits
 from tests.simulation.plans import compiled, step
@@ -18,7 +19,7 @@ PLAN = compiled(
 
 SYNCED: dict[str, ev.Event] = {
     "a result": ends("plain", 3),
-    "an end by a stop": ev.CommandInterrupted(at="plain", epoch=3, duration_s=1.0),
+    "an end by a stop": ev.CommandInterrupted(at="plain", epoch=Epoch(3), duration_s=1.0),
     "a captured value": ev.ValueCaptured(at="plain", name="x", value=1),
     "a wake time": waits("plain", 2, 1.0),
     "a success": ev.NodeSucceeded(at="plain"),

@@ -12,6 +12,7 @@ import prodigy
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel.evolve import evolve
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.snapshot import snapshot_of
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.nodes import Plan
@@ -43,7 +44,7 @@ def test_a_start_spawns_its_command() -> None:
     """With its epoch, and nothing that it was not given."""
     expected = fx.Spawn(
         at="a",
-        epoch=3,
+        epoch=Epoch(3),
         attempt=1,
         command=fx.RenderedShell(script="do a"),
         output_bytes_max=fx.OUTPUT_BYTES_MAX,
@@ -60,7 +61,7 @@ def test_a_spawn_has_all_that_its_step_says() -> None:
     )
     expected = fx.Spawn(
         at="a",
-        epoch=3,
+        epoch=Epoch(3),
         attempt=1,
         command=fx.RenderedShell(script="do a"),
         environment={"WHO": "me"},
@@ -144,7 +145,7 @@ def test_a_wait_sleeps() -> None:
 def test_a_stop_terminates_what_is_in_flight() -> None:
     """And only that."""
     state = given(compiled(step("a"), step("b")), starts("a"), ends("a", 3), succeeds("a", 1), starts("b")).state
-    assert list(fx.effects(state, stops(), 8)) == [fx.Terminate(at="b", epoch=7)]
+    assert list(fx.effects(state, stops(), 8)) == [fx.Terminate(at="b", epoch=Epoch(7))]
 
 
 def test_an_end_finishes() -> None:
@@ -159,7 +160,7 @@ def test_first_law_only_these_events_have_effects() -> None:
     plan = compiled(step("a"))
     others: list[ev.Event] = [
         ends("a", 3),
-        ev.CommandInterrupted(at="a", epoch=3, duration_s=1.0),
+        ev.CommandInterrupted(at="a", epoch=Epoch(3), duration_s=1.0),
         ev.ValueCaptured(at="a", name="x", value=1),
         ev.NodeStarted(at="a", attempt=1),
         ev.HandlingStarted(at="a"),

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.evolve import FOLDS, evolve
-from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.lifecycle import Epoch, Status
 from prodigy.kernel.snapshot import snapshot_of
 from prodigy.kernel.state import NodeState, Origin, State
 from prodigy.plan.nodes import Plan
@@ -127,7 +127,7 @@ def test_a_start_sets_what_it_says() -> None:
 TWO = compiled(
     step("a", retry=1, on_failure={"shell": "mend"}), {"claude": "look", "id": "b"}, {"shell": "${a.output}"}
 )
-A = NodeState(status=Status.RUNNING, attempt=1, epoch=3, since=NOW)
+A = NodeState(status=Status.RUNNING, attempt=1, epoch=Epoch(3), since=NOW)
 RAN = replace(A, exit_code=1, error="boom", duration_s=1.0, output="out", stderr="boom", output_file="o.log")
 
 
@@ -151,7 +151,7 @@ def test_what_claude_does_not_say_of_its_cost_is_counted(by_itself: bool) -> Non
     def end(at: str, epoch: int, **fields: Any) -> ev.Event:
         if by_itself:
             return ends(at, epoch, **fields)
-        return ev.CommandInterrupted(at=at, epoch=epoch, duration_s=1.0, **fields)
+        return ev.CommandInterrupted(at=at, epoch=Epoch(epoch), duration_s=1.0, **fields)
 
     state = given(TWO, starts("a"), starts("b")).state
     after = evolve(evolve(state, end("a", 3), THEN), end("b", 4), THEN)
@@ -171,7 +171,7 @@ def test_every_turn_of_a_node_is_since_then() -> None:
         (state, ev.HandlingStarted(at="a"), replace(state.node("a"), status=Status.HANDLING)),
         (state, ev.NodeFailed(at="a", error="bang"), replace(state.node("a"), status=Status.FAILED, error="bang")),
         (state, ev.NodeSkipped(at="b", reason="no"), NodeState(status=Status.SKIPPED, reason="no")),
-        (state, starts("b"), NodeState(status=Status.RUNNING, attempt=1, epoch=state.seq + 1)),
+        (state, starts("b"), NodeState(status=Status.RUNNING, attempt=1, epoch=Epoch(state.seq + 1))),
     ]
     for before, event, expected in turns:
         after = evolve(before, event, THEN)

@@ -10,7 +10,7 @@ from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.decide import decide
 from prodigy.kernel.items import Item, Items, item_list
-from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.lifecycle import Epoch, Status
 from prodigy.kernel.snapshot import restored, snapshot_of
 from prodigy.kernel.state import NodeState, Origin, State
 from tests.kernel.story import NOW, Given, given, resume, starts, stops
@@ -20,7 +20,7 @@ from tests.simulation.plans import compiled, mapped, step
 EXIT = sig.Exited(
     time=NOW,
     at="a",
-    epoch=3,
+    epoch=Epoch(3),
     exit_code=3,
     signal="SIGTERM",
     timed_out_s=9.0,
@@ -204,7 +204,7 @@ FULL = State(
     max_retries=2,
     addresses={node.id: node.address for node in MAPPED.nodes.values() if node.id},
     nodes=immutables.Map({"map": NodeState(status=Status.RUNNING, attempt=1)}),
-    in_flight=immutables.Map({"map[c].x": 8}),
+    in_flight=immutables.Map({"map[c].x": Epoch(8)}),
     expired=frozenset({"map[c]"}),
     maps=immutables.Map({"map": ITEMS}),
     scoped=immutables.Map({"map[c]": {"seen": "it"}}),

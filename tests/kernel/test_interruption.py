@@ -4,6 +4,7 @@ import pytest
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.evolve import fold
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.outcome import STOP_SIGNALS
 from prodigy.kernel.queries import worked_s
 from prodigy.kernel.state import State
@@ -98,7 +99,9 @@ def test_a_second_attempt_that_dies_of_a_stop_keeps_its_number() -> None:
 def test_items_that_die_of_a_stop_are_no_dead_letters() -> None:
     """They are at work still when the run rests."""
     now = at_work(mapped(max_parallel=2), begins("a"), begins("b"), stops())
-    state = now.when(exited("map[a].x", 7, **TERM)).then(ev.CommandInterrupted(at="map[a].x", epoch=7, duration_s=1.0))
+    state = now.when(exited("map[a].x", 7, **TERM)).then(
+        ev.CommandInterrupted(at="map[a].x", epoch=Epoch(7), duration_s=1.0)
+    )
     items = state.maps["map"]
     assert (["a", "b"], 0, {}) == (sorted(items.active), items.dead, dict(items.settled))
 

@@ -11,6 +11,7 @@ from prodigy.kernel import effects as ordering
 from prodigy.kernel import events as ev
 from prodigy.kernel import moves as mv
 from prodigy.kernel.effects import effects
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.state import State
 from prodigy.kernel.turn import Turn
 from prodigy.runtime.reactor import Reactor, Record
@@ -25,7 +26,7 @@ def test_a_rule_that_changes_the_state_by_hand_breaks_the_first_law(monkeypatch:
     """Here the last one of the turn: nobody emits after it."""
 
     def rest(turn: Turn, move: mv.Rest) -> mv.Moves:
-        turn.state = msgspec.structs.replace(turn.state, in_flight=turn.state.in_flight.set("b", 9))
+        turn.state = msgspec.structs.replace(turn.state, in_flight=turn.state.in_flight.set("b", Epoch(9)))
         return ()
 
     monkeypatch.setitem(RULES, mv.Rest, rest)

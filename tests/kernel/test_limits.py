@@ -9,6 +9,7 @@ from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.effects import effects
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.queries import is_awaited
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import ROOT
@@ -44,11 +45,11 @@ def late(at: str = "one", attempt: int = 1) -> sig.Signal:
 
 
 def ended(at: str, epoch: int) -> sig.Signal:
-    return sig.Exited(time=NOW, at=at, epoch=epoch, stopped=True, signal="SIGTERM", duration_s=1.0)
+    return sig.Exited(time=NOW, at=at, epoch=Epoch(epoch), stopped=True, signal="SIGTERM", duration_s=1.0)
 
 
 def interrupted(at: str, epoch: int) -> ev.Event:
-    return ev.CommandInterrupted(at=at, epoch=epoch, duration_s=1.0)
+    return ev.CommandInterrupted(at=at, epoch=Epoch(epoch), duration_s=1.0)
 
 
 def test_a_stage_with_a_timeout_starts_its_time_before_its_steps() -> None:
@@ -61,7 +62,7 @@ def test_a_stage_with_a_timeout_starts_its_time_before_its_steps() -> None:
 def test_a_stage_out_of_time_ends_what_runs_in_it_first() -> None:
     """It fails only when nothing runs any more."""
     state = given(PLAIN, *ENTERED, starts("one.a")).when(late()).then(REACHED)
-    assert [fx.Terminate(at="one.a", epoch=5)] == list(effects(state, REACHED, state.seq))
+    assert [fx.Terminate(at="one.a", epoch=Epoch(5))] == list(effects(state, REACHED, state.seq))
 
 
 def test_what_was_ended_so_fails_the_stage_not_the_step() -> None:
@@ -209,7 +210,12 @@ def test_a_limit_whose_template_means_nothing_any_more_still_ends_the_stage() ->
     """A step inside replaced the variable; the time with which the stage began is named."""
     plan = in_stages(stage("one", step("a", capture="t"), step("b"), timeout="${t}"), variables={"t": "60"})
     captured = (ev.ValueCaptured(at="one.a", name="t", value="soon"), ev.NodeSucceeded(at="one.a"))
-    told = (*ENTERED, starts("one.a"), ev.CommandFinished(at="one.a", epoch=5, exit_code=0, duration_s=1.0), *captured)
+    told = (
+        *ENTERED,
+        starts("one.a"),
+        ev.CommandFinished(at="one.a", epoch=Epoch(5), exit_code=0, duration_s=1.0),
+        *captured,
+    )
     given(plan, *told, starts("one.b"), REACHED).when(ended("one.b", 9)).then(
         interrupted("one.b", 9), ev.NodeFailed(at="one", error=LATE), run_fails("one", LATE)
     )

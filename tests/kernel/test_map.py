@@ -8,6 +8,7 @@ import pytest
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.items import Items
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
@@ -311,7 +312,10 @@ def test_the_time_of_a_map_runs_on_after_a_resume() -> None:
 
 def test_an_item_that_timed_out_can_begin_again() -> None:
     """Its time is new."""
-    over = (ev.LimitReached(at="map[a]", timeout_s=9.0), ev.CommandInterrupted(at="map[a].x", epoch=8, duration_s=1.0))
+    over = (
+        ev.LimitReached(at="map[a]", timeout_s=9.0),
+        ev.CommandInterrupted(at="map[a].x", epoch=Epoch(8), duration_s=1.0),
+    )
     dead = ev.ItemSettled(at="map", key="a", disposition="dead", error="timed out after 9 s")
     began = (ev.NodeStarted(at="map[a]", attempt=1), ev.LimitStarted(at="map[a]", attempt=1, left_s=9.0))
     now = at_work(plan(agent_timeout=9), *began, starts("map[a].x", text="do x"), *over, dead)

@@ -282,7 +282,7 @@ async def test_private_files_of_a_dead_coordinator_are_removed(tmp_path: Path) -
     stale.mkdir(parents=True)
     (stale / "V").write_text("secret")
     Processes(
-        run_id="r", run_folder=world.run_folder, directory=tmp_path, emit=world.exits.append,
+        workflow_id="r", run_folder=world.run_folder, directory=tmp_path, emit=world.exits.append,
         now=lambda: "", give_up=print, show=None, reaper=None,
     )  # fmt: skip
     assert not stale.exists()

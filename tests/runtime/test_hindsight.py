@@ -4,22 +4,23 @@ import asyncio
 
 import pytest
 
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.signals import Exited
 from prodigy.runtime import hindsight
 from prodigy.runtime.hindsight import Hindsight, is_doubtful
 from tests.runtime.world import until
 
-DOUBTFUL = Exited(time="", at="a", epoch=3, signal="SIGTERM")
+DOUBTFUL = Exited(time="", at="a", epoch=Epoch(3), signal="SIGTERM")
 
 
 @pytest.mark.parametrize(
     "end",
     [
-        Exited(time="", at="a", epoch=3, exit_code=0),
-        Exited(time="", at="a", epoch=3, exit_code=1),
-        Exited(time="", at="a", epoch=3, signal="SIGSEGV"),
-        Exited(time="", at="a", epoch=3, signal="SIGTERM", stopped=True),
-        Exited(time="", at="a", epoch=3, signal="SIGKILL", timed_out_s=5.0),
+        Exited(time="", at="a", epoch=Epoch(3), exit_code=0),
+        Exited(time="", at="a", epoch=Epoch(3), exit_code=1),
+        Exited(time="", at="a", epoch=Epoch(3), signal="SIGSEGV"),
+        Exited(time="", at="a", epoch=Epoch(3), signal="SIGTERM", stopped=True),
+        Exited(time="", at="a", epoch=Epoch(3), signal="SIGKILL", timed_out_s=5.0),
     ],
     ids=str,
 )

@@ -168,7 +168,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])
 async def main():
     done = asyncio.get_running_loop().create_future()
     here = Path({str(tmp_path)!r})
-    processes = Processes(run_id="r", run_folder=here, directory=here, emit=done.set_result,
+    processes = Processes(workflow_id="r", run_folder=here, directory=here, emit=done.set_result,
                           now=lambda: "", give_up=print, show=None, reaper=None)
     processes.spawn(Spawn(at="s", epoch=1, attempt=1,
                           command=RenderedShell(interpreter="bash",  # dash would clear its mask itself
@@ -251,7 +251,7 @@ def peak_mb():
 async def main():
     here, lines = Path({str(tmp_path)!r}), Lines("x ")
     def make(done):
-        return Processes(run_id="r", run_folder=here, directory=here, emit=done.set_result,
+        return Processes(workflow_id="r", run_folder=here, directory=here, emit=done.set_result,
                          now=lambda: "", give_up=print, show=lambda at, chunk: lines.feed(chunk), reaper=None)
     for epoch, script in enumerate(["true", "head -c 50000000 /dev/zero | tr '\\\\0' x; yes | head -c 150000000"]):
         done = asyncio.get_running_loop().create_future()

@@ -28,7 +28,7 @@ from prodigy.runtime.reaper import Reaper
 here, *scripts = Path(sys.argv[1]), *sys.argv[2:]
 reaper = Reaper.start(here)
 async def main():
-    processes = Processes(run_id="r", run_folder=here, directory=here, emit=print,
+    processes = Processes(workflow_id="r", run_folder=here, directory=here, emit=print,
                           now=lambda: "", give_up=print, show=None, reaper=reaper)
     for epoch, script in enumerate(scripts):
         processes.spawn(Spawn(at="s", epoch=epoch, attempt=1, command=RenderedShell(script=script)))

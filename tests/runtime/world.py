@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from prodigy.kernel.effects import RenderedShell, Spawn
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.signals import Exited
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reaper import Reaper
@@ -29,7 +30,7 @@ class World:
         self.shown: list[tuple[str, bytes]] = []
         self.on_show: Callable[[bytes], None] = lambda _: None
         self.processes = Processes(
-            run_id="demo-123456",
+            workflow_id="demo-123456",
             run_folder=self.run_folder,
             directory=self.directory,
             emit=self.exits.append,
@@ -53,7 +54,9 @@ class World:
         """Start a script, or the command given."""
         shell = {name: fields.pop(name) for name in ("interpreter", "variables", "files") if name in fields}
         command = fields.pop("command", None) or RenderedShell(script=script, **shell)
-        self.processes.spawn(Spawn(at="deploy", epoch=epoch, attempt=2, command=command, **({"grace_s": 0.3} | fields)))
+        self.processes.spawn(
+            Spawn(at="deploy", epoch=Epoch(epoch), attempt=2, command=command, **({"grace_s": 0.3} | fields))
+        )
 
     async def exited(self, count: int = 1) -> Exited:
         """Wait for so many exits in all and return the last, without its duration."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prodigy.errors import RunNotFound
-from prodigy.store.catalog import find_run, last_number, list_standings, mirrored_ids, run_ids
+from prodigy.store.catalog import find_run, last_number, list_standings, mirrored_ids, workflow_ids
 from prodigy.store.moved import moved_from
 from tests.cli.made import House
 
@@ -35,7 +35,7 @@ def test_runs_are_listed_with_the_last_first(house: House) -> None:
     """By header and by fold alike; by their ids they stand in the order of names."""
     newest_first = ["other-cccccc", "short-abbbbb", "short-aaaaaa"]
     assert [run.workflow_id for run in list_standings(house.project)] == newest_first
-    assert run_ids(house.project) == sorted(newest_first)
+    assert workflow_ids(house.project) == sorted(newest_first)
     for workflow_id in newest_first:
         house.project.checkpoint(workflow_id).unlink()
     folded = list_standings(house.project)

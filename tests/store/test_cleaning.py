@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from prodigy.errors import DamagedState, RunNotFound, StorageFailure
 from prodigy.kernel.events import RunCleaned
 from prodigy.runtime import upkeep
-from prodigy.store.catalog import cleaning_of, run_ids
+from prodigy.store.catalog import cleaning_of, workflow_ids
 from prodigy.store.cleaning import clean_values, weigh, weigh_values
 from prodigy.store.lock import RunLock
 from prodigy.store.log import read_chunks, scan
@@ -86,7 +86,7 @@ def test_a_cleaner_that_is_killed_has_cleaned(house: House, monkeypatch: pytest.
         dying.setattr(upkeep, "remove", die)
         with pytest.raises(KeyboardInterrupt):
             clean(house, RUN, ORDER)
-    assert (cleaning_of(house.project, RUN), run_ids(house.project), size_of(house) > 0) == (NOW, [], True)
+    assert (cleaning_of(house.project, RUN), workflow_ids(house.project), size_of(house) > 0) == (NOW, [], True)
     left = size_of(house)
     assert (clean(house, RUN, ORDER), weigh(house.project, house.mirror, RUN, purge=False)) == (
         left,

@@ -6,13 +6,16 @@ import pytest
 
 from prodigy.errors import DamagedState
 from prodigy.kernel.events import CommandFinished, Event, NodeSucceeded
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.store.journal import STORED_BYTES_MIN, Journal, decode_lines
 from prodigy.store.log import Log, read_chunks, scan
 from prodigy.store.values import Values
 
 TIME = "2026-01-31T09:00:00.000000Z"
 SMALL: Event = NodeSucceeded(at="commands[0]")
-LARGE: Event = CommandFinished(at="commands[1]", epoch=1, exit_code=0, duration_s=1, output="x" * STORED_BYTES_MIN)
+LARGE: Event = CommandFinished(
+    at="commands[1]", epoch=Epoch(1), exit_code=0, duration_s=1, output="x" * STORED_BYTES_MIN
+)
 
 
 def written(folder: Path, *events: Event) -> list[bytes]:

@@ -90,7 +90,7 @@ def test_anything_else_is_no_id_and_reaches_no_path(project: Project, text: str,
 
 
 @pytest.mark.parametrize(
-    ("name", "run_id"),
+    ("name", "workflow_id"),
     [
         ("data-pipeline", "data-pipeline-k3x9f2"),
         ("My workflow: v2", "My-workflow--v2-9f7496-k3x9f2"),
@@ -102,9 +102,9 @@ def test_anything_else_is_no_id_and_reaches_no_path(project: Project, text: str,
         ("x" * 200, "x" * 60 + "-28d0d9-k3x9f2"),
     ],
 )
-def test_a_new_id_is_the_name_as_far_as_an_id_can_hold_it(name: str, run_id: str) -> None:
+def test_a_new_id_is_the_name_as_far_as_an_id_can_hold_it(name: str, workflow_id: str) -> None:
     """What an id cannot hold becomes `-`, and a digest of the name tells it from others; no sign stands first."""
-    assert new_id(name, "k3x9f2") == run_id
+    assert new_id(name, "k3x9f2") == workflow_id
 
 
 def test_every_path_of_a_project(project: Project) -> None:
@@ -374,7 +374,10 @@ def test_a_mirror_knows_the_runs_that_it_learned(project: Project) -> None:
     assert Mirror(home() / "state" / "app").knows("demo-k3x9f2") is False
     mirror = prepare_mirror(project)
     mirror.learn("demo-k3x9f2")
-    assert {run_id: mirror.knows(run_id) for run_id in ("demo-k3x9f2", "demo")} == {"demo-k3x9f2": True, "demo": False}
+    assert {workflow_id: mirror.knows(workflow_id) for workflow_id in ("demo-k3x9f2", "demo")} == {
+        "demo-k3x9f2": True,
+        "demo": False,
+    }
 
 
 def test_a_run_is_not_learned_through_a_link(project: Project, user: Path) -> None:
