@@ -147,7 +147,7 @@ def _then(project: Project, workflow_id: str, text: str) -> Shown:
 def _public(checkpoint: Checkpoint, shown: Shown) -> dict[str, Any]:
     """The document without what only resume needs, its status as people know it."""
     fields: dict[str, Any] = msgspec.to_builtins(checkpoint, enc_hook=as_number)
-    for key in ("snapshot", "chain", "plan_digest", "stored_captures", "stored_items"):
+    for key in ("snapshot", "chain", "plan_digest", "stored_captures", "stored_items", "stored_scoped"):
         del fields[key]
     fields["execution_state"]["status"] = shown.status
     return fields

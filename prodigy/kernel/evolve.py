@@ -20,7 +20,6 @@ from prodigy.kernel.snapshot import restored
 from prodigy.kernel.state import NodeState, Origin, State, ids_of
 from prodigy.plan.address import item_of
 from prodigy.plan.nodes import ROOT, Claude, Map, Run, Sequence, is_below
-from prodigy.plan.stored import whole
 
 
 def fold(state: State, records: Iterable[tuple[str, ev.Event]]) -> State:
@@ -195,9 +194,8 @@ def _command_interrupted(state: State, event: ev.CommandInterrupted, time: str) 
 
 
 def _value_captured(state: State, event: ev.ValueCaptured, time: str) -> State:
-    """What an item captures is whole: it is gone with the item, and only so many are at work."""
     if state.plan.is_in_item(event.at):
-        return replace(state, scoped=_scoped(state, event.at, event.name, whole(event.value)))
+        return replace(state, scoped=_scoped(state, event.at, event.name, event.value))
     return replace(state, captures=state.captures.set(event.name, event.value))
 
 

@@ -38,7 +38,7 @@ def lookup_in(state: State, at: str, keep_file: KeepFile | None = None) -> Looku
             return True, _item(state, item, name)
         address = _address(state, item, name)
         if name in scoped or name in state.captures:
-            value = scoped[name] if name in scoped else whole(state.captures[name])
+            value = whole(scoped[name] if name in scoped else state.captures[name])
             return True, value if address is None else Captured(value, result(state, address))
         if address is not None:
             return True, result(state, address)
@@ -158,7 +158,7 @@ def _namespace(state: State, name: str, scoped: dict[str, Any]) -> Any:
     if name == "workflow":
         run = state.run
         return {"id": run.workflow_id, "name": state.plan.name, "path": run.workflow_path}
-    return {"output": scoped[name] if name in scoped else state.outputs.get(name)}
+    return {"output": whole(scoped[name]) if name in scoped else state.outputs.get(name)}
 
 
 def _environment(state: State, name: str, keep_file: KeepFile | None) -> tuple[bool, Any]:

@@ -73,10 +73,23 @@ _IN_BOTH = frozenset(State.__struct_fields__) & frozenset(Snapshot.__struct_fiel
 _OF_ITEMS = frozenset(Items.__struct_fields__) & frozenset(ItemsSnapshot.__struct_fields__) - {"listed", "active"}
 
 
-def snapshot_of(state: State, captures: dict[str, Any], *, elsewhere: Container[str] = ()) -> Snapshot:
-    """Return the snapshot of a state, with these of its captures; of maps `elsewhere` the list of items is left out."""
+def snapshot_of(
+    state: State,
+    captures: dict[str, Any],
+    *,
+    scoped: dict[str, dict[str, Any]] | None = None,
+    elsewhere: Container[str] = (),
+) -> Snapshot:
+    """Return the snapshot of a state, with these of its captures.
+
+    Args:
+        scoped: what it has of what its items at work captured; all of it without.
+        elsewhere: the maps of which the list of items is left out.
+    """
     same = {name: _plain(getattr(state, name)) for name in _IN_BOTH}
     maps = {at: _items_of(items, has_list=at not in elsewhere) for at, items in state.maps.items()}
+    if scoped is not None:
+        same["scoped"] = scoped
     return Snapshot(**same | {"origin": state.run, "time": state.time, "captures": captures, "maps": maps})
 
 

@@ -18,6 +18,7 @@ from prodigy.kernel.snapshot import Snapshot, restored, snapshot_of
 from prodigy.kernel.state import RunStatus, State
 from prodigy.plan.headline import headline
 from prodigy.plan.nodes import Node, Plan
+from prodigy.plan.stored import Stored
 from prodigy.plan.words import counted
 from prodigy.projections.failure import failure_of
 from prodigy.projections.steps import Step, current_step, stage_of, steps_of
@@ -74,7 +75,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The document in `checkpoints/<workflow-id>.json`.
 
     `stored_captures` maps the name of each capture that is too large for it to the digest of its value, and
-    `stored_items` each map to that of its list of items. `cause` is the `failure` in one line.
+    `stored_items` each map to that of its list of items, `stored_scoped` each item at work to those of what it
+    captured. `cause` is the `failure` in one line.
     """
 
     workflow_id: str
@@ -98,7 +100,14 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     stage: str | None = None
     map: MapProgress | None = None
     stored_items: dict[str, str] = {}
+    stored_scoped: dict[str, dict[str, str]] = {}
     cause: str = ""
+
+    @property
+    def stored(self) -> set[str]:
+        """The digests of all values that it names, but that of the plan."""
+        scoped = {digest for captures in self.stored_scoped.values() for digest in captures.values()}
+        return {*self.stored_captures.values(), *self.stored_items.values(), *scoped}
 
 
 def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Checkpoint:
@@ -114,6 +123,7 @@ def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Check
     stage = stage_of(state, current)
     run = state.run
     small, stored = _split(state.captures, keep)
+    scoped, stored_scoped = _split_scoped(state, keep)
     lists = {
         at: digest for at, items in state.maps.items() if (digest := keep(f"items of {at}", items.listed)) is not None
     }
@@ -140,9 +150,10 @@ def document(state: State, *, chain: str, plan_digest: str, keep: Keep) -> Check
         failure=state.failure,
         plan_digest=plan_digest,
         stored_captures=stored,
-        snapshot=snapshot_of(state, small, elsewhere=lists),
+        snapshot=snapshot_of(state, small, scoped=scoped, elsewhere=lists),
         map=map_progress(state),
         stored_items=lists,
+        stored_scoped=stored_scoped,
         cause=failure_of(state),
     )
 
@@ -151,6 +162,9 @@ def restore(checkpoint: Checkpoint, plan: Plan, *, get: Get, captured: Callable[
     """Return the state that a checkpoint holds; by digest `get` yields JSON, and `captured` a captured value."""
     large = {name: captured(digest) for name, digest in checkpoint.stored_captures.items()}
     captures = checkpoint.snapshot.captures | large
+    scoped = dict(checkpoint.snapshot.scoped)
+    for item, stored in checkpoint.stored_scoped.items():
+        scoped[item] = scoped.get(item, {}) | {name: captured(digest) for name, digest in stored.items()}
     maps = {
         at: msgspec.structs.replace(items, listed=_list(get(checkpoint.stored_items[at])))
         if items.listed is None
@@ -162,7 +176,7 @@ def restore(checkpoint: Checkpoint, plan: Plan, *, get: Get, captured: Callable[
         time=checkpoint.snapshot.time,
         generation=checkpoint.generation,
         version=checkpoint.version,
-        **restored(msgspec.structs.replace(checkpoint.snapshot, captures=captures, maps=maps), plan),
+        **restored(msgspec.structs.replace(checkpoint.snapshot, captures=captures, maps=maps, scoped=scoped), plan),
     )
 
 
@@ -227,4 +241,20 @@ def _split(captures: immutables.Map[str, Any], keep: Keep) -> tuple[dict[str, An
             small[name] = value
         else:
             stored[name] = digest
+    return small, stored
+
+
+def _split_scoped(state: State, keep: Keep) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, str]]]:
+    """Do the same with what the items at work captured; only what is kept elsewhere already is left there."""
+    small: dict[str, dict[str, Any]] = {}
+    stored: dict[str, dict[str, str]] = {}
+    for item, captures in state.scoped.items():
+        digests = {
+            name: digest
+            for name, value in captures.items()
+            if isinstance(value, Stored) and (digest := keep(f"{name} of {item}", value)) is not None
+        }
+        small[item] = {name: value for name, value in captures.items() if name not in digests}
+        if digests:
+            stored[item] = digests
     return small, stored

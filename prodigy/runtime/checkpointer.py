@@ -234,8 +234,7 @@ class Checkpointer:
             if (mirror := self._standing_mirror(checkpoint.workflow_id)) is not None and self._copies is not None:
                 for value in self._fresh.values():
                     self._copies.put(value)
-                stored = (*checkpoint.stored_captures.values(), *checkpoint.stored_items.values())
-                for digest in {checkpoint.plan_digest, *stored}:
+                for digest in {checkpoint.plan_digest, *checkpoint.stored}:
                     self._copies.copy(digest, self._values)
                 write_checkpoint(mirror.checkpoint(checkpoint.workflow_id), data)
         except (ProdigyError, OSError) as problem:

@@ -6,7 +6,7 @@ history. A fork copies its history into a run of its own and stands alone.
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def from_copy(owner: Owner, order: TakeCopy, display: Display) -> State:
         f"(then in flight: {in_flight})"
     )
     found = Found(state, checkpoint.generation, state.seq, checkpoint.chain)
-    restored = snapshot_of(state, _whole_captures(state))
+    restored = _whole(state)
     return _go_on(owner, order, display, found, where=order.where, restored=restored)
 
 
@@ -174,9 +174,14 @@ def _go_on(
     return play(owner, display, found.state, journal, first)
 
 
-def _whole_captures(state: State) -> dict[str, Any]:
-    """Return the captures to stand in an event, for what keeps them now may be gone later."""
-    return {name: whole(value) for name, value in state.captures.items()}
+def _whole(state: State) -> Snapshot:
+    """Return the state to stand in an event, its captures whole, for what keeps them now may be gone later."""
+    scoped = {item: _fetched(captures) for item, captures in state.scoped.items()}
+    return snapshot_of(state, _fetched(state.captures), scoped=scoped)
+
+
+def _fetched(captures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: whole(value) for name, value in captures.items()}
 
 
 def _moment_of(folder: RunFolder, at: str) -> Found:

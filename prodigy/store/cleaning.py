@@ -34,6 +34,7 @@ class _Names(msgspec.Struct):
     plan_digest: str
     stored_captures: dict[str, str] = {}
     stored_items: dict[str, str] = {}
+    stored_scoped: dict[str, dict[str, str]] = {}
 
 
 _NAMES = msgspec.json.Decoder(_Names)
@@ -149,6 +150,7 @@ def _unneeded(project: Project, mirror: Mirror, gone: frozenset[str]) -> list[st
         except (OSError, DamagedState, msgspec.DecodeError):
             return []
         named |= {names.plan_digest, *names.stored_captures.values(), *names.stored_items.values()}
+        named |= {digest for stored in names.stored_scoped.values() for digest in stored.values()}
     return [name for name in stored if name not in named]
 
 

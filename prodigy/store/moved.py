@@ -50,9 +50,8 @@ def hand_over(moved: Moved, mirror: Mirror, workflow_id: str) -> None:
     old = moved.mirror
     path = old.checkpoint(workflow_id)
     if checkpoint := read_own_checkpoint(path, workflow_id).checkpoint:
-        stored = (*checkpoint.stored_captures.values(), *checkpoint.stored_items.values())
         values = Values(mirror.values)
-        for digest in {checkpoint.plan_digest, *stored}:
+        for digest in {checkpoint.plan_digest, *checkpoint.stored}:
             with suppress(DamagedState):
                 values.copy(digest, Values(old.values))
         write_checkpoint(mirror.checkpoint(workflow_id), read_private(path))

@@ -1,6 +1,6 @@
 """Large captured values that stay in their files while a run is played or read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -44,9 +44,13 @@ def moved(state: State, values: Values, workflow_id: str) -> State:
         DamagedState: a value is missing or altered where it was.
         StorageFailure: the disk refused.
     """
-    large = {name: value for name, value in state.captures.items() if isinstance(value, Stored)}
-    here = {name: _on_shelf(values.put(json_of_value(value)), values, workflow_id) for name, value in large.items()}
-    return replace(state, captures=state.captures.update(here))
+
+    def here(captures: Mapping[str, Any]) -> dict[str, Any]:
+        large = {name: value for name, value in captures.items() if isinstance(value, Stored)}
+        return {name: _on_shelf(values.put(json_of_value(value)), values, workflow_id) for name, value in large.items()}
+
+    scoped = {item: captures | here(captures) for item, captures in state.scoped.items()}
+    return replace(state, captures=state.captures.update(here(state.captures)), scoped=state.scoped.update(scoped))
 
 
 @contextmanager

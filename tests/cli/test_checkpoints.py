@@ -211,7 +211,7 @@ def test_the_shape_of_a_run(several: House) -> None:
     """The guide's keys first, and nothing that only resume needs."""
     guide = ["workflow_id", "workflow_path", "timestamp", "execution_state", "variables", "completed_steps"]
     document = json.loads(several.checkpoints("show", STANDING, "--json").out)
-    hidden = {"snapshot", "chain", "plan_digest", "stored_captures", "stored_items"}
+    hidden = {"snapshot", "chain", "plan_digest", "stored_captures", "stored_items", "stored_scoped"}
     assert (list(document)[:6], hidden & set(document)) == (guide, set())
     assert document["execution_state"] == {"status": "interrupted", "current_step_index": 3, "total_steps": 5}
 

@@ -79,6 +79,28 @@ def test_a_list_that_is_large_gives_the_items_of_a_map(house: House) -> None:
     assert (house.folder / "sizes").read_text() == "0 2000000\n1 2000000\n"
 
 
+def test_what_many_items_capture_stays_on_disk_until_it_is_used(house: House) -> None:
+    """While they are at work; and after a resume they have it still."""
+    say = f"head -c {CAPTURE_BYTES} /dev/zero | tr '\\0' x"
+    mapreduce(
+        house,
+        {"shell": say, "capture_output": "own"},
+        {"shell": "test -e go"},
+        {"shell": "echo ${own|length} >> sizes"},
+        items=[f"i{number}" for number in range(CAPTURES)],
+        max_parallel=2,
+        error_policy={"on_item_failure": "stop"},
+    )
+    base = measured(house, "validate", "demo.yaml").mebibytes
+    cooked = measured(house, "cook", "demo.yaml")
+    (house.folder / "go").touch()
+    resumed = measured(house, "resume", house.run_id)
+    assert (cooked.code, resumed.code) == (1, 0)
+    assert (house.folder / "sizes").read_text().split() == [str(CAPTURE_BYTES)] * CAPTURES
+    most = {"cook": cooked.mebibytes, "resume": resumed.mebibytes}
+    assert {name: size for name, size in most.items() if size > base + MEBIBYTES_MAX} == {}
+
+
 def test_a_large_value_that_was_removed_is_said_with_the_way_out(house: House) -> None:
     """Its run stops; the mirror has a copy."""
     house.workflow(
