@@ -6,7 +6,8 @@ the author hears of every mistake at once.
 
 import re
 from collections.abc import Callable
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 import msgspec
 
@@ -52,7 +53,15 @@ _LISTED: dict[Shape, str] = {
 _EXAMPLES: dict[Shape, str] = {"retry": "3", "count": "3", "integer": "3", "duration": "5m", "seconds": "30s"}
 _AMOUNT = re.compile(r"(?P<amount>\d{1,9}(?:\.\d{1,9})?) *(?P<unit>[hms])[a-z]{0,8}")
 _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]{0,99})=(?P<value>[\w./-]{0,100})")
-_WRONG: Any = object()
+
+
+class _Wrong(Enum):
+    """A value that has not the shape of its key."""
+
+    SHAPE = "wrong"
+
+
+_WRONG: Final = _Wrong.SHAPE
 
 
 def as_document(source: Source, root: Value) -> Document:
@@ -217,7 +226,7 @@ def _described(value: Value) -> str:
 # The shapes: each reader returns the value as the document holds it, or `_WRONG` ----------------------------
 
 
-def _read_prose(source: Source, key: Key, value: Value) -> Any:
+def _read_prose(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
     if not isinstance(value, Scalar) or value.text.strip() == "":
         return _WRONG
     if (at := value.text.find("${")) >= 0:
@@ -225,51 +234,52 @@ def _read_prose(source: Source, key: Key, value: Value) -> Any:
     return value
 
 
-def _read_text(source: Source, key: Key, value: Value) -> Any:
+def _read_text(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
     is_line = isinstance(value, Scalar) and not LINE_BREAK.search(value.text.rstrip("\n"))
     return _read_prose(source, key, value) if is_line else _WRONG
 
 
-def _read_word(source: Source, key: Key, value: Value) -> Any:
+def _read_word(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
     return value if isinstance(value, Scalar) and isinstance(value.value, str) and value.value else _WRONG
 
 
-def _read_command(source: Source, key: Key, value: Value) -> Any:
+def _read_command(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
     """Text; the words `true` and `false` are commands too."""
-    is_command = isinstance(value, Scalar) and isinstance(value.value, str | bool) and value.text.strip()
-    return value if is_command else _WRONG
+    if not isinstance(value, Scalar) or not isinstance(value.value, str | bool):
+        return _WRONG
+    return value if value.text.strip() else _WRONG
 
 
-def _read_template(source: Source, key: Key, value: Value) -> Any:
+def _read_template(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
     return value if isinstance(value, Scalar) and value.text.strip() else _WRONG
 
 
-def _read_boolean(source: Source, key: Key, value: Value) -> Any:
+def _read_boolean(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
     return value if isinstance(value, Scalar) and isinstance(value.value, bool) else _WRONG
 
 
-def _read_integer(source: Source, key: Key, value: Value) -> Any:
+def _read_integer(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
     if not isinstance(value, Scalar) or type(value.value) is not int:
         return _WRONG
     return value if _is_within(key, value.value) else _WRONG
 
 
-def _read_count(source: Source, key: Key, value: Value) -> Any:
+def _read_count(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
     return value if is_template(value) else _read_integer(source, key, value)
 
 
-def _read_seconds(source: Source, key: Key, value: Value) -> Any:
+def _read_seconds(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
     if not isinstance(value, Scalar) or isinstance(value.value, bool):
         return _WRONG
     amount_s = seconds_of(value)
     return value if amount_s is not None and _is_within(key, amount_s) else _WRONG
 
 
-def _read_duration(source: Source, key: Key, value: Value) -> Any:
+def _read_duration(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
     return value if is_template(value) else _read_seconds(source, key, value)
 
 
-def _read_choice(source: Source, key: Key, value: Value) -> Any:
+def _read_choice(source: Source, key: Key, value: Value) -> Scalar | _Wrong | None:
     if not isinstance(value, Scalar):
         return _WRONG
     if value.text in key.later_choices:
@@ -279,7 +289,7 @@ def _read_choice(source: Source, key: Key, value: Value) -> Any:
     return value if value.text in key.choices else _WRONG
 
 
-def _read_reasons(source: Source, key: Key, value: Value) -> Any:
+def _read_reasons(source: Source, key: Key, value: Value) -> tuple[Scalar, ...] | _Wrong:
     entries = value.entries if isinstance(value, Listing) else (value,)
     reasons = [entry for entry in entries if isinstance(entry, Scalar) and _is_reason(entry.value)]
     return tuple(reasons) if entries and len(reasons) == len(entries) else _WRONG
@@ -289,11 +299,11 @@ def _is_reason(value: object) -> bool:
     return type(value) is int or (isinstance(value, str) and value.strip() != "")
 
 
-def _read_variables(source: Source, key: Key, value: Value) -> Any:
+def _read_variables(source: Source, key: Key, value: Value) -> Fields | _Wrong:
     return value if isinstance(value, Fields) else _WRONG
 
 
-def _read_environment(source: Source, key: Key, value: Value) -> Any:
+def _read_environment(source: Source, key: Key, value: Value) -> Fields | _Wrong:
     if not isinstance(value, Fields):
         return _WRONG
     for name, entry in value.entries:
@@ -302,11 +312,11 @@ def _read_environment(source: Source, key: Key, value: Value) -> Any:
     return msgspec.structs.replace(value, entries=tuple(e for e in value.entries if isinstance(e[1], Scalar)))
 
 
-def _read_steps(source: Source, key: Key, value: Value) -> Any:
+def _read_steps(source: Source, key: Key, value: Value) -> tuple[Step, ...] | _Wrong:
     return _steps(source, value) if isinstance(value, Listing) else _WRONG
 
 
-def _read_stages(source: Source, key: Key, value: Value) -> Any:
+def _read_stages(source: Source, key: Key, value: Value) -> tuple[StageAsWritten, ...] | _Wrong:
     if not isinstance(value, Listing):
         return _WRONG
     if not value.entries:
@@ -314,7 +324,7 @@ def _read_stages(source: Source, key: Key, value: Value) -> Any:
     return tuple(stage for entry in value.entries for stage in _stage(source, entry))
 
 
-def _read_retry(source: Source, key: Key, value: Value) -> Any:
+def _read_retry(source: Source, key: Key, value: Value) -> Scalar | RetryAsWritten | _Wrong:
     if not isinstance(value, Fields):
         return _read_count(source, key, value)
     words = _words(source, value, "retry")
@@ -323,7 +333,7 @@ def _read_retry(source: Source, key: Key, value: Value) -> Any:
     return RetryAsWritten(line=value.line, column=value.column, **words)
 
 
-def _read_handlers(source: Source, key: Key, value: Value) -> Any:
+def _read_handlers(source: Source, key: Key, value: Value) -> HandlersAsWritten | _Wrong:
     """A step, a list of steps, or the long form, which is known by its keys."""
     match value:
         case Listing():
@@ -351,7 +361,7 @@ def _without_words_beside(source: Source, step: Fields) -> Fields:
     return msgspec.structs.replace(step, entries=tuple(e for e in step.entries if e[0].text not in words))
 
 
-def _read_phase(source: Source, key: Key, value: Value) -> Any:
+def _read_phase(source: Source, key: Key, value: Value) -> StageAsWritten | _Wrong:
     """Setup or reduce: a stage whose name is the key's."""
     match value:
         case Listing():
@@ -365,14 +375,15 @@ def _read_phase(source: Source, key: Key, value: Value) -> Any:
     return StageAsWritten(line=value.line, column=value.column, name=name, **words)
 
 
-def _read_agent_template(source: Source, key: Key, value: Value) -> Any:
+def _read_agent_template(source: Source, key: Key, value: Value) -> tuple[Step, ...] | _Wrong:
     if isinstance(value, Listing):
         return _steps(source, value)
     if not isinstance(value, Fields):
         return _WRONG
     words = _words(source, value, "agent_template")
     _need_commands(source, key, value)
-    return words.get("commands", ())
+    commands: tuple[Step, ...] = words.get("commands", ())
+    return commands
 
 
 def _need_commands(source: Source, key: Key, fields: Fields) -> None:
@@ -380,7 +391,7 @@ def _need_commands(source: Source, key: Key, fields: Fields) -> None:
         source.report(fields, f"{key.name!r} needs commands", hint=STEP_EXAMPLE)
 
 
-def _read_map(source: Source, key: Key, value: Value) -> Any:
+def _read_map(source: Source, key: Key, value: Value) -> MapAsWritten | _Wrong:
     if not isinstance(value, Fields):
         return _WRONG
     words = _words(source, value, "map")
@@ -392,7 +403,7 @@ def _read_map(source: Source, key: Key, value: Value) -> Any:
     return MapAsWritten(line=value.line, column=value.column, **words)
 
 
-def _read_input(source: Source, key: Key, value: Value) -> Any:
+def _read_input(source: Source, key: Key, value: Value) -> InputAsWritten | _Wrong | None:
     """A text, a list of the items themselves, or a mapping that says outright what the text is."""
     if isinstance(value, Listing):
         nothing = Scalar(text="", value="", line=value.line, column=value.column)
@@ -405,27 +416,30 @@ def _read_input(source: Source, key: Key, value: Value) -> Any:
     return next((InputAsWritten(kind=kind, text=words[kind]) for kind in INPUT_KINDS if kind in words), None)
 
 
-def _read_path(source: Source, key: Key, value: Value) -> Any:
-    is_text = isinstance(value, Scalar) and isinstance(value.value, str) and value.value.strip()
-    return value if is_text else _WRONG
+def _read_path(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
+    if not isinstance(value, Scalar) or not isinstance(value.value, str):
+        return _WRONG
+    return value if value.value.strip() else _WRONG
 
 
-def _read_order(source: Source, key: Key, value: Value) -> Any:
+def _read_order(source: Source, key: Key, value: Value) -> tuple[Scalar, ...] | _Wrong:
     entries = value.entries if isinstance(value, Listing) else (value,)
     paths = tuple(entry for entry in entries if _read_path(source, key, entry) is entry)
     return paths if entries and len(paths) == len(entries) else _WRONG
 
 
-def _read_share(source: Source, key: Key, value: Value) -> Any:
-    share = share_of(value) if isinstance(value, Scalar) else None
+def _read_share(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
+    if not isinstance(value, Scalar):
+        return _WRONG
+    share = share_of(value)
     return value if share is not None and _is_within(key, share) else _WRONG
 
 
-def _read_error_policy(source: Source, key: Key, value: Value) -> Any:
+def _read_error_policy(source: Source, key: Key, value: Value) -> ErrorPolicyAsWritten | _Wrong:
     return ErrorPolicyAsWritten(**_words(source, value, "error_policy")) if isinstance(value, Fields) else _WRONG
 
 
-def _read_circuit_breaker(source: Source, key: Key, value: Value) -> Any:
+def _read_circuit_breaker(source: Source, key: Key, value: Value) -> BreakerAsWritten | _Wrong:
     if not isinstance(value, Fields):
         return _WRONG
     words = _words(source, value, "circuit_breaker")

@@ -5,7 +5,7 @@ document may be incomplete only when its source has problems.
 """
 
 import re
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 import msgspec
 
@@ -153,7 +153,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     grace: Scalar | None = None
 
 
-def is_template(value: Value) -> bool:
+def is_template(value: Value) -> TypeGuard[Scalar]:
     """Whether a value is text with a `${` in it."""
     return isinstance(value, Scalar) and isinstance(value.value, str) and "${" in value.text
 
