@@ -253,18 +253,6 @@ def test_too_little_room_is_weather(house: House) -> None:
     assert "Traceback" not in err
 
 
-def test_a_live_run_answers_no_orders_about_its_dead_letters(house: House) -> None:
-    """Refused with the pid of its owner, and nothing has changed."""
-    mapreduce(house, {"shell": f"test ${{item}} != bad; {house.gate('g')}"}, items=["bad", "a"], max_parallel=1)
-    house.write("demo.yaml", (house.folder / "demo.yaml").read_text().replace("!= bad;", "!= bad || exit 1;"))
-    live = house.start("cook", "demo.yaml")
-    house.arrived("g")
-    refused = [house.prodigy("dlq", word, "demo", *more) for word, *more in (("retry",), ("purge", "--force"))]
-    assert [(6, True), (6, True)] == [(each.code, f"process {live.pid} " in each.err) for each in refused]
-    house.open("g")
-    assert (4, 1) == (live.wait().code, len(house.events("item_settled")) - 1)
-
-
 def test_kills_leave_nothing_behind(house: House) -> None:
     """The agents of a killed coordinator are gone within 2 s, those in sessions of their own too."""
     mapreduce(house, noted("setsid sleep 1000 & echo $! >> pids; exec sleep 1000"), items=[*"abcdef"], max_parallel=6)
