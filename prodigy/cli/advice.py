@@ -1,5 +1,6 @@
 """What to type next, as lines."""
 
+from prodigy.cli.columns import typed as lines
 from prodigy.cli.program import program
 from prodigy.projections.next_steps import NextStep, Rest, next_steps
 from prodigy.runtime.terminal import visible
@@ -7,8 +8,6 @@ from prodigy.runtime.terminal import visible
 
 def advice(rest: Rest, columns: int | None = None, *, indent: str = "") -> list[str]:
     """Return what to type next about a run, a line each where so many columns are enough: why, and the command."""
-    from prodigy.cli.columns import typed as lines
-
     return [line for step in next_steps(rest) for line in lines(step.why, visible(typed(step)), columns, indent=indent)]
 
 

@@ -74,7 +74,8 @@ def _unforeseen(failure: Exception) -> ExitCode:
     """Tell of a mistake of ours; a reader that went away while several tasks printed is none."""
     if isinstance(failure, ExceptionGroup) and failure.subgroup(ReaderGone):
         return ExitCode.COMPLETED
-    from prodigy.runtime.defects import defect
+
+    from prodigy.runtime.defects import defect  # 40 ms that only a mistake of ours should cost
 
     return complain(defect(failure))
 

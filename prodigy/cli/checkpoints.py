@@ -1,22 +1,30 @@
 """`checkpoints`: where every run stands, and every version that it can go back to."""
 
+import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 
-from prodigy.cli import cleaning, mending
+from prodigy.cli.advice import document as advised
+from prodigy.cli.advice import typed
+from prodigy.cli.columns import columns_of_terminal, table
+from prodigy.cli.moment import show_moment, version_lines, versions_of
+from prodigy.cli.output import print_json
+from prodigy.cli.place import mirror_of, project_here
+from prodigy.cli.program import program
+from prodigy.cli.rescue import least_costly
+from prodigy.cli.when import clock, dated, since
+from prodigy.cli.words import money
+from prodigy.kernel.cause import meaningful_line
+from prodigy.projections.next_steps import way_on
+from prodigy.runtime.terminal import visible
+from prodigy.store.catalog import find_run, list_standings, listed, standing
+from prodigy.store.layout import Mirror, Project
+from prodigy.store.standing import Standing, read_header
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-    from prodigy.store.layout import Mirror, Project
-    from prodigy.store.standing import Standing
-
-app = typer.Typer(help="Look at where runs stand, check what is kept of them, clean up.", no_args_is_help=True)
-
-
-@app.command("list")
 def list_(
     workflow_id: Annotated[
         str | None, typer.Option("--workflow-id", metavar="REF", help="Only this run, with its versions.")
@@ -25,10 +33,6 @@ def list_(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """List the runs of this project, the one cooked or resumed last first."""
-    from prodigy.cli.output import print_json
-    from prodigy.cli.place import mirror_of, project_here
-    from prodigy.store.catalog import find_run, list_standings, standing
-
     project = project_here()
     mirror = mirror_of(project)
     if workflow_id is not None:
@@ -48,7 +52,6 @@ def list_(
                 print(f"note: {run.workflow_id}: {run.problem}\n  {way[0].capitalize()}: {way[1]}", file=sys.stderr)
 
 
-@app.command("show")
 def show(
     ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
     version: Annotated[
@@ -60,35 +63,21 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print the checkpoint document.")] = False,
 ) -> None:
     """Show where a run stands, or stood at one of its versions: its steps, variables and retries."""
-    from prodigy.cli.moment import show_moment
-    from prodigy.cli.place import mirror_of, project_here
-    from prodigy.store.catalog import find_run
-
     project = project_here()
     mirror = mirror_of(project)
     show_moment(project, mirror, find_run(project, ref, mirror), version=version, verbose=verbose, json=json)
 
 
-app.command("validate")(mending.validate)
-app.command("clean")(cleaning.clean)
-
-
 def _none_here() -> str:
-    from prodigy.cli.program import program
-
     return f"no checkpoints here; begin with: {program()} cook FILE"
 
 
-def _table(runs: "list[Standing]") -> list[str]:
-    from prodigy.cli.columns import columns_of_terminal, table
-
+def _table(runs: list[Standing]) -> list[str]:
     headings = ("RUN", "STATUS", "STEP", "LAST", "UPDATED")
     return table(headings, map(_row, runs), columns=columns_of_terminal(), spare=["UPDATED"], cut="STEP")
 
 
-def _row(run: "Standing") -> tuple[str, str, str, str, str]:
-    from prodigy.cli.when import since
-
+def _row(run: Standing) -> tuple[str, str, str, str, str]:
     status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
     header = run.header
     if header is None:
@@ -100,13 +89,8 @@ def _version(number: int) -> str:
     return f"v{number}" if number else ""
 
 
-def _block(project: "Project", mirror: "Mirror | None", run: "Standing") -> list[str]:
+def _block(project: Project, mirror: Mirror | None, run: Standing) -> list[str]:
     """Return what there is to say of a run, a line each."""
-    from prodigy.cli.when import clock, dated
-    from prodigy.cli.words import money
-    from prodigy.kernel.cause import meaningful_line
-    from prodigy.runtime.terminal import visible
-
     header = run.header
     if header is None:
         way = _way_out(project, mirror, run)
@@ -127,28 +111,21 @@ def _block(project: "Project", mirror: "Mirror | None", run: "Standing") -> list
     return [f"{run.workflow_id}  {run.status}  {visible(run.step)}", *_facts(facts)]
 
 
-def _facts(facts: "list[tuple[str, str]]") -> "Iterator[str]":
-    from prodigy.runtime.terminal import visible
-
+def _facts(facts: list[tuple[str, str]]) -> Iterator[str]:
     for name, value in facts:
         if value:
             yield f"  {name:<10} " + ("\n" + " " * 13).join(visible(line) for line in value.splitlines())
 
 
-def _way_out(project: "Project", mirror: "Mirror | None", run: "Standing") -> tuple[str, str]:
+def _way_out(project: Project, mirror: Mirror | None, run: Standing) -> tuple[str, str]:
     """Return what to call the least costly way out of a damaged run, and the command."""
-    from prodigy.cli.program import program
-    from prodigy.cli.rescue import least_costly
-
     if way := least_costly(project, mirror, run.workflow_id):
         return "way out", way
     return "look", f"{program()} checkpoints validate {run.workflow_id}"
 
 
-def _next(project: "Project", mirror: "Mirror | None", run: "Standing") -> "list[tuple[str, str]]":
+def _next(project: Project, mirror: Mirror | None, run: Standing) -> list[tuple[str, str]]:
     """Return what to do next with a run that a list took for sound: here its whole log is read, as resume does."""
-    from prodigy.store.catalog import listed
-
     if not (command := _way_on(run)):
         return []
     if not run.is_mirror_only and (problem := listed(project, run.workflow_id).problem):
@@ -156,20 +133,14 @@ def _next(project: "Project", mirror: "Mirror | None", run: "Standing") -> "list
     return [("go on", command)]
 
 
-def _way_on(run: "Standing") -> str:
+def _way_on(run: Standing) -> str:
     """Return the command that goes on with a run; nothing where there is none."""
-    from prodigy.cli.advice import typed
-    from prodigy.projections.next_steps import way_on
-
     step = way_on(run.rest)
     return typed(step) if step else ""
 
 
-def _advised(project: "Project", mirror: "Mirror | None", run: "Standing") -> dict[str, Any]:
+def _advised(project: Project, mirror: Mirror | None, run: Standing) -> dict[str, Any]:
     """Return what `--json` says of what to type next: of a damaged run the least costly way out of it."""
-    from prodigy.cli.advice import document as advised
-    from prodigy.store.catalog import listed
-
     is_believed = run.is_mirror_only or run.owner is not None or run.status == "completed"
     if run.header is not None and (is_believed or not listed(project, run.workflow_id).problem):
         return advised(run.rest)
@@ -177,11 +148,8 @@ def _advised(project: "Project", mirror: "Mirror | None", run: "Standing") -> di
     return {"resume": command if why == "way out" else None, "next": [{"why": why, "command": command}]}
 
 
-def _mirrored(run: "Standing", mirror: "Mirror | None") -> str:
+def _mirrored(run: Standing, mirror: Mirror | None) -> str:
     """Return how a run's mirror stands: `current`, `behind`, `missing`, `unreadable`, `none`, or all that is left."""
-    import os
-
-    from prodigy.store.standing import read_header
 
     if run.is_mirror_only:
         return "all that is left"
@@ -195,7 +163,7 @@ def _mirrored(run: "Standing", mirror: "Mirror | None") -> str:
     return "current" if is_current else "behind"
 
 
-def _document(project: "Project", mirror: "Mirror | None", run: "Standing") -> dict[str, Any]:
+def _document(project: Project, mirror: Mirror | None, run: Standing) -> dict[str, Any]:
     header = run.header
     return {
         "workflow_id": run.workflow_id,
@@ -219,11 +187,8 @@ def _document(project: "Project", mirror: "Mirror | None", run: "Standing") -> d
     }
 
 
-def _list_versions(project: "Project", mirror: "Mirror | None", run: "Standing", *, json: bool, verbose: bool) -> None:
+def _list_versions(project: Project, mirror: Mirror | None, run: Standing, *, json: bool, verbose: bool) -> None:
     """Print a run, and then its versions, newest first, each with the command that goes on after it."""
-    from prodigy.cli.moment import version_lines, versions_of
-    from prodigy.cli.output import print_json
-
     made, problems = versions_of(project.run(run.workflow_id))
     if json:
         versions = [version.document() for version in made]

@@ -1,19 +1,30 @@
 """`checkpoints clean`: free the disk of runs that nobody will go on with."""
 
+import os
 import re
 import shlex
 import sys
 from contextlib import nullcontext, redirect_stdout, suppress
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from prodigy.cli.columns import columns_of_terminal, table
 from prodigy.cli.complaints import complain
+from prodigy.cli.display import confirmed, has_terminal, note, user
+from prodigy.cli.output import print_json
+from prodigy.cli.place import mirror_of, project_here
+from prodigy.cli.program import program
+from prodigy.cli.when import since
+from prodigy.errors import ProdigyError, UsageProblem
 from prodigy.plan.words import agreeing, counted
-
-if TYPE_CHECKING:
-    from prodigy.errors import ProdigyError
-    from prodigy.store.layout import Mirror, Project
+from prodigy.runtime.upkeep import clean as clean_run
+from prodigy.store.catalog import cleaned_ids, cleaning_of, find_run, list_standings, standing
+from prodigy.store.cleaning import FINISHED, clean_values, weigh, weigh_values
+from prodigy.store.layout import Mirror, Project, home, mirrors
+from prodigy.store.orders import Clean
 
 _AGE = re.compile(r"(\d{1,4})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -60,7 +71,7 @@ class Report:
         )
         self.freed_bytes += size_bytes if result in ("cleaned", "purged") else 0
 
-    def refuse(self, problem: "ProdigyError") -> int:
+    def refuse(self, problem: ProdigyError) -> int:
         """Say what was refused, and return its exit code."""
         self.errors.append(problem.message)
         return complain(problem, is_answer=False)
@@ -79,8 +90,8 @@ class Report:
 class Chosen(NamedTuple):
     """A run to be cleaned, and how many bytes that frees. `updated` is when it last moved, `dead` its dead letters."""
 
-    project: "Project"
-    mirror: "Mirror | None"
+    project: Project
+    mirror: Mirror | None
     workflow_id: str
     status: str
     updated: str
@@ -110,9 +121,6 @@ def clean(
 
     Runs with open dead letters are kept, unless --dead-letters takes them too.
     """
-    from prodigy.cli.output import print_json
-    from prodigy.errors import UsageProblem
-
     if all_ == (workflow_id is not None):
         raise UsageProblem(
             "clean needs to know what" if workflow_id is None else "--all and --workflow-id are two things",
@@ -130,8 +138,6 @@ def clean(
 
 def _carry_out(choice: Choice, report: Report, *, force: bool, dry_run: bool) -> int:
     """Choose, ask, and clean; return the exit code."""
-    from prodigy.cli.display import has_terminal
-
     places, is_everywhere = _places(choice)
     runs, code = _gathered(places, choice, report)
     if code and choice.workflow_id is not None:
@@ -153,11 +159,8 @@ def _carry_out(choice: Choice, report: Report, *, force: bool, dry_run: bool) ->
     return _clean(runs, places, choice, report) or code
 
 
-def _places(choice: Choice) -> "tuple[list[tuple[Project, Mirror | None]], bool]":
+def _places(choice: Choice) -> tuple[list[tuple[Project, Mirror | None]], bool]:
     """Return the project here, or outside any, for `--all`, every project that this user has run; and whether so."""
-    from prodigy.cli.place import mirror_of, project_here
-    from prodigy.store.layout import Project, mirrors
-
     here = project_here()
     if choice.workflow_id is not None or not _is_outside(here):
         return [(here, mirror_of(here))], False
@@ -165,24 +168,16 @@ def _places(choice: Choice) -> "tuple[list[tuple[Project, Mirror | None]], bool]
     return [(Project(root), mirror) for root, mirror in known if root.is_dir()], True
 
 
-def _is_outside(project: "Project") -> bool:
+def _is_outside(project: Project) -> bool:
     """Whether nothing here is a project: no state of one, and no repository unless that is the home folder itself."""
-    import os
-    from pathlib import Path
-
-    from prodigy.store.layout import home
 
     if os.path.lexists(project.state) and project.state != home():
         return False
     return not os.path.lexists(project.root / ".git") or project.root == Path(os.path.realpath(Path.home()))
 
 
-def _gathered(
-    places: "list[tuple[Project, Mirror | None]]", choice: Choice, report: Report
-) -> "tuple[list[Chosen], int]":
+def _gathered(places: list[tuple[Project, Mirror | None]], choice: Choice, report: Report) -> tuple[list[Chosen], int]:
     """Return the runs to clean; a project that cannot be read is named, and decides the exit code."""
-    from prodigy.errors import ProdigyError
-
     runs, code = list[Chosen](), 0
     for project, mirror in places:
         try:
@@ -193,10 +188,7 @@ def _gathered(
     return runs, code
 
 
-def _chosen(project: "Project", mirror: "Mirror | None", choice: Choice) -> list[Chosen]:
-    from prodigy.store.catalog import cleaned_ids, cleaning_of, find_run, list_standings, standing
-    from prodigy.store.cleaning import FINISHED, weigh
-
+def _chosen(project: Project, mirror: Mirror | None, choice: Choice) -> list[Chosen]:
     if choice.workflow_id is not None:
         named = find_run(project, choice.workflow_id, mirror, with_cleaned=True)
         cleaned = [named] if cleaning_of(project, named) else []
@@ -229,8 +221,6 @@ def _without_dead_letters(runs: list[Chosen], choice: Choice, report: Report, *,
     Raises:
         UsageProblem: it is the one that was named, and nobody is asked.
     """
-    from prodigy.errors import UsageProblem
-
     kept = [] if choice.dead_letters else [run for run in runs if run.dead]
     if not kept:
         return runs
@@ -253,9 +243,6 @@ def _without_dead_letters(runs: list[Chosen], choice: Choice, report: Report, *,
 
 def _look(run: Chosen) -> str:
     """Return the command that looks at a run's dead letters, wherever its project is."""
-    from prodigy.cli.place import project_here
-    from prodigy.cli.program import program
-
     if run.project == project_here():
         return f"{program()} dlq list {run.workflow_id}"
     there = shlex.quote(str(run.project.root))
@@ -268,9 +255,6 @@ def _is_confirmed(runs: list[Chosen], choice: Choice, size: str) -> bool:
     Raises:
         UsageProblem: there is no terminal.
     """
-    from prodigy.cli.display import confirmed, has_terminal
-    from prodigy.errors import UsageProblem
-
     logs = "log included" if choice.purge else "the log stays"
     what = f"{size} of {counted(len(runs), 'run')} ({logs})"
     if not has_terminal():
@@ -288,19 +272,11 @@ def _is_confirmed(runs: list[Chosen], choice: Choice, size: str) -> bool:
 
 
 def _is_unfinished(run: Chosen) -> bool:
-    from prodigy.store.cleaning import FINISHED
-
     return run.status not in FINISHED and run.status != "cleaned"
 
 
-def _clean(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]", choice: Choice, report: Report) -> int:
+def _clean(runs: list[Chosen], places: list[tuple[Project, Mirror | None]], choice: Choice, report: Report) -> int:
     """Clean each run, say so, and go on with the next where one is refused; return the first refusal's exit code."""
-    from prodigy.cli.display import note, user
-    from prodigy.errors import ProdigyError
-    from prodigy.runtime.upkeep import clean as clean_run
-    from prodigy.store.cleaning import clean_values
-    from prodigy.store.orders import Clean
-
     freed, count, code = 0, 0, 0
     order = Clean(
         by=f"{user()} with checkpoints clean",
@@ -331,14 +307,11 @@ def _clean(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]", ch
     return code
 
 
-def _total(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]") -> str:
+def _total(runs: list[Chosen], places: list[tuple[Project, Mirror | None]]) -> str:
     return in_bytes(sum(run.size_bytes for run in runs) + _shared(runs, places))
 
 
-def _shared(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]") -> int:
-    from prodigy.errors import ProdigyError
-    from prodigy.store.cleaning import weigh_values
-
+def _shared(runs: list[Chosen], places: list[tuple[Project, Mirror | None]]) -> int:
     gone, size = [run.workflow_id for run in runs], 0
     for project, mirror in places:
         with suppress(ProdigyError):  # one that cannot be read was named already
@@ -348,9 +321,6 @@ def _shared(runs: list[Chosen], places: "list[tuple[Project, Mirror | None]]") -
 
 def _table(runs: list[Chosen], shared: int, *, with_projects: bool) -> list[str]:
     """Return a line for each run, and one for what only they share, so that the lines make up the sum."""
-    from prodigy.cli.columns import columns_of_terminal, table
-    from prodigy.cli.when import since
-
     headings = ["RUN", "STATUS", "UPDATED", "FREES"]
     rows = [[run.workflow_id, run.status, since(run.updated), in_bytes(run.size_bytes)] for run in runs]
     if with_projects:
@@ -361,7 +331,7 @@ def _table(runs: list[Chosen], shared: int, *, with_projects: bool) -> list[str]
     return table(headings, rows, columns=columns_of_terminal())
 
 
-def _nothing(choice: Choice, projects: "list[Project]", *, keeps: bool) -> str:
+def _nothing(choice: Choice, projects: list[Project], *, keeps: bool) -> str:
     """Say that there is nothing to clean, and why that may be; nothing else, where some runs were kept."""
     if choice.workflow_id is not None:
         what = f"{choice.workflow_id} is " + (
@@ -378,9 +348,6 @@ def _nothing(choice: Choice, projects: "list[Project]", *, keeps: bool) -> str:
 
 def _earliest(age: str | None) -> str:
     """Return the time, as logs write it, since which a run must have rested; empty for any."""
-    from datetime import UTC, datetime, timedelta
-
-    from prodigy.errors import UsageProblem
 
     if age is None:
         return ""

@@ -3,6 +3,7 @@
 import sys
 from contextlib import suppress
 
+from prodigy.cli.output import print_json, shown
 from prodigy.cli.program import in_our_words
 from prodigy.cli.when import spoken
 from prodigy.errors import DamagedState, ExitCode, ProdigyError, WorkflowProblem
@@ -17,8 +18,6 @@ def complain(error: ProdigyError, *, is_answer: bool = True) -> ExitCode:
         if is_answer and _wants_json():
             _print_document(error)
         if isinstance(error, WorkflowProblem):
-            from prodigy.cli.output import shown
-
             print("\n\n".join(f"error: {shown(problem)}" for problem in error.problems), file=sys.stderr)
         else:
             print(f"error: {spoken(error.message)}", file=sys.stderr)
@@ -35,8 +34,6 @@ def _wants_json() -> bool:
 
 def _print_document(error: ProdigyError) -> None:
     """Print an error to stdout as the document that a program expects there."""
-    from prodigy.cli.output import print_json
-
     hint = _hint(error)
     document = {"schema_version": 1, "error": error.message, "hint": in_our_words(hint) if hint else None}
     problems = {"problems": error.problems} if isinstance(error, WorkflowProblem) else {}
@@ -46,6 +43,7 @@ def _print_document(error: ProdigyError) -> None:
 def _hint(error: ProdigyError) -> str | None:
     if not isinstance(error, DamagedState):
         return error.hint
-    from prodigy.cli.rescue import hint_of
+
+    from prodigy.cli.rescue import hint_of  # 40 ms that only a damaged run should cost
 
     return hint_of(error)

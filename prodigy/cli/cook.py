@@ -1,23 +1,40 @@
 """`cook` (alias `run`) and `resume`: the commands that make a run move."""
 
+import shlex
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from prodigy.cli.approve import approve_in_owner
+from prodigy.cli.display import Display, confirmed, visible_lines
+from prodigy.cli.forecast import print_forecast
+from prodigy.cli.job import print_job
+from prodigy.cli.place import mirror_of, project_here, run_of
 from prodigy.cli.streams import let_answer_decide_nothing
+from prodigy.cli.summary import exit_code, print_summary
 from prodigy.errors import UsageProblem, WorkflowProblem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from prodigy.cli.display import Display
-    from prodigy.kernel.state import State
-    from prodigy.store.layout import Mirror, Project
-    from prodigy.store.orders import GoingOn
+from prodigy.kernel.state import State
+from prodigy.plan.document import read_mapping
+from prodigy.runtime.beside import DAY_S, age_s, stood
+from prodigy.runtime.bootstrap import cook as start
+from prodigy.runtime.bootstrap import go_on as carry_out
+from prodigy.runtime.clock import now
+from prodigy.runtime.leaving import leave_soon
+from prodigy.runtime.nearby import workflows_near
+from prodigy.runtime.terminal import visible
+from prodigy.runtime.travel import fork as make_fork
+from prodigy.runtime.trust import is_known
+from prodigy.runtime.workflow import read_workflow, remembered
+from prodigy.store.catalog import find_run, last_unfinished, listed
+from prodigy.store.layout import Mirror, Project, is_text
+from prodigy.store.orders import Cook, Fork, GoBack, GoingOn, Resume, StartOver, TakeCopy
+from prodigy.store.refusal import last_refusal, remember_refusal
+from prodigy.store.rescue import MIRROR, is_file
 
 WORKFLOWS_SHOWN_MAX = 30
 _MaxRetries = Annotated[
@@ -64,15 +81,8 @@ def cook(
         raise UsageProblem(f"--durability is disk or process, not {durability!r}")
     given = _given(param_file) | parameters(param or [])
     if dry_run:
-        from prodigy.cli.forecast import print_forecast
-
         print_forecast(file, given, json=json)
         return
-    from prodigy.cli.place import project_here
-    from prodigy.runtime.bootstrap import cook as start
-    from prodigy.runtime.workflow import remembered
-    from prodigy.store.orders import Cook
-    from prodigy.store.refusal import remember_refusal
 
     project = project_here()
     order = Cook(path=str(file), parameters=given, max_retries=max_retries, synced=durability == "disk")
@@ -85,10 +95,6 @@ def cook(
 
 def _no_file() -> UsageProblem:
     """Return what is said where no workflow was named: those that are here, and how to run one."""
-    import shlex
-
-    from prodigy.runtime.nearby import workflows_near
-    from prodigy.runtime.terminal import visible
 
     found = [visible(str(path)) for path in workflows_near(Path.cwd())]
     if not found:
@@ -152,10 +158,6 @@ def resume_job(
     json: _Json = False,
 ) -> None:
     """Say how far a mapreduce job is, and go on with it."""
-    from prodigy.cli.job import print_job
-    from prodigy.cli.place import project_here, run_of
-    from prodigy.store.orders import Resume
-
     project = project_here()
     workflow_id = run_of(project, ref)
     print_job(project, workflow_id)
@@ -172,9 +174,6 @@ def approve(
     json: _Json = False,
 ) -> None:
     """Say yes to a stage or step that waits for confirmation, and go on with the run."""
-    from prodigy.cli.approve import approve_in_owner
-    from prodigy.cli.place import project_here, run_of
-
     project = project_here()
     workflow_id = run_of(project, ref)
     if order := approve_in_owner(project, workflow_id, node, json=json):
@@ -197,25 +196,11 @@ def fork(
     json: _Json = False,
 ) -> None:
     """Make a new run that shares another's history until a moment, and go on with it."""
-    from prodigy.cli.place import project_here, run_of
-    from prodigy.runtime.travel import fork as make_fork
-    from prodigy.store.orders import Fork
-
     project = project_here()
     variables = parameters(set_ or [], option="--set")
     workflow_id = run_of(project, ref)
     order = Fork(at=at, variables=variables, trusted=trust, accepts_changes=accept_changes)
     _play(project, lambda display: make_fork(project, workflow_id, order, display), json=json, yes=yes)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("cook")(cook)
-    app.command("run", help="The same as cook.")(cook)
-    app.command("resume")(resume)
-    app.command("resume-job")(resume_job)
-    app.command("approve")(approve)
-    app.command("fork")(fork)
 
 
 def resume_run(
@@ -231,11 +216,6 @@ def resume_run(
     json: bool = False,
 ) -> None:
     """Go on with the run that `ref` means, or the last one, from where the options say."""
-    from prodigy.cli.place import mirror_of, project_here
-    from prodigy.store.catalog import find_run
-    from prodigy.store.orders import GoBack, GoingOn, Resume, StartOver, TakeCopy
-    from prodigy.store.rescue import MIRROR, is_file
-
     project = project_here()
     mirror = mirror_of(project)
     workflow_id = _last(project, mirror, yes=yes) if ref is None else find_run(project, ref, mirror)
@@ -254,21 +234,13 @@ def resume_run(
     go_on(project, workflow_id, order, yes=yes, json=json)
 
 
-def go_on(project: "Project", workflow_id: str, order: "GoingOn", *, yes: bool = False, json: bool = False) -> None:
+def go_on(project: Project, workflow_id: str, order: GoingOn, *, yes: bool = False, json: bool = False) -> None:
     """Go on with a run as an order says, and end with the exit code of how it rests."""
-    from prodigy.runtime.bootstrap import go_on as carry_out
-
     _play(project, lambda display: carry_out(project, workflow_id, order, display), json=json, yes=yes)
 
 
-def _last(project: "Project", mirror: "Mirror | None", *, yes: bool) -> str:
+def _last(project: Project, mirror: Mirror | None, *, yes: bool) -> str:
     """Return the run that nobody named, and say which it is; on a terminal ask where another may be meant."""
-    from prodigy.cli.display import confirmed, visible_lines
-    from prodigy.runtime.beside import DAY_S, age_s, stood
-    from prodigy.runtime.clock import now
-    from prodigy.store.catalog import last_unfinished
-    from prodigy.store.refusal import last_refusal
-
     run, refused, time = last_unfinished(project, mirror), last_refusal(project), now()
     if run.header is None or run.owner is not None:
         return run.workflow_id
@@ -281,13 +253,8 @@ def _last(project: "Project", mirror: "Mirror | None", *, yes: bool) -> str:
     return run.workflow_id
 
 
-def _is_confirmed(project: "Project", workflow_id: str, order: "GoingOn", *, yes: bool) -> bool:
+def _is_confirmed(project: Project, workflow_id: str, order: GoingOn, *, yes: bool) -> bool:
     """Ask on a terminal before what may run finished work again: starting a completed run over, or a copy."""
-    from prodigy.cli.display import confirmed
-    from prodigy.store.catalog import listed
-    from prodigy.store.orders import StartOver, TakeCopy
-    from prodigy.store.rescue import MIRROR
-
     if isinstance(order, TakeCopy):
         copy = "its mirror" if order.where == MIRROR else order.where
         return confirmed(f"take {workflow_id} up from {copy}? What came after it may run again.", yes=yes)
@@ -298,8 +265,6 @@ def _is_confirmed(project: "Project", workflow_id: str, order: "GoingOn", *, yes
 
 def parameters(texts: list[str], *, option: str = "--param") -> dict[str, str]:
     """Return `NAME=VALUE` texts as a mapping; values are text, never expanded."""
-    from prodigy.store.layout import is_text
-
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -319,18 +284,11 @@ def _given(param_file: Path | None) -> dict[str, Any]:
         return {}
     if not param_file.is_file():
         raise UsageProblem(f"--param-file {param_file} is not a file", hint="Name a file of YAML or JSON.")
-    from prodigy.plan.document import read_mapping
-    from prodigy.runtime.workflow import read_workflow
 
     return read_mapping(read_workflow(param_file), file=str(param_file))
 
 
-def _play(project: "Project", start: "Callable[[Display], State]", *, json: bool, yes: bool = False) -> None:
-    from prodigy.cli.display import Display
-    from prodigy.cli.summary import exit_code, print_summary
-    from prodigy.runtime.leaving import leave_soon
-    from prodigy.runtime.trust import is_known
-
+def _play(project: Project, start: Callable[[Display], State], *, json: bool, yes: bool = False) -> None:
     display = Display(assume_yes=yes, needs_trust=lambda workflow_id: not is_known(project, workflow_id))
     try:
         state = start(display)

@@ -3,18 +3,25 @@
 import shutil
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 
+import msgspec
 import typer
 
+from prodigy.cli.output import print_json
+from prodigy.cli.place import project_here, run_of
 from prodigy.cli.width import cells, cut, padded, wrapped
+from prodigy.cli.words import duration
+from prodigy.errors import ExitCode
+from prodigy.kernel.cause import cause
+from prodigy.kernel.state import State
+from prodigy.plan.spelling import as_spelled
 from prodigy.plan.words import counted
-
-if TYPE_CHECKING:
-    from prodigy.kernel.state import State
-    from prodigy.projections.diff import Difference, Side, StepPair
-    from prodigy.projections.item_diff import ItemSide, MapPair
-    from prodigy.store.layout import Project
+from prodigy.projections.diff import Difference, Side, StepPair, difference
+from prodigy.projections.item_diff import ItemSide, MapPair
+from prodigy.runtime.terminal import visible
+from prodigy.store.catalog import listed
+from prodigy.store.layout import Project
 
 COLUMNS_MIN = 40
 LABEL_COLUMNS_MAX = 40
@@ -41,11 +48,6 @@ def diff(
 
     Exits with 0 when they are equal, else with 1. How long a step took makes no difference.
     """
-    from prodigy.cli.output import print_json
-    from prodigy.cli.place import project_here, run_of
-    from prodigy.errors import ExitCode
-    from prodigy.projections.diff import difference
-
     project = project_here()
     id_a, id_b = run_of(project, ref_a), run_of(project, ref_b)
     found = difference(_state(project, id_a), _state(project, id_b))
@@ -59,18 +61,11 @@ def diff(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("diff")(diff)
-
-
-def _state(project: "Project", workflow_id: str) -> "State":
-    from prodigy.store.catalog import listed
-
+def _state(project: Project, workflow_id: str) -> State:
     return listed(project, workflow_id).sound()
 
 
-def rows_of(found: "Difference") -> Iterator[Row]:
+def rows_of(found: Difference) -> Iterator[Row]:
     """Yield the lines of a comparison: the status, every step and its items, and the variables that differ."""
     maps = {pair.a: pair for pair in found.maps}
     yield Row(" " if found.status[0] == found.status[1] else "≠", "status", *found.status)
@@ -85,9 +80,7 @@ def rows_of(found: "Difference") -> Iterator[Row]:
             yield Row(mark, f"${{{variable.name}}}", a, _as_json(variable.b) if variable.in_b else "")
 
 
-def _rows_of_step(pair: "StepPair") -> Iterator[Row]:
-    from prodigy.kernel.cause import cause
-
+def _rows_of_step(pair: StepPair) -> Iterator[Row]:
     a, b = pair.a, pair.b
     if a is None or b is None:
         here = a or b
@@ -104,7 +97,7 @@ def _rows_of_step(pair: "StepPair") -> Iterator[Row]:
         yield Row("≠", "  error", *(cause(side.error or "", side.exit_code) for side in (a, b)))
 
 
-def _rows_of_items(pair: "MapPair") -> Iterator[Row]:
+def _rows_of_items(pair: MapPair) -> Iterator[Row]:
     """Yield how many items each run has, and the first of those that differ."""
     counts = ["not listed" if count is None else f"{count} listed" for count in pair.listed]
     yield Row("≠" if counts[0] != counts[1] else " ", "  items", *counts)
@@ -120,7 +113,7 @@ def _rows_of_items(pair: "MapPair") -> Iterator[Row]:
         yield Row("≠", f"  and {more} more", "--json has all", "")
 
 
-def _fate(side: "ItemSide") -> str:
+def _fate(side: ItemSide) -> str:
     """Return what became of an item, in words."""
     words = [f"{side.status} at {side.step}" if side.step else side.status]
     if side.attempts > 1:
@@ -128,7 +121,7 @@ def _fate(side: "ItemSide") -> str:
     return f"{', '.join(words)}: {side.error}" if side.error else ", ".join(words)
 
 
-def _outputs(a: "ItemSide", b: "ItemSide") -> tuple[str, str]:
+def _outputs(a: ItemSide, b: ItemSide) -> tuple[str, str]:
     """Return the outputs of an item that differ: that of the last step, or else the first other one."""
     if a.output != b.output:
         return _one_line(a.output), _one_line(b.output)
@@ -137,9 +130,7 @@ def _outputs(a: "ItemSide", b: "ItemSide") -> tuple[str, str]:
     return f"{name}: {_one_line(ones.get(name))}", f"{name}: {_one_line(others.get(name))}"
 
 
-def _outcome(side: "Side") -> str:
-    from prodigy.cli.words import duration
-
+def _outcome(side: Side) -> str:
     words = [side.status]
     if side.exit_code:
         words.append(f"exit {side.exit_code}")
@@ -150,7 +141,7 @@ def _outcome(side: "Side") -> str:
     return ", ".join(words)
 
 
-def _counted(found: "Difference") -> str:
+def _counted(found: Difference) -> str:
     """Return how much differs, in words."""
     equal = sum(not variable.differs for variable in found.variables)
     variables = f"; {counted(equal, 'variable')} equal" if equal else ""
@@ -162,17 +153,12 @@ def _one_line(text: str | None) -> str:
 
 
 def _as_json(value: object) -> str:
-    import msgspec
-
-    from prodigy.plan.spelling import as_spelled
 
     return msgspec.json.encode(value, enc_hook=as_spelled).decode()
 
 
 def _print(rows: list[Row]) -> None:
     """Print the lines in columns. On a terminal what does not fit stands below its label, in a pipe nothing is cut."""
-    from prodigy.runtime.terminal import visible
-
     rows = [Row(row.mark, visible(row.label), visible(row.a), visible(row.b)) for row in rows]
     label = min(LABEL_COLUMNS_MAX, max(cells(row.label) for row in rows))
     widest = max(cells(row.a) for row in rows)

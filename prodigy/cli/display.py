@@ -4,8 +4,10 @@ Everything goes to stderr, for stdout carries the answer. A line is made from an
 nothing is shown that is not in the log.
 """
 
+import getpass
 import os
 import sys
+import termios
 import time
 from collections.abc import Callable, Sequence
 
@@ -79,7 +81,6 @@ class Display:
             return True
         if not has_terminal():
             return None
-        import termios
 
         termios.tcflush(0, termios.TCIFLUSH)
         return _answer(self._write, f"{visible_lines(question)} [y/N] ")
@@ -207,8 +208,6 @@ def _manner(assume_yes: bool) -> str:
 
 def user() -> str:
     """Return the name of who runs this process."""
-    import getpass
-
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,20 +1,36 @@
 """`dlq`: the dead letters of a map, items that failed for good."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+import sys
+from typing import Annotated, Any
 
 import typer
 from msgspec.structs import replace
 
-from prodigy.cli.cook import MaxParallel
+from prodigy.cli.advice import advice
+from prodigy.cli.columns import columns_of_terminal
+from prodigy.cli.cook import MaxParallel, go_on
+from prodigy.cli.display import confirmed, has_terminal, note, user
+from prodigy.cli.obeyed import is_obeyed
+from prodigy.cli.output import as_json_too, print_json, print_json_line, print_table
+from prodigy.cli.place import project_here, run_of
+from prodigy.cli.program import program
+from prodigy.cli.said import near, said_files
+from prodigy.cli.spreadsheet import print_csv
+from prodigy.cli.summary import summary
+from prodigy.cli.words import counted
+from prodigy.errors import UsageProblem
+from prodigy.kernel.items import Item
+from prodigy.kernel.state import State
+from prodigy.plan.reference import as_text
 from prodigy.plan.words import agreeing
-
-if TYPE_CHECKING:
-    from prodigy.kernel.items import Item
-    from prodigy.kernel.state import State
-    from prodigy.store.layout import Project
-    from prodigy.store.orders import Retry
-
-app = typer.Typer(help="Look at dead letters, items that failed for good, and put them back.", no_args_is_help=True)
+from prodigy.projections.failure import grouped, item_cause
+from prodigy.projections.next_steps import rest_of
+from prodigy.runtime.requeuing import dead_letters
+from prodigy.runtime.terminal import visible
+from prodigy.runtime.upkeep import purge as give_up
+from prodigy.store.catalog import listed
+from prodigy.store.layout import Project
+from prodigy.store.orders import Purge, Retry
 
 Ref = Annotated[
     str | None,
@@ -27,13 +43,8 @@ Filter = Annotated[str | None, typer.Option("--filter", metavar="EXPR", help="On
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
-@app.command("list")
 def list_(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
     """List the dead letters of a run."""
-    from prodigy.cli.output import print_json, print_table
-    from prodigy.cli.program import program
-    from prodigy.projections.failure import item_cause
-
     _, workflow_id, state = _run(ref)
     rows = _dead(state, filter_=filter_)
     if json:
@@ -48,15 +59,8 @@ def list_(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
         print(f"\nput {agreeing(len(rows), 'it', 'them')} back:  {program()} dlq retry {workflow_id}")
 
 
-@app.command("show")
 def show(ref: Ref = None, item: ItemKeys = None, filter_: Filter = None, json: Json = False) -> None:
     """Show dead letters whole: the item, the error, where it failed."""
-    from prodigy.cli.output import print_json
-    from prodigy.cli.said import near, said_files
-    from prodigy.plan.reference import as_text
-    from prodigy.projections.failure import item_cause
-    from prodigy.runtime.terminal import visible
-
     project, workflow_id, state = _run(ref)
     rows = _dead(state, keys=tuple(item or ()), filter_=filter_)
     if json:
@@ -73,7 +77,6 @@ def show(ref: Ref = None, item: ItemKeys = None, filter_: Filter = None, json: J
             print(f"  output {visible(near(file))}")
 
 
-@app.command("retry")
 def retry(
     ref: Ref = None,
     item: ItemKeys = None,
@@ -86,11 +89,6 @@ def retry(
     json: Json = False,
 ) -> None:
     """Put dead letters back and go on with the run; a completed one runs its reduce again."""
-    import sys
-
-    from prodigy.cli.cook import go_on
-    from prodigy.cli.display import user
-    from prodigy.store.orders import Retry
 
     project, workflow_id, state = _run(ref)
     order = Retry(
@@ -114,16 +112,12 @@ def retry(
     go_on(project, workflow_id, order, json=json)
 
 
-def _is_put_back(project: "Project", workflow_id: str, state: "State", order: "Retry", *, json: bool) -> bool:
+def _is_put_back(project: Project, workflow_id: str, state: State, order: Retry, *, json: bool) -> bool:
     """Have the owner of a live run put dead letters back, and say so; whether there is one."""
-    from prodigy.cli.obeyed import is_obeyed
-    from prodigy.cli.output import print_json
-    from prodigy.cli.words import counted
-
     dead = _dead(state, keys=order.keys, filter_=order.filter)
     named = replace(order, keys=tuple(key for key, _, _ in dead) if order.keys else (), trusted=False)
 
-    def is_done(now: "State") -> bool:
+    def is_done(now: State) -> bool:
         items = next(iter(now.maps.values()))
         return all(items.settled.get(key) != item for key, _, item in dead)
 
@@ -136,14 +130,8 @@ def _is_put_back(project: "Project", workflow_id: str, state: "State", order: "R
     return True
 
 
-def _print_nothing_to_retry(workflow_id: str, state: "State", *, json: bool, is_narrowed: bool) -> None:
+def _print_nothing_to_retry(workflow_id: str, state: State, *, json: bool, is_narrowed: bool) -> None:
     """Say that there is nothing to put back, and what goes on with the run where it is not completed."""
-    from prodigy.cli.advice import advice
-    from prodigy.cli.columns import columns_of_terminal
-    from prodigy.cli.output import print_json
-    from prodigy.cli.summary import summary
-    from prodigy.projections.next_steps import rest_of
-
     if json:
         print_json(summary(state) | {"exit_code": 0})
         return
@@ -152,7 +140,6 @@ def _print_nothing_to_retry(workflow_id: str, state: "State", *, json: bool, is_
         print("\n".join(advice(rest_of(state), columns_of_terminal(), indent="  ")))
 
 
-@app.command("export")
 def export(
     ref: Ref = None,
     format_: Annotated[
@@ -165,9 +152,6 @@ def export(
 
     In CSV a text that a spreadsheet would take for a formula has a ' before it.
     """
-    from prodigy.cli.output import as_json_too, print_json, print_json_line
-    from prodigy.errors import UsageProblem
-
     format_ = as_json_too(format_, json=json) or "json"
     _, workflow_id, state = _run(ref)
     rows = _dead(state, filter_=filter_)
@@ -178,20 +162,14 @@ def export(
             for row in rows:
                 print_json_line(_letter(*row))
         case "csv":
-            from prodigy.cli.spreadsheet import print_csv
-
             cells = ((key, value, item.step, item.attempts, item.error) for key, value, item in rows)
             print_csv(("key", "item", "step", "attempts", "error"), cells)
         case _:
             raise UsageProblem(f"--format is json, jsonl or csv, not {format_!r}")
 
 
-@app.command("stats")
 def stats(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
     """Count dead letters by the step and the cause that ended them; numbers, paths and ids make no other cause."""
-    from prodigy.cli.output import print_json, print_table
-    from prodigy.projections.failure import grouped
-
     _, workflow_id, state = _run(ref)
     rows = grouped(_dead(state, filter_=filter_))
     if json:
@@ -204,7 +182,6 @@ def stats(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
         print_table(("COUNT", "STEP", "ERROR"), ((str(row.count), row.step, row.error) for row in rows))
 
 
-@app.command("purge")
 def purge(
     ref: Ref = None,
     item: ItemKeys = None,
@@ -213,13 +190,6 @@ def purge(
     json: Json = False,
 ) -> None:
     """Give dead letters up for good: they count as skipped, and nothing retries them."""
-    from prodigy.cli.display import confirmed, has_terminal, note, user
-    from prodigy.cli.obeyed import is_obeyed
-    from prodigy.cli.words import counted
-    from prodigy.errors import UsageProblem
-    from prodigy.runtime.upkeep import purge as give_up
-    from prodigy.store.orders import Purge
-
     project, workflow_id, state = _run(ref)
     dead = _dead(state, keys=tuple(item or ()), filter_=filter_)
     count = len(dead)
@@ -237,7 +207,7 @@ def purge(
     keys = tuple(key for key, _, _ in dead)
     order = Purge(by=user(), keys=keys if item else (), filter=filter_)
 
-    def is_done(now: "State") -> bool:
+    def is_done(now: State) -> bool:
         items = next(iter(now.maps.values()))
         return all(items.settled[key].disposition != "dead" for key in keys if key in items.settled)
 
@@ -247,32 +217,23 @@ def purge(
 
 
 def _print_purged(workflow_id: str, count: int, sentence: str, *, json: bool) -> None:
-    from prodigy.cli.output import print_json
-
     if json:
         print_json({"schema_version": 1, "workflow_id": workflow_id, "given_up": count})
     else:
         print(sentence)
 
 
-def _run(ref: str | None) -> "tuple[Project, str, State]":
-    from prodigy.cli.place import project_here, run_of
-    from prodigy.store.catalog import listed
-
+def _run(ref: str | None) -> tuple[Project, str, State]:
     project = project_here()
     workflow_id = run_of(project, ref)
     return project, workflow_id, listed(project, workflow_id).sound()
 
 
-def _dead(state: "State", *, keys: tuple[str, ...] = (), filter_: str | None = None) -> "list[tuple[str, Any, Item]]":
-    from prodigy.runtime.requeuing import dead_letters
-
+def _dead(state: State, *, keys: tuple[str, ...] = (), filter_: str | None = None) -> list[tuple[str, Any, Item]]:
     return dead_letters(state, keys=keys, filter_=filter_)
 
 
-def _letter(key: str, value: Any, item: "Item") -> dict[str, Any]:
-    from prodigy.projections.failure import item_cause
-
+def _letter(key: str, value: Any, item: Item) -> dict[str, Any]:
     return {
         "key": key,
         "item": value,
@@ -285,5 +246,5 @@ def _letter(key: str, value: Any, item: "Item") -> dict[str, Any]:
     }
 
 
-def _document(workflow_id: str, rows: "list[tuple[str, Any, Item]]") -> dict[str, Any]:
+def _document(workflow_id: str, rows: list[tuple[str, Any, Item]]) -> dict[str, Any]:
     return {"schema_version": 1, "workflow_id": workflow_id, "dead_letters": [_letter(*row) for row in rows]}

@@ -7,21 +7,37 @@ leftovers), the global folder, and the programs that steps need. Nothing is writ
 import os
 import re
 import shlex
+import shutil
 import stat
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import typer
 
+from prodigy import __version__
+from prodigy.cli.output import print_json
+from prodigy.cli.place import mirror_of, project_here
+from prodigy.cli.program import program
+from prodigy.cli.rescue import least_costly
+from prodigy.errors import DamagedState, ExitCode, ProdigyError
 from prodigy.plan.words import agreeing, counted
-
-if TYPE_CHECKING:
-    from prodigy.runtime.sweep import Found
-    from prodigy.store.layout import Mirror, Project, RunFolder
+from prodigy.runtime.sweep import PROC, Found, find_marked, run_mark, why_blind
+from prodigy.runtime.terminal import visible
+from prodigy.store.catalog import cleaned_ids, mirrored_ids, workflow_ids
+from prodigy.store.checkpoints import read_own_checkpoint
+from prodigy.store.files import is_unfinished, read_private
+from prodigy.store.generation import Generation
+from prodigy.store.history import read_history
+from prodigy.store.layout import Mirror, Project, RunFolder, home
+from prodigy.store.lock import holder
+from prodigy.store.moved import moved_from
+from prodigy.store.unbegun import never_began
+from prodigy.store.values import digests_in
 
 VERSION_WAIT_S = 5.0
 NAMED_MAX = 20
@@ -58,10 +74,6 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON doc
 
     Exits with 0 when nothing is wrong, else with 1. A warning alone is nothing wrong.
     """
-    from prodigy.cli.output import print_json
-    from prodigy.cli.place import project_here
-    from prodigy.errors import ExitCode
-
     project = project_here()
     facts, findings = _facts(project), list(examined(project))
     if json:
@@ -72,15 +84,8 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON doc
         raise typer.Exit(ExitCode.FAILED)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("doctor")(doctor)
-
-
-def examined(project: "Project") -> Iterator[Finding]:
+def examined(project: Project) -> Iterator[Finding]:
     """Yield everything that is not as it should be, what matters most first."""
-    from prodigy.cli.place import mirror_of
-
     mirror = mirror_of(project)
     is_usable = not project.state.is_symlink() and project.state.is_dir()
     if is_usable:
@@ -97,11 +102,7 @@ def examined(project: "Project") -> Iterator[Finding]:
 # Runs -------------------------------------------------------------------------------------------------------
 
 
-def _of_runs(project: "Project", mirror: "Mirror | None") -> Iterator[Finding]:
-    from prodigy.errors import ProdigyError
-    from prodigy.store.catalog import workflow_ids
-    from prodigy.store.lock import holder
-
+def _of_runs(project: Project, mirror: Mirror | None) -> Iterator[Finding]:
     try:
         ids = workflow_ids(project)
     except ProdigyError:
@@ -119,13 +120,8 @@ def _of_runs(project: "Project", mirror: "Mirror | None") -> Iterator[Finding]:
         yield from _of_run(project, mirror, workflow_id)
 
 
-def _of_run(project: "Project", mirror: "Mirror | None", workflow_id: str) -> Iterator[Finding]:
+def _of_run(project: Project, mirror: Mirror | None, workflow_id: str) -> Iterator[Finding]:
     """A run that nobody owns: its log, its checkpoint, its mirror and its values should agree."""
-    from prodigy.errors import ProdigyError
-    from prodigy.store.checkpoints import read_own_checkpoint
-    from prodigy.store.history import read_history
-    from prodigy.store.unbegun import never_began
-
     folder = project.run(workflow_id)
     if never_began(project, workflow_id, mirror):
         what = f"{workflow_id} was killed before anything was started; a later cook removes its empty folder"
@@ -162,17 +158,15 @@ def _of_run(project: "Project", mirror: "Mirror | None", workflow_id: str) -> It
         yield from _of_values(project, mirror, folder)
 
 
-def _of_stranger(project: "Project", workflow_id: str) -> Finding:
+def _of_stranger(project: Project, workflow_id: str) -> Finding:
     """A run that the mirror here does not know: its project was moved, or it comes from elsewhere."""
-    from prodigy.store.moved import moved_from
-
     if (moved := moved_from(project, workflow_id)) is not None and moved.is_same and not moved.is_copy:
         return _warning("trust", f"the project of {workflow_id} was moved here from {moved.root}", _resume(workflow_id))
     what = f"{workflow_id} was not started on this machine by this user; resume asks whether you trust it"
     return _warning("trust", what, _resume(workflow_id, "--trust"))
 
 
-def _of_lost_log(project: "Project", mirror: "Mirror | None", workflow_id: str) -> Finding:
+def _of_lost_log(project: Project, mirror: Mirror | None, workflow_id: str) -> Finding:
     folder = project.run(workflow_id).path
     if way := _way_out(project, mirror, workflow_id):
         return _wrong("log", f"the log of {workflow_id} is gone; a copy of its checkpoint is left", way)
@@ -183,25 +177,16 @@ def _of_lost_log(project: "Project", mirror: "Mirror | None", workflow_id: str) 
     )
 
 
-def _way_out(project: "Project", mirror: "Mirror | None", workflow_id: str) -> str | None:
-    from prodigy.cli.rescue import least_costly
-
+def _way_out(project: Project, mirror: Mirror | None, workflow_id: str) -> str | None:
     return least_costly(project, mirror, workflow_id)
 
 
 def _remove_run(workflow_id: str) -> str:
-    from prodigy.cli.program import program
-
     return f"{program()} checkpoints clean --workflow-id {workflow_id} --purge"
 
 
-def _of_values(project: "Project", mirror: "Mirror | None", folder: "RunFolder") -> Iterator[Finding]:
+def _of_values(project: Project, mirror: Mirror | None, folder: RunFolder) -> Iterator[Finding]:
     """Values that neither a log nor a checkpoint names: a crash came between them and their event."""
-    from prodigy.errors import DamagedState
-    from prodigy.store.files import read_private
-    from prodigy.store.generation import Generation
-    from prodigy.store.values import digests_in
-
     if not (there := _names(folder.values)):
         return
     for generation in folder.generations():
@@ -223,11 +208,8 @@ def _names(folder: Path) -> set[str]:
         return set()
 
 
-def _of_lost_runs(project: "Project", mirror: "Mirror | None") -> Iterator[Finding]:
+def _of_lost_runs(project: Project, mirror: Mirror | None) -> Iterator[Finding]:
     """What is left of runs whose folder is gone: a copy in the mirror, or only a checkpoint."""
-    from prodigy.errors import ProdigyError
-    from prodigy.store.catalog import cleaned_ids, mirrored_ids, workflow_ids
-
     try:
         there, mirrored = {*workflow_ids(project), *cleaned_ids(project)}, mirrored_ids(mirror)
     except ProdigyError:
@@ -244,17 +226,15 @@ def _of_lost_runs(project: "Project", mirror: "Mirror | None") -> Iterator[Findi
 # Processes --------------------------------------------------------------------------------------------------
 
 
-def _of_left_processes(project: "Project", workflow_ids: list[str]) -> Iterator[Finding]:
+def _of_left_processes(project: Project, workflow_ids: list[str]) -> Iterator[Finding]:
     for workflow_id, left in _left(project, workflow_ids).items():
         shown = ", ".join(map(str, left[:NAMED_MAX]))
         what = f"{workflow_id} has no owner, and these of its processes still run: {shown}"
         yield _wrong("process", what, f"kill {' '.join(str(process.pid) for process in left)}")
 
 
-def _left(project: "Project", workflow_ids: list[str]) -> "dict[str, list[Found]]":
+def _left(project: Project, workflow_ids: list[str]) -> dict[str, list[Found]]:
     """Return the processes that carry the mark of one of these runs."""
-    from prodigy.runtime.sweep import PROC, find_marked, run_mark
-
     marks = {run_mark(project.run(workflow_id).path): workflow_id for workflow_id in workflow_ids}
     left: dict[str, list[Found]] = {}
     if not os.path.isdir(f"{PROC}/self"):
@@ -277,8 +257,6 @@ def _environment(pid: int) -> list[bytes]:
 
 
 def _of_sight() -> Iterator[Finding]:
-    from prodigy.runtime.sweep import why_blind
-
     if blind := why_blind():
         mend = "mount -t proc proc /proc" if sys.platform == "linux" else "Put `ps` on the PATH."
         yield _warning("process", blind, mend)
@@ -289,9 +267,6 @@ def _of_sight() -> Iterator[Finding]:
 
 def _of_home() -> Iterator[Finding]:
     """The global folder must take copies; without it a run can be lost with its project."""
-    from prodigy.errors import ProdigyError
-    from prodigy.store.layout import home
-
     try:
         folder = home()
     except ProdigyError as problem:
@@ -309,8 +284,6 @@ def _of_home() -> Iterator[Finding]:
 
 def _of_folder(top: Path) -> Iterator[Finding]:
     """Links, open modes, other people's files and half-written ones, anywhere below `top`."""
-    from prodigy.store.files import is_unfinished
-
     strange, open_, foreign, temporary = list[Path](), list[Path](), list[Path](), list[Path]()
     for path, status in _below(top):
         mode = status.st_mode
@@ -389,12 +362,7 @@ def file_system_in(mounts: list[str], path: str) -> str | None:
 # Facts and words --------------------------------------------------------------------------------------------
 
 
-def _facts(project: "Project") -> Facts:
-    from prodigy import __version__
-    from prodigy.errors import ProdigyError
-    from prodigy.store.catalog import workflow_ids
-    from prodigy.store.layout import home
-
+def _facts(project: Project) -> Facts:
     try:
         folder, count = str(home()), len(workflow_ids(project))
     except ProdigyError:
@@ -406,15 +374,11 @@ def _facts(project: "Project") -> Facts:
 
 def _version(program: str) -> str | None:
     """Return the version that a program says it has, and where it is where it says none; None where it is not there."""
-    import shutil
-
     path = shutil.which(program)
     return path and (_said_version(path) or f"unknown, at {path}")
 
 
 def _said_version(path: str) -> str | None:
-    import subprocess
-
     try:
         done = subprocess.run(
             (path, "--version"), stdin=subprocess.DEVNULL, capture_output=True, timeout=VERSION_WAIT_S, check=False
@@ -426,8 +390,6 @@ def _said_version(path: str) -> str | None:
 
 
 def _print(facts: Facts, findings: list[Finding]) -> None:
-    from prodigy.runtime.terminal import visible
-
     versions = (f"{name} {version or 'not found'}" for name, version in facts.versions.items())
     print("  ".join(versions))
     print(f"project  {visible(facts.project)}  {_count(range(facts.runs), 'run')}")
@@ -448,14 +410,10 @@ def _warning(check: str, what: str, mend: str) -> Finding:
 
 
 def _resume(workflow_id: str, *options: str) -> str:
-    from prodigy.cli.program import program
-
     return " ".join([program(), "resume", workflow_id, *options])
 
 
 def _repair(workflow_id: str) -> str:
-    from prodigy.cli.program import program
-
     return f"{program()} checkpoints validate {workflow_id} --repair"
 
 

@@ -1,23 +1,48 @@
 """`events`: what happened in a run, for people and for `jq`."""
 
+import re
 import sys
-from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Annotated, Any, Literal, NamedTuple
 
+import anyio
+import msgspec
+import re2
 import typer
 
+from prodigy.cli.following import follow_records
+from prodigy.cli.output import as_json_too, print_json, print_json_line, print_table
+from prodigy.cli.place import mirror_of, project_here, run_of
+from prodigy.cli.program import program
+from prodigy.cli.rescue import tell_lost_end
+from prodigy.cli.spreadsheet import print_csv
 from prodigy.cli.streams import check_reader
+from prodigy.cli.when import local, since
+from prodigy.cli.words import duration, money
+from prodigy.errors import DamagedState, ExitCode, RunNotFound, UsageProblem
+from prodigy.kernel.events import TYPES
+from prodigy.plan.address import is_under, item_of, template_of
+from prodigy.plan.nodes import ROOT
+from prodigy.plan.reference import suggestion
+from prodigy.plan.spelling import as_number
 from prodigy.plan.words import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from prodigy.projections.statistics import Statistics
-    from prodigy.store.layout import Project, RunFolder
+from prodigy.projections.naming import address_of
+from prodigy.projections.statistics import Statistics, statistics
+from prodigy.projections.timeline import CSV_COLUMNS, DETAIL_CHARS_MAX, cells_of, row_of, texts_in
+from prodigy.runtime.terminal import visible
+from prodigy.store.catalog import cleaning_of, listed
+from prodigy.store.generation import Generation
+from prodigy.store.history import lineage, present_generation
+from prodigy.store.layout import Project, RunFolder, is_text
+from prodigy.store.moments import no_generation
+from prodigy.store.validation import verified
+from prodigy.store.values import Values
 
 _Record = dict[str, Any]
 
-app = typer.Typer(help="Look at what happened: the event log of a run.", no_args_is_help=True)
 
 STEPS_SHOWN_MAX = 20
 EXCERPT_CHARS = 60
@@ -49,7 +74,7 @@ class Wanted(NamedTuple):
     types: set[str]
     earliest: str
     after_seq: int
-    is_of_step: "Callable[[str], bool] | None"
+    is_of_step: Callable[[str], bool] | None
 
     def takes(self, record: dict[str, Any]) -> bool:
         """Whether a record is asked for."""
@@ -61,7 +86,6 @@ class Wanted(NamedTuple):
         )
 
 
-@app.command("ls")
 def ls(
     ref: _Ref = None,
     job_id: _JobId = None,
@@ -82,16 +106,12 @@ def ls(
         _print_json(found, workflow_id, is_document=not jsonl)
         _tell_lost_end(project, workflow_id, generation)
     else:
-        from prodigy.cli.output import print_table
-        from prodigy.projections.timeline import DETAIL_CHARS_MAX
-
         most = DETAIL_CHARS_MAX if sys.stdout.isatty() else None
         print_table(("SEQ", "TIME", "EVENT", "AT", "DETAILS"), (_row(record, most) for record in found))
         _tell_earlier(project.run(workflow_id), generation)
         _tell_lost_end(project, workflow_id, generation)
 
 
-@app.command("search")
 def search(
     pattern: Annotated[str, typer.Argument(help="A regular expression (RE2); it may match in any value.")],
     ref: _Ref = None,
@@ -112,8 +132,6 @@ def search(
 
     The pattern is looked for in the record as logged, in its texts, and in values that are kept in files.
     """
-    from prodigy.errors import ExitCode
-
     project, workflow_id = _run(ref, job_id)
     folder = project.run(workflow_id)
     excerpt = _searcher(folder, pattern, ignore_case=ignore_case)
@@ -123,8 +141,6 @@ def search(
     if json or jsonl:
         _print_json((record for record, _ in found), workflow_id, is_document=not jsonl, pattern=pattern)
     elif found:
-        from prodigy.cli.output import print_table
-
         rows = ((*_row(record)[:4], text) for record, text in found)
         print_table(("SEQ", "TIME", "EVENT", "AT", "MATCH"), rows)
     else:
@@ -134,7 +150,6 @@ def search(
         raise typer.Exit(ExitCode.FAILED)
 
 
-@app.command("export")
 def export(
     ref: _Ref = None,
     job_id: _JobId = None,
@@ -157,8 +172,6 @@ def export(
 
     In CSV a text that a spreadsheet would take for a formula has a ' before it.
     """
-    from prodigy.cli.output import as_json_too
-
     chosen = as_json_too(format_, json=json) or "jsonl"
     project, workflow_id = _run(ref, job_id)
     wanted = _wanted(project, workflow_id, generation, type_, step, since, after_seq)
@@ -167,24 +180,16 @@ def export(
         _print_json(found, workflow_id, is_document=chosen == "json")
         _tell_lost_end(project, workflow_id, generation)
         return
-    from prodigy.cli.spreadsheet import print_csv
-    from prodigy.projections.timeline import CSV_COLUMNS, cells_of
 
     print_csv(CSV_COLUMNS, map(cells_of, found))
     _tell_lost_end(project, workflow_id, generation)
 
 
-@app.command("stats")
 def stats(ref: _Ref = None, job_id: _JobId = None, generation: _Generation = None, json: _Json = False) -> None:
     """Count the events of a run: by type, and for each step its attempts, retries, time and cost.
 
     Without --generation all of them count: what was gone back over has taken its time and cost, too.
     """
-    from itertools import chain
-
-    from prodigy.cli.output import print_json
-    from prodigy.projections.statistics import statistics
-    from prodigy.store.history import present_generation
 
     project, workflow_id = _run(ref, job_id)
     folder = project.run(workflow_id)
@@ -192,10 +197,6 @@ def stats(ref: _Ref = None, job_id: _JobId = None, generation: _Generation = Non
     chosen = folder.generations() if generation is None else [generation]
     told = statistics(chain.from_iterable(_records(folder, number) for number in chosen))
     if json:
-        import msgspec
-
-        from prodigy.plan.spelling import as_number
-
         fields: dict[str, Any] = msgspec.to_builtins(told, enc_hook=as_number)
         print_json({"schema_version": 1, "workflow_id": workflow_id, "generations": chosen, **fields})
     else:
@@ -203,7 +204,6 @@ def stats(ref: _Ref = None, job_id: _JobId = None, generation: _Generation = Non
     _tell_lost_end(project, workflow_id, generation)
 
 
-@app.command("follow")
 def follow(
     ref: _Ref = None,
     job_id: _JobId = None,
@@ -211,11 +211,6 @@ def follow(
     jsonl: _Jsonl = False,
 ) -> None:
     """Print the events of a run as they happen, until it rests."""
-    import anyio
-
-    from prodigy.cli.following import follow_records
-    from prodigy.cli.output import print_json_line
-    from prodigy.runtime.terminal import visible
 
     project, workflow_id = _run(ref, job_id)
     kept = list[dict[str, Any]]()
@@ -238,7 +233,6 @@ def follow(
     _tell_lost_end(project, workflow_id)
 
 
-@app.command("verify")
 def verify(
     ref: _Ref = None,
     job_id: _JobId = None,
@@ -248,11 +242,6 @@ def verify(
 
     A log that is gone, or ends before what a checkpoint has seen, is damaged: exit 7.
     """
-    from prodigy.cli.output import print_json
-    from prodigy.cli.place import mirror_of
-    from prodigy.store.catalog import cleaning_of
-    from prodigy.store.validation import verified
-
     project, workflow_id = _run(ref, job_id)
     is_cleaned = bool(cleaning_of(project, workflow_id))
     logs = verified(project, mirror_of(project), workflow_id)
@@ -271,28 +260,21 @@ def verify(
             print(f"  behind them {at}: a crash leaves such; resume cuts them off and keeps them beside the log")
 
 
-def _run(ref: str | None, job_id: str | None) -> "tuple[Project, str]":
+def _run(ref: str | None, job_id: str | None) -> tuple[Project, str]:
     """Return the project here and the id of the run that is meant; both names together were refused before."""
-    from prodigy.cli.place import project_here, run_of
-
     named = ref if ref is not None else job_id
     project = project_here()
     return project, run_of(project, named, with_cleaned=True)
 
 
-def _tell_lost_end(project: "Project", workflow_id: str, generation: int | None = None) -> None:
+def _tell_lost_end(project: Project, workflow_id: str, generation: int | None = None) -> None:
     """Say it where the log that was printed has lost its end."""
-    from prodigy.cli.rescue import tell_lost_end
-
     sys.stdout.flush()
     tell_lost_end(project, workflow_id, generation)
 
 
-def _tell_earlier(folder: "RunFolder", generation: int | None) -> None:
+def _tell_earlier(folder: RunFolder, generation: int | None) -> None:
     """Say that the run has gone back, where the history before is, and how to see it."""
-    from prodigy.cli.program import program
-    from prodigy.store.history import lineage
-
     generations = folder.generations()
     if generation is not None or len(generations) < 2:
         return
@@ -305,17 +287,13 @@ def _tell_earlier(folder: "RunFolder", generation: int | None) -> None:
     print(f"note: this is generation {present}, which {how}; what was before:  {command}", file=sys.stderr)
 
 
-def _records(folder: "RunFolder", generation: int | None = None, types: Collection[str] = ()) -> Iterator[_Record]:
+def _records(folder: RunFolder, generation: int | None = None, types: Collection[str] = ()) -> Iterator[_Record]:
     """Yield the records of one generation, as logged; the present one's without a number.
 
     Raises:
         RunNotFound: there is no such generation.
         DamagedState: when the damage is reached, not before.
     """
-    from prodigy.store.generation import Generation
-    from prodigy.store.history import present_generation
-    from prodigy.store.moments import no_generation
-
     chosen = present_generation(folder) if generation is None else Generation(folder, generation)
     if chosen.number not in folder.generations():
         raise no_generation(folder, chosen.number)
@@ -324,16 +302,15 @@ def _records(folder: "RunFolder", generation: int | None = None, types: Collecti
     yield from chosen.records(types)
 
 
-def _last(found: "Iterator[Any]", limit: int | None) -> "Iterator[Any]":
+def _last(found: Iterator[Any], limit: int | None) -> Iterator[Any]:
     if limit is None:
         return found
-    from collections import deque
 
     return iter(deque(found, maxlen=min(limit, sys.maxsize)))
 
 
 def _wanted(
-    project: "Project",
+    project: Project,
     workflow_id: str,
     generation: int | None,
     types: list[str] | None,
@@ -347,16 +324,12 @@ def _wanted(
     return Wanted(_types(types or []), _earliest(since), after_seq, is_of_step)
 
 
-def _check_there(folder: "RunFolder", generation: int | None, seq: int) -> None:
+def _check_there(folder: RunFolder, generation: int | None, seq: int) -> None:
     """Refuse an event that the log does not have yet: nothing comes after it. A damaged log says so when it is read.
 
     Raises:
         UsageProblem: there is no such event; the hint has the last.
     """
-    from prodigy.errors import DamagedState, RunNotFound, UsageProblem
-    from prodigy.store.generation import Generation
-    from prodigy.store.history import present_generation
-
     try:
         chosen = present_generation(folder) if generation is None else Generation(folder, generation)
         last_seq = chosen.read().verify().end.seq
@@ -369,7 +342,7 @@ def _check_there(folder: "RunFolder", generation: int | None, seq: int) -> None:
         )
 
 
-def _of_step(project: "Project", workflow_id: str, step: str) -> "Callable[[str], bool]":
+def _of_step(project: Project, workflow_id: str, step: str) -> Callable[[str], bool]:
     """Return whether an address is that of a step or stage, or stands in it.
 
     It is told by shape where the run cannot be folded any more: its log can still be listed.
@@ -377,11 +350,6 @@ def _of_step(project: "Project", workflow_id: str, step: str) -> "Callable[[str]
     Raises:
         UsageProblem: the run has no such step; the hint has the nearest.
     """
-    from prodigy.plan.address import is_under
-    from prodigy.plan.nodes import ROOT
-    from prodigy.projections.naming import address_of
-    from prodigy.store.catalog import listed
-
     state = listed(project, workflow_id).state
     address = step
     if state is not None:
@@ -394,23 +362,15 @@ def _of_step(project: "Project", workflow_id: str, step: str) -> "Callable[[str]
 
 def _alike(address: str) -> set[str]:
     """Return an address, and inside an item of a map that of its template, which stands for those of all items."""
-    from prodigy.plan.address import item_of, template_of
-
     return {address, template_of(address)} if item_of(address) else {address}
 
 
-def _searcher(folder: "RunFolder", pattern: str, *, ignore_case: bool) -> "Callable[[dict[str, Any]], str | None]":
+def _searcher(folder: RunFolder, pattern: str, *, ignore_case: bool) -> Callable[[dict[str, Any]], str | None]:
     """Return the function that yields what surrounds a match in a record, or None where there is none.
 
     Raises:
         UsageProblem: the pattern cannot be read.
     """
-    import msgspec
-    import re2
-
-    from prodigy.errors import UsageProblem
-    from prodigy.projections.timeline import texts_in
-    from prodigy.store.layout import is_text
 
     if not is_text(pattern):
         raise UsageProblem(f"the pattern {pattern[:100]!a} is no UTF-8", hint="Write `.` for such a byte.")
@@ -433,13 +393,8 @@ def _searcher(folder: "RunFolder", pattern: str, *, ignore_case: bool) -> "Calla
     return excerpt
 
 
-def _stored(folder: "RunFolder", record: dict[str, Any]) -> Iterator[str]:
+def _stored(folder: RunFolder, record: dict[str, Any]) -> Iterator[str]:
     """Yield the texts of a record's values that are kept in files, as far as these are there."""
-    import msgspec
-
-    from prodigy.errors import DamagedState
-    from prodigy.projections.timeline import texts_in
-    from prodigy.store.values import Values
 
     for digest in dict(record.get("stored", {})).values():
         try:
@@ -457,16 +412,11 @@ def _around(text: str, start: int, end: int) -> str:
 
 def _row(record: dict[str, Any], most: int | None = 200) -> tuple[str, ...]:
     """Return (seq, time, type, address, details) of a record, its time as people here read it."""
-    from prodigy.cli.when import local
-    from prodigy.projections.timeline import row_of
-
     seq, time, *rest = row_of(record, most=most)
     return (seq, local(time), *rest)
 
 
 def _print_json(found: Iterable[dict[str, Any]], workflow_id: str, *, is_document: bool, **more: Any) -> None:
-    from prodigy.cli.output import print_json, print_json_line
-
     if is_document:
         print_json({"schema_version": 1, "workflow_id": workflow_id, **more, "events": list(found)})
         return
@@ -474,11 +424,7 @@ def _print_json(found: Iterable[dict[str, Any]], workflow_id: str, *, is_documen
         print_json_line(record)
 
 
-def _print_statistics(workflow_id: str, generations: list[int], told: "Statistics") -> None:
-    from prodigy.cli.output import print_table
-    from prodigy.cli.when import local, since
-    from prodigy.cli.words import duration, money
-
+def _print_statistics(workflow_id: str, generations: list[int], told: Statistics) -> None:
     count = f"generation {generations[0]}" if len(generations) == 1 else counted(len(generations), "generation")
     print(f"{workflow_id}  {counted(told.events, 'event')} in {count}")
     print(f"{local(told.first)} to {local(told.last)}, {since(told.last)}")
@@ -513,10 +459,6 @@ def _print_statistics(workflow_id: str, generations: list[int], told: "Statistic
 
 
 def _types(wanted: list[str]) -> set[str]:
-    from prodigy.errors import UsageProblem
-    from prodigy.kernel.events import TYPES
-    from prodigy.plan.reference import suggestion
-
     for name in wanted:
         if name not in TYPES:
             near = suggestion(name, tuple(TYPES), form="--type {}")
@@ -526,10 +468,6 @@ def _types(wanted: list[str]) -> set[str]:
 
 def _earliest(since: str | None) -> str:
     """Return the earliest time wanted, in the log's form; everything without `since`."""
-    import re
-    from datetime import UTC, datetime, timedelta
-
-    from prodigy.errors import UsageProblem
 
     if since is None:
         return ""

@@ -3,14 +3,26 @@
 import shlex
 import shutil
 import sys
-from typing import TYPE_CHECKING, Annotated
+import textwrap
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from prodigy.kernel.state import State
-    from prodigy.projections.explain import Explanation
-    from prodigy.store.layout import RunFolder
+from prodigy.cli.output import print_json
+from prodigy.cli.place import project_here, run_of
+from prodigy.cli.program import in_our_words
+from prodigy.cli.rescue import tell_lost_end
+from prodigy.cli.when import said
+from prodigy.errors import UsageProblem
+from prodigy.kernel.events import PlanChanged
+from prodigy.kernel.state import State
+from prodigy.plan.address import inside, is_template, item_address
+from prodigy.projections.explain import Explanation, in_utc
+from prodigy.projections.explain import explain as told
+from prodigy.projections.naming import address_of
+from prodigy.runtime.terminal import visible
+from prodigy.store.history import begun_generation, lineage
+from prodigy.store.layout import RunFolder
 
 COLUMNS_MAX = 100
 
@@ -21,10 +33,6 @@ def explain(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Tell why a step ran, was skipped, retried, handled or run again."""
-    from prodigy.cli.output import print_json
-    from prodigy.cli.place import project_here, run_of
-    from prodigy.cli.rescue import tell_lost_end
-
     project = project_here()
     workflow_id = run_of(project, ref, with_cleaned=True)
     explanation = explained(project.run(workflow_id), step, in_document=json)
@@ -36,24 +44,13 @@ def explain(
     tell_lost_end(project, workflow_id)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("explain")(explain)
-
-
-def explained(folder: "RunFolder", step: str, *, in_document: bool = False) -> "Explanation":
+def explained(folder: RunFolder, step: str, *, in_document: bool = False) -> Explanation:
     """Return the story of a step of the run's present history; its times are local, but in a document UTC.
 
     Raises:
         UsageProblem: the run has no such step; the hint has the nearest.
         DamagedState: the log cannot be trusted.
     """
-    from prodigy.cli.when import said
-    from prodigy.kernel.events import PlanChanged
-    from prodigy.projections.explain import explain as told
-    from prodigy.projections.explain import in_utc
-    from prodigy.store.history import begun_generation, lineage
-
     history = lineage(folder, begun_generation(folder).number)
     start = final = history.beginning
     moves = []
@@ -66,12 +63,8 @@ def explained(folder: "RunFolder", step: str, *, in_document: bool = False) -> "
     return told(events, start, final, moves, _address(folder.path.name, final, step), clock=clock)
 
 
-def _address(workflow_id: str, state: "State", step: str) -> str:
+def _address(workflow_id: str, state: State, step: str) -> str:
     """Return the address of what an id, a name or an address means; a step of a template is named with its item."""
-    from prodigy.errors import UsageProblem
-    from prodigy.plan.address import inside, is_template, item_address
-    from prodigy.projections.naming import address_of
-
     address = address_of(workflow_id, state, step)
     if not is_template(address):
         return address
@@ -81,12 +74,8 @@ def _address(workflow_id: str, state: "State", step: str) -> str:
     raise UsageProblem(f"{step} runs once for each item; name one", hint=hint)
 
 
-def _paragraph(explanation: "Explanation") -> str:
+def _paragraph(explanation: Explanation) -> str:
     """Return the story as one paragraph, which is one line in a pipe."""
-    import textwrap
-
-    from prodigy.cli.program import in_our_words
-    from prodigy.runtime.terminal import visible
 
     what = f" ({explanation.what})" if explanation.what else ""
     lead = f"{explanation.address}{what} {_standing(explanation.status)}."

@@ -1,9 +1,20 @@
 """`init`: a first workflow to cook and to change."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
+
+from prodigy.cli.output import print_json
+from prodigy.cli.place import project_here
+from prodigy.cli.program import program
+from prodigy.errors import UsageProblem
+from prodigy.plan.schema_text import json_schema
+from prodigy.plan.spelling import shown
+from prodigy.store.files import write_atomically
+from prodigy.store.layout import is_text, prepare
 
 SCHEMA = ".prodigy/workflow.schema.json"
 TEMPLATE = """\
@@ -35,27 +46,16 @@ def init(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write a first workflow, with the line that gives editors its schema."""
-    from prodigy.cli.output import print_json
-    from prodigy.cli.place import project_here
-    from prodigy.cli.program import program
-    from prodigy.errors import UsageProblem
-    from prodigy.plan.schema_text import json_schema
-    from prodigy.plan.spelling import shown
-    from prodigy.store.files import write_atomically
-    from prodigy.store.layout import is_text, prepare
-
     if not is_text(str(file)):
         raise UsageProblem(f"{str(file)!a} is no UTF-8", hint="Give the workflow another name: `prodigy init FILE`.")
     if file.exists() or file.is_symlink():
         raise UsageProblem(f"{file} exists already", hint="Name another file: `prodigy init FILE`.")
     if not file.absolute().parent.is_dir():
         raise UsageProblem(f"there is no folder {file.parent}", hint=f"Make it first: `mkdir -p {file.parent}`.")
-    import msgspec
 
     project = project_here()
     prepare(project)
     write_atomically(project.root / SCHEMA, msgspec.json.format(msgspec.json.encode(json_schema()), indent=2))
-    import os
 
     schema = shown(os.path.relpath(project.root / SCHEMA, file.resolve().parent))
     file.write_text(TEMPLATE.format(schema=schema, name=file.stem))
@@ -63,8 +63,3 @@ def init(
         print_json({"schema_version": 1, "file": str(file), "schema": schema})
         return
     print(f"wrote {file}\n  look:  {program()} cook {file} --dry-run\n  cook:  {program()} cook {file}")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("init")(init)

@@ -3,18 +3,32 @@
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
 
+import anyio
 import typer
 
+from prodigy.cli.display import has_colour
+from prodigy.cli.failed import print_failed, said
+from prodigy.cli.following import follow_outputs
+from prodigy.cli.outlet import copy, copy_lines
+from prodigy.cli.output import print_json
+from prodigy.cli.place import mirror_of, project_here, run_of
 from prodigy.cli.streams import check_reader
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from prodigy.errors import DamagedState
-    from prodigy.kernel.events import CommandFinished, CommandInterrupted
-    from prodigy.store.layout import Project, RunFolder
+from prodigy.errors import DamagedState
+from prodigy.kernel.events import CommandFinished, CommandInterrupted, CommandStarted
+from prodigy.plan.address import is_at, is_template
+from prodigy.projections.naming import address_of
+from prodigy.runtime.claude import narrate
+from prodigy.runtime.terminal import Lines, visible
+from prodigy.store.catalog import listed
+from prodigy.store.files import open_private
+from prodigy.store.generation import damage_of
+from prodigy.store.history import begun_generation, present_generation
+from prodigy.store.layout import TRANSCRIPT, Project, RunFolder
+from prodigy.store.rescue import printed_by
+from prodigy.store.validation import lost_end
 
 CHUNK_BYTES = 256 * 1024
 
@@ -28,11 +42,11 @@ class Attempt(NamedTuple):
     at: str
     number: int
     epoch: int
-    output: "Path"
+    output: Path
     has_ended: bool = True
 
     @property
-    def files(self) -> "tuple[tuple[Path, Literal[1, 2]], ...]":
+    def files(self) -> tuple[tuple[Path, Literal[1, 2]], ...]:
         """The paths of what it printed to stdout and stderr; there is no file where that was nothing."""
         return (self.output, 1), (self.output.with_suffix(".err"), 2)
 
@@ -47,15 +61,10 @@ def logs(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."""
-    from prodigy.cli.place import project_here, run_of
-    from prodigy.plan.address import is_template
-
     project = project_here()
     workflow_id = run_of(project, ref)
     address = _address(project, workflow_id, step) if step is not None else None
     if failed:
-        from prodigy.cli.failed import print_failed
-
         print_failed(project, workflow_id, address, json=json)
         return
     attempts, damage = _readable(project, workflow_id, address)
@@ -71,41 +80,23 @@ def logs(
     if damage is not None:
         raise damage
     if follow:
-        import anyio
-
-        from prodigy.cli.following import follow_outputs
-
         seen = {attempt.epoch for attempt in attempts}
         anyio.run(follow_outputs, project, workflow_id, address, seen)
     elif not any(shown):
         print(f"{step or workflow_id} has printed nothing", file=sys.stderr)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("logs")(logs)
-
-
-def _address(project: "Project", workflow_id: str, step: str) -> str:
+def _address(project: Project, workflow_id: str, step: str) -> str:
     """Return the address of a step that is named by its address or id; of a run that cannot be folded, the name."""
-    from prodigy.projections.naming import address_of
-    from prodigy.store.catalog import listed
-
     state = listed(project, workflow_id).state
     return step if state is None else address_of(workflow_id, state, step)
 
 
-def _readable(project: "Project", workflow_id: str, address: str | None) -> "tuple[list[Attempt], DamagedState | None]":
+def _readable(project: Project, workflow_id: str, address: str | None) -> tuple[list[Attempt], DamagedState | None]:
     """Return the attempts that have ended, in their order; where the log is damaged, as many as can be told, and that.
 
     What a checkpoint and the files say besides the log is less: the last attempt of a step, or none's name.
     """
-    from prodigy.cli.place import mirror_of
-    from prodigy.errors import DamagedState
-    from prodigy.store.generation import damage_of
-    from prodigy.store.history import begun_generation
-    from prodigy.store.validation import lost_end
-
     folder, attempts = project.run(workflow_id), list[Attempt]()
     try:
         with damage_of(folder):
@@ -121,11 +112,8 @@ def _readable(project: "Project", workflow_id: str, address: str | None) -> "tup
     return attempts, None
 
 
-def _kept(project: "Project", folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
+def _kept(project: Project, folder: RunFolder, address: str | None) -> Iterator[Attempt]:
     """Yield what is in the folder of outputs, with the step that a checkpoint says printed it, oldest first."""
-    from prodigy.cli.place import mirror_of
-    from prodigy.store.rescue import printed_by
-
     steps = printed_by(project, mirror_of(project), folder.path.name)
     files = [path for path in folder.outputs.iterdir() if path.suffix == ".out"] if folder.outputs.is_dir() else []
     for path in sorted(files, key=lambda path: (len(path.name), path.name)):
@@ -134,12 +122,8 @@ def _kept(project: "Project", folder: "RunFolder", address: str | None) -> Itera
             yield Attempt(at or f"outputs/{path.name}", 0, 0, path)
 
 
-def _attempts(folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
+def _attempts(folder: RunFolder, address: str | None) -> Iterator[Attempt]:
     """Yield the attempts that have ended, in their order, and then those that are at work or were when all died."""
-    from prodigy.kernel.events import CommandFinished, CommandInterrupted, CommandStarted
-    from prodigy.plan.address import is_at
-    from prodigy.store.history import present_generation
-
     begun: dict[str, tuple[int, int]] = {}
     for moment in present_generation(folder).moments():
         event = moment.event
@@ -157,16 +141,11 @@ def _attempts(folder: "RunFolder", address: str | None) -> Iterator[Attempt]:
             yield Attempt(at, number, epoch, path, has_ended=False)
 
 
-def _is_wanted(event: "CommandFinished | CommandInterrupted", address: str | None) -> bool:
-    from prodigy.plan.address import is_at
-
+def _is_wanted(event: CommandFinished | CommandInterrupted, address: str | None) -> bool:
     return event.output_file != "" and is_at(event.at, address)
 
 
 def _print_json(workflow_id: str, attempts: list[Attempt]) -> None:
-    from prodigy.cli.failed import said
-    from prodigy.cli.output import print_json
-
     told = [
         {"at": attempt.at, "attempt": attempt.number, "epoch": attempt.epoch, "said": said(attempt.output)}
         for attempt in attempts
@@ -177,25 +156,16 @@ def _print_json(workflow_id: str, attempts: list[Attempt]) -> None:
 def _print(attempt: Attempt, *, has_heading: bool) -> bool:
     """Print one attempt, its stdout to stdout and its stderr to stderr; return whether there was anything to print."""
     if has_heading:
-        from prodigy.runtime.terminal import visible
-
         number = f"  attempt {attempt.number}" if attempt.number else ""
         print(f"── {visible(attempt.at)}{number} ──", flush=True)
     return any([has_heading, *(_copy(path, to, ends_line=has_heading) for path, to in attempt.files)])
 
 
-def _copy(path: "Path", descriptor: Literal[1, 2], *, ends_line: bool) -> bool:
+def _copy(path: Path, descriptor: Literal[1, 2], *, ends_line: bool) -> bool:
     """Copy a file as it is into a pipe or file, and made safe onto a terminal; return whether there was anything.
 
     With `ends_line` what comes next begins a line.
     """
-    from prodigy.cli.display import has_colour
-    from prodigy.cli.outlet import copy, copy_lines
-    from prodigy.runtime.claude import narrate
-    from prodigy.runtime.terminal import Lines
-    from prodigy.store.files import open_private
-    from prodigy.store.layout import TRANSCRIPT
-
     try:
         source = open_private(path, os.O_RDONLY)
     except FileNotFoundError:

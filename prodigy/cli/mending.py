@@ -1,12 +1,20 @@
 """`checkpoints validate`: whether what is kept of a run can be relied upon, and how to mend it."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from prodigy.store.layout import Project
-    from prodigy.store.validation import Finding
+from prodigy.cli.output import print_json
+from prodigy.cli.place import mirror_of, project_here
+from prodigy.cli.program import program
+from prodigy.cli.rescue import lines as ways_out
+from prodigy.errors import DamagedState, ExitCode, StorageFailure
+from prodigy.runtime.terminal import visible
+from prodigy.runtime.upkeep import repair
+from prodigy.store.catalog import find_run, folder_gone
+from prodigy.store.files import existing_folder
+from prodigy.store.layout import Project
+from prodigy.store.validation import Finding, examine
 
 _TRUTH = ("log", "values")  # what cannot be rebuilt
 
@@ -19,13 +27,6 @@ def validate(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Check a run's log, stored values, checkpoint and mirror against each other."""
-    from prodigy.cli.output import print_json
-    from prodigy.cli.place import mirror_of, project_here
-    from prodigy.cli.rescue import lines as ways_out
-    from prodigy.errors import ExitCode
-    from prodigy.store.catalog import find_run
-    from prodigy.store.validation import examine
-
     project = project_here()
     mirror = mirror_of(project)
     workflow_id = find_run(project, ref, mirror)
@@ -47,45 +48,35 @@ def validate(
     raise typer.Exit(ExitCode.COMPLETED if is_sound else ExitCode.DAMAGED)
 
 
-def _refuse_what_is_gone(project: "Project", workflow_id: str) -> None:
-    from prodigy.errors import DamagedState
-    from prodigy.store.catalog import folder_gone
-    from prodigy.store.files import existing_folder
-
+def _refuse_what_is_gone(project: Project, workflow_id: str) -> None:
     if not existing_folder(project.run(workflow_id).path):
         gone = folder_gone(workflow_id)
         raise DamagedState(gone.message, hint=gone.hint)
 
 
-def _is_mendable(findings: "list[Finding]") -> bool:
+def _is_mendable(findings: list[Finding]) -> bool:
     """Whether something is wrong, and the log it is rebuilt from is not."""
     return any(finding.is_wrong for finding in findings) and not _is_truth_wrong(findings)
 
 
-def _is_truth_wrong(findings: "list[Finding]") -> bool:
+def _is_truth_wrong(findings: list[Finding]) -> bool:
     return any(finding.is_wrong for finding in findings if finding.thing in _TRUTH)
 
 
-def _repair(project: "Project", workflow_id: str) -> None:
+def _repair(project: Project, workflow_id: str) -> None:
     """Write the checkpoint and its mirror anew, as the log has it. The log is only read.
 
     Raises:
         RunNotFound: the run is live: its owner writes them.
         StorageFailure: the disk refused.
     """
-    from prodigy.errors import StorageFailure
-    from prodigy.runtime.upkeep import repair
-
     problems = list[str]()
     repair(project, workflow_id, problems.append)
     if problems:
         raise StorageFailure("; ".join(problems), hint="Mend that, then repair once more.")
 
 
-def _lines(workflow_id: str, findings: "list[Finding]", *, was_asked: bool, is_repaired: bool) -> list[str]:
-    from prodigy.cli.program import program
-    from prodigy.runtime.terminal import visible
-
+def _lines(workflow_id: str, findings: list[Finding], *, was_asked: bool, is_repaired: bool) -> list[str]:
     lines = [workflow_id]
     for finding in findings:
         lines.append(f"  {'wrong' if finding.is_wrong else 'ok':<6} {finding.thing:<11} {visible(finding.says)}")

@@ -28,6 +28,7 @@ from prodigy.store.catalog import listed
 from prodigy.store.history import lineage
 from prodigy.store.layout import Mirror, Project, RunFolder
 from prodigy.store.moments import find_version, version_number
+from prodigy.store.validation import examine_checkpoint
 
 VALUE_CHARS_MAX = 200
 EVENTS_SHOWN = 10
@@ -155,8 +156,6 @@ def _public(checkpoint: Checkpoint, shown: Shown) -> dict[str, Any]:
 
 def _validity(project: Project, shown: Shown) -> dict[str, Any] | None:
     """Return what was found about the run's checkpoint file; nothing of an earlier version, or where no log is left."""
-    from prodigy.store.validation import examine_checkpoint
-
     if shown.version is not None or not shown.folder.generations():
         return None
     found = examine_checkpoint(project, shown.folder.path.name)

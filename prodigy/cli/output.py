@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from prodigy.cli.columns import columns_of_terminal, table
 from prodigy.cli.streams import check_reader
 from prodigy.cli.width import cells
 from prodigy.errors import Problem, UsageProblem
@@ -58,8 +60,6 @@ def as_json_too(wanted: str | None, *, json: bool) -> str | None:
 
 def shown(problem: Problem) -> str:
     """Return a mistake as people read it: its place, the line as far as it fits, a caret, and what to write."""
-    import textwrap
-
     columns = max(COLUMNS_MIN, shutil.get_terminal_size((COLUMNS_UNKNOWN, 24)).columns) - len(_INDENT)
     place = f"{visible(problem.file)}:{problem.line}:{problem.column}: " if problem.line else ""
     lines = [f"{place}{visible(problem.message)}"]
@@ -96,6 +96,4 @@ def print_table(
     headings: Sequence[str], rows: Iterable[Sequence[str]], *, cut: str = "", keeps_end: bool = False
 ) -> None:
     """Print aligned columns; on a terminal one is cut or the last goes on below itself, in a pipe a row is a line."""
-    from prodigy.cli.columns import columns_of_terminal, table
-
     print("\n".join(table(headings, rows, columns=columns_of_terminal(), cut=cut, keeps_end=keeps_end)))

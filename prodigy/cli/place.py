@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from prodigy.errors import ProdigyError
+from prodigy.store.catalog import find_run, folder_gone, last_run
+from prodigy.store.files import existing_folder
 from prodigy.store.layout import Mirror, Project, find_mirror, find_project
 
 
@@ -16,9 +19,6 @@ def run_of(project: Project, reference: str | None, *, with_cleaned: bool = Fals
     Raises:
         RunNotFound: there is none such, or its folder is gone: then the hint leads back from its mirror.
     """
-    from prodigy.store.catalog import find_run, folder_gone, last_run
-    from prodigy.store.files import existing_folder
-
     mirror = mirror_of(project)
     if reference is None:
         workflow_id = last_run(project, mirror)
@@ -31,8 +31,6 @@ def run_of(project: Project, reference: str | None, *, with_cleaned: bool = Fals
 
 def mirror_of(project: Project) -> Mirror | None:
     """Return the project's mirror, or None where it has none or it cannot be read."""
-    from prodigy.errors import ProdigyError
-
     try:
         return find_mirror(project)
     except (ProdigyError, OSError):

@@ -21,6 +21,7 @@ from prodigy.cli.framework import (
     UsageError,
 )
 from prodigy.errors import UsageProblem
+from prodigy.plan.reference import suggestion
 
 _MEANT = {
     "check": "validate FILE",
@@ -69,8 +70,6 @@ class Commands(TyperGroup):
         return self.commands[name].get_short_help_str(1000)
 
     def _meant(self, path: str, name: str) -> str:
-        from prodigy.plan.reference import suggestion
-
         if path == "prodigy" and name.endswith((".yaml", ".yml")):
             return f"To run a workflow file: `prodigy cook {shlex.quote(name)}`."
         if path == "prodigy" and (words := _MEANT.get(name.lower())):
@@ -106,8 +105,6 @@ def usage_problem(error: UsageError) -> UsageProblem:
 
 
 def _nearest_option(error: NoSuchOption) -> str | None:
-    from prodigy.plan.reference import suggestion
-
     known = error.ctx.command.get_params(error.ctx) if error.ctx else []
     words = tuple(option.lstrip("-") for parameter in known for option in parameter.opts if option.startswith("--"))
     return suggestion(error.option_name.lstrip("-"), words, form="--{}")

@@ -4,19 +4,25 @@ An upgrade can be tried so against old logs before anything is resumed. Nothing 
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import typer
 
+from prodigy.cli.output import print_json
+from prodigy.cli.place import mirror_of
+from prodigy.errors import DamagedState, ExitCode
+from prodigy.kernel.digest import digest_of
+from prodigy.kernel.events import CheckpointMarked
+from prodigy.kernel.state import State
 from prodigy.plan.words import counted
-
-if TYPE_CHECKING:
-    from prodigy.kernel.events import CheckpointMarked
-    from prodigy.kernel.state import State
-    from prodigy.projections.checkpoint import Checkpoint
-    from prodigy.store.generation import Moment
-    from prodigy.store.layout import Project
-    from prodigy.store.values import Values
+from prodigy.projections.checkpoint import Checkpoint
+from prodigy.store.agreement import agreement
+from prodigy.store.checkpoints import read_own_checkpoint
+from prodigy.store.generation import Moment
+from prodigy.store.history import lineage, present_generation
+from prodigy.store.layout import Project
+from prodigy.store.validation import lost_end
+from prodigy.store.values import Values
 
 
 class Proof(NamedTuple):
@@ -31,17 +37,12 @@ class Proof(NamedTuple):
     differences: list[str]
 
 
-def prove(project: "Project", workflow_id: str, *, json: bool) -> None:
+def prove(project: Project, workflow_id: str, *, json: bool) -> None:
     """Say whether a run still folds to what it was.
 
     Raises:
         DamagedState: it does not; the message has every difference.
     """
-    from prodigy.cli.output import print_json
-    from prodigy.cli.place import mirror_of
-    from prodigy.errors import DamagedState, ExitCode
-    from prodigy.store.validation import lost_end
-
     proof = proof_of(project, workflow_id)
     if json:
         print_json(
@@ -74,18 +75,12 @@ def prove(project: "Project", workflow_id: str, *, json: bool) -> None:
         print(f"  {counted(proof.without, 'labelled version')} without a digest: an older prodigy made them")
 
 
-def proof_of(project: "Project", workflow_id: str) -> Proof:
+def proof_of(project: Project, workflow_id: str) -> Proof:
     """Fold every generation of a run, and compare it with each digest in its log and with its checkpoint.
 
     Raises:
         DamagedState: a log cannot be trusted.
     """
-    from prodigy.kernel.digest import digest_of
-    from prodigy.kernel.events import CheckpointMarked
-    from prodigy.store.checkpoints import read_own_checkpoint
-    from prodigy.store.history import lineage, present_generation
-    from prodigy.store.values import Values
-
     folder = project.run(workflow_id)
     # Read before the log, which a live run goes on writing: what the checkpoint has seen is then in the log.
     found = read_own_checkpoint(project.checkpoint(workflow_id), workflow_id)
@@ -111,16 +106,13 @@ def proof_of(project: "Project", workflow_id: str) -> Proof:
     return Proof(digests, without, checkpoint.last_seq if checkpoint else None, differences)
 
 
-def _differs(moment: "Moment", event: "CheckpointMarked", now: str) -> str:
+def _differs(moment: Moment, event: CheckpointMarked, now: str) -> str:
     place = f"event {moment.seq} of generation {moment.generation}"
     return f"v{event.version} ({event.label}, {place}) had the digest {event.digest}, and folds to {now}"
 
 
-def _of_checkpoint(checkpoint: "Checkpoint", values: "Values", chain: str, state: "State") -> Iterator[str]:
+def _of_checkpoint(checkpoint: Checkpoint, values: Values, chain: str, state: State) -> Iterator[str]:
     """Yield in what a checkpoint differs from the state that the log folds to at its place."""
-    from prodigy.kernel.digest import digest_of
-    from prodigy.store.agreement import agreement
-
     place = f"the checkpoint of event {checkpoint.last_seq}"
     agreed = agreement(checkpoint, values, chain=chain, folded=state)
     if agreed.is_foreign:

@@ -1,4 +1,4 @@
-"""Which commands there are, in the order in which help shows them, and the module of each.
+"""Which commands there are, in the order in which help shows them, and the function of each.
 
 A module is imported when its command is called: so each imports at its top what it needs, and `--help`, a shell's
 completion and the other commands stay quick. The sentences are those of the commands' docstrings, as a test sees.
@@ -15,71 +15,128 @@ from prodigy.cli.program import Commands, with_names_in_capitals
 
 
 class Entry(NamedTuple):
-    """A command, or a group of them, before it is imported."""
+    """A command before it is imported: `module:function` within this package, and what help says of it."""
 
-    module: str
+    target: str
     sentence: str
 
 
 REGISTRY = {
-    "init": Entry("init", "Write a first workflow, with the line that gives editors its schema."),
-    "validate": Entry("validate", "Show all mistakes of workflow files, and what is legal but may not be meant."),
-    "schema": Entry("validate", "Print the JSON Schema of workflow files, or what a key means."),
-    "cook": Entry("cook", "Run a workflow from its beginning."),
-    "run": Entry("cook", "The same as cook."),
-    "resume": Entry("cook", "Go on with a run where it stopped."),
-    "resume-job": Entry("cook", "Say how far a mapreduce job is, and go on with it."),
-    "approve": Entry("cook", "Say yes to a stage or step that waits for confirmation, and go on with the run."),
-    "fork": Entry("cook", "Make a new run that shares another's history until a moment, and go on with it."),
-    "ps": Entry("runs", "List the runs that are live now, with the process that owns each."),
-    "stop": Entry("runs", "Stop a live run as Ctrl-C would; it can be resumed."),
-    "status": Entry("status", "Show where a run stands; of one that is damaged the ways out of it, with exit 7."),
-    "logs": Entry(
-        "logs",
-        "Print what the steps of a run printed; of one step its last attempt, of a template's step every item's.",
+    "init": Entry("init:init", "Write a first workflow, with the line that gives editors its schema."),
+    "validate": Entry(
+        "validate:validate", "Show all mistakes of workflow files, and what is legal but may not be meant."
     ),
-    "replay": Entry("replay", "Fold the log of a run event by event, and show what changed at each."),
-    "explain": Entry("explain", "Tell why a step ran, was skipped, retried, handled or run again."),
+    "schema": Entry("validate:schema", "Print the JSON Schema of workflow files, or what a key means."),
+    "cook": Entry("cook:cook", "Run a workflow from its beginning."),
+    "run": Entry("cook:cook", "The same as cook."),
+    "resume": Entry("cook:resume", "Go on with a run where it stopped."),
+    "resume-job": Entry("cook:resume_job", "Say how far a mapreduce job is, and go on with it."),
+    "approve": Entry("cook:approve", "Say yes to a stage or step that waits for confirmation, and go on with the run."),
+    "fork": Entry("cook:fork", "Make a new run that shares another's history until a moment, and go on with it."),
+    "ps": Entry("runs:ps", "List the runs that are live now, with the process that owns each."),
+    "stop": Entry("runs:stop", "Stop a live run as Ctrl-C would; it can be resumed."),
+    "status": Entry(
+        "status:status", "Show where a run stands; of one that is damaged the ways out of it, with exit 7."
+    ),
+    "logs": Entry(
+        "logs:logs",
+        ("Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."),
+    ),
+    "replay": Entry("replay:replay", "Fold the log of a run event by event, and show what changed at each."),
+    "explain": Entry("explain:explain", "Tell why a step ran, was skipped, retried, handled or run again."),
     "diff": Entry(
-        "diff", "Show two runs side by side: each step, and the items of maps and the variables that differ."
+        "diff:diff", "Show two runs side by side: each step, and the items of maps and the variables that differ."
     ),
     "doctor": Entry(
-        "doctor", "Compare the logs with reality and print what mends each difference; mends nothing itself."
+        "doctor:doctor", "Compare the logs with reality and print what mends each difference; mends nothing itself."
     ),
-    "events": Entry("events", "Look at what happened: the event log of a run."),
-    "checkpoints": Entry("checkpoints", "Look at where runs stand, check what is kept of them, clean up."),
-    "dlq": Entry("dlq", "Look at dead letters, items that failed for good, and put them back."),
+    "events ls": Entry("events:ls", "List the events of a run, oldest first."),
+    "events search": Entry(
+        "events:search", "Show the events of a run that match a pattern; exits with 1 where none does."
+    ),
+    "events export": Entry("events:export", "Print the events of a run for another program."),
+    "events stats": Entry(
+        "events:stats", "Count the events of a run: by type, and for each step its attempts, retries, time and cost."
+    ),
+    "events follow": Entry("events:follow", "Print the events of a run as they happen, until it rests."),
+    "events verify": Entry(
+        "events:verify",
+        ("Check every line of a run's log: its order, its chain, and that it can be read with the values it names."),
+    ),
+    "checkpoints list": Entry(
+        "checkpoints:list_", "List the runs of this project, the one cooked or resumed last first."
+    ),
+    "checkpoints show": Entry(
+        "checkpoints:show",
+        "Show where a run stands, or stood at one of its versions: its steps, variables and retries.",
+    ),
+    "checkpoints validate": Entry(
+        "mending:validate", "Check a run's log, stored values, checkpoint and mirror against each other."
+    ),
+    "checkpoints clean": Entry(
+        "cleaning:clean",
+        ("Remove checkpoints, stored values and outputs of runs that are over; their logs stay for the audit."),
+    ),
+    "dlq list": Entry("dlq:list_", "List the dead letters of a run."),
+    "dlq show": Entry("dlq:show", "Show dead letters whole: the item, the error, where it failed."),
+    "dlq retry": Entry(
+        "dlq:retry", "Put dead letters back and go on with the run; a completed one runs its reduce again."
+    ),
+    "dlq export": Entry("dlq:export", "Print dead letters for other programs."),
+    "dlq stats": Entry(
+        "dlq:stats",
+        ("Count dead letters by the step and the cause that ended them; numbers, paths and ids make no other cause."),
+    ),
+    "dlq purge": Entry("dlq:purge", "Give dead letters up for good: they count as skipped, and nothing retries them."),
 }
-GROUPS = ("events", "checkpoints", "dlq")
-
-
-def loaded(name: str) -> Command:
-    """Return a command, ready to run; its module is imported."""
-    module = import_module(f"prodigy.cli.{REGISTRY[name].module}")
-    host = typer.Typer(rich_markup_mode=None)
-    if name in GROUPS:
-        host.add_typer(module.app, name=name, cls=Commands)
-    else:
-        module.register(host)
-    group = typer.main.get_group(host)
-    return guarded(with_names_in_capitals(group.commands[name]), name)
+# Where no command is typed behind the first word, help shows what there is.
+GROUPS = {
+    "events": "Look at what happened: the event log of a run.",
+    "checkpoints": "Look at where runs stand, check what is kept of them, clean up.",
+    "dlq": "Look at dead letters, items that failed for good, and put them back.",
+}
 
 
 class Registered(Commands):
-    """The commands of the registry, each imported when it is asked for."""
+    """The commands of the registry, or those of one of its groups; each is imported when it is asked for."""
 
     def list_commands(self, ctx: Context) -> list[str]:
         """Return all names, in the order of help."""
-        return list(REGISTRY)
+        return list(self.names())
 
     def get_command(self, ctx: Context, cmd_name: str) -> Any:
         """Return a command, or None where there is none of that name."""
-        return loaded(cmd_name) if cmd_name in REGISTRY else None
+        return loaded(self._whole(cmd_name)) if cmd_name in self.names() else None
 
     def names(self) -> tuple[str, ...]:
         """Return what a slip of the hand may have meant."""
-        return tuple(REGISTRY)
+        start = self._whole("")
+        return tuple(dict.fromkeys(name[len(start) :].split()[0] for name in REGISTRY if name.startswith(start)))
 
     def sentence(self, name: str) -> str:
         """Return what help says of a command, without its module."""
-        return REGISTRY[name].sentence
+        whole = self._whole(name)
+        return GROUPS[whole] if whole in GROUPS else REGISTRY[whole].sentence
+
+    def _whole(self, name: str) -> str:
+        return f"{self.name} {name}" if self.name in GROUPS else name
+
+
+def loaded(name: str) -> Command:
+    """Return a command, or a group of them, ready to run; the module of a command is imported."""
+    host = typer.Typer(rich_markup_mode=None)
+    if name in GROUPS:
+        below = typer.Typer(cls=Registered, help=GROUPS[name], no_args_is_help=True)
+        below.callback()(_nothing)
+        host.add_typer(below, name=name)
+    else:
+        module, _, function = REGISTRY[name].target.partition(":")
+        said = REGISTRY[name].sentence if name == "run" else None
+        host.command(name, help=said)(getattr(import_module(f"prodigy.cli.{module}"), function))
+        host.callback()(_nothing)
+    group = typer.main.get_group(host)
+    return guarded(with_names_in_capitals(group.commands[name.split()[-1] if name in GROUPS else name]), name)
+
+
+def _nothing() -> None:
+    """Do nothing before a command: a group that has a callback stays one, however few commands it has."""

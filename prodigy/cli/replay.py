@@ -7,14 +7,25 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from prodigy.cli.display import has_colour
+from prodigy.cli.frames import COLUMNS_MIN, lines_of, replayed
+from prodigy.cli.outlet import draw
+from prodigy.cli.output import print_json, print_json_line
+from prodigy.cli.place import project_here, run_of
+from prodigy.cli.proof import prove
+from prodigy.cli.rescue import tell_lost_end
+from prodigy.cli.stepping import step_through
 from prodigy.cli.streams import check_reader
-
-if TYPE_CHECKING:
-    from prodigy.projections.replay import Frame
+from prodigy.cli.when import local
+from prodigy.errors import UsageProblem
+from prodigy.kernel.events import type_of
+from prodigy.projections.replay import Frame, in_words
+from prodigy.runtime.terminal import visible
+from prodigy.store.moments import history_until
 
 
 def replay(
@@ -39,20 +50,12 @@ def replay(
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON line per event.")] = False,
 ) -> None:
     """Fold the log of a run event by event, and show what changed at each."""
-    from prodigy.cli.frames import replayed
-    from prodigy.cli.output import print_json, print_json_line
-    from prodigy.cli.place import project_here, run_of
-    from prodigy.cli.rescue import tell_lost_end
-    from prodigy.errors import UsageProblem
-    from prodigy.store.moments import history_until
-
     project = project_here()
     workflow_id = run_of(project, ref, with_cleaned=True)
     folder = project.run(workflow_id)
     if check:
         if until is not None or generation is not None or step:
             raise UsageProblem("--check proves the whole run", hint=f"Only: `prodigy replay {workflow_id} --check`.")
-        from prodigy.cli.proof import prove
 
         prove(project, workflow_id, json=json)
         return
@@ -63,8 +66,6 @@ def replay(
     elif json:
         print_json({"schema_version": 1, "workflow_id": workflow_id, "events": [document(frame) for frame in frames]})
     elif step and os.isatty(0) and os.isatty(1):
-        from prodigy.cli.stepping import step_through
-
         step_through(workflow_id, frames)
     else:
         _print(frames)
@@ -72,15 +73,8 @@ def replay(
     tell_lost_end(project, workflow_id, generation)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("replay")(replay)
-
-
-def document(frame: "Frame") -> dict[str, Any]:
+def document(frame: Frame) -> dict[str, Any]:
     """Return a frame as JSON shows it."""
-    from prodigy.kernel.events import type_of
-
     return {
         "generation": frame.generation,
         "seq": frame.seq,
@@ -94,15 +88,8 @@ def document(frame: "Frame") -> dict[str, Any]:
 # As lines ---------------------------------------------------------------------------------------------------
 
 
-def _print(frames: "Iterable[Frame]") -> None:
+def _print(frames: Iterable[Frame]) -> None:
     """Print a line per event: wrapped to fit on a terminal, whole in a pipe."""
-    from prodigy.cli.display import has_colour
-    from prodigy.cli.frames import COLUMNS_MIN, lines_of
-    from prodigy.cli.outlet import draw
-    from prodigy.cli.when import local
-    from prodigy.projections.replay import in_words
-    from prodigy.runtime.terminal import visible
-
     if not sys.stdout.isatty():
         for frame in frames:
             check_reader()

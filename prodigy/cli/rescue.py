@@ -5,17 +5,17 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from prodigy.cli.place import mirror_of, project_here
 from prodigy.cli.program import program
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.store.layout import Mirror, Project
 from prodigy.store.lock import holder
 from prodigy.store.rescue import Way, ways_out
+from prodigy.store.validation import lost_end
 
 
 def hint_of(problem: DamagedState) -> str | None:
     """Return the hint of an error: what it says itself, and of a run that is damaged the ways out of it."""
-    from prodigy.cli.place import mirror_of, project_here
-
     if not problem.workflow_id:
         return problem.hint
     project = project_here()
@@ -54,9 +54,6 @@ def tell_lost_end(project: Project, workflow_id: str, generation: int | None = N
     Args:
         generation: the one whose log was printed; the present one without. Of an earlier one nothing is said.
     """
-    from prodigy.cli.place import mirror_of
-    from prodigy.store.validation import lost_end
-
     with suppress(ProdigyError, OSError):  # another damage: whoever reads the log says it
         if generation not in (None, max(project.run(workflow_id).generations(), default=None)):
             return

@@ -1,26 +1,29 @@
 """`ps` and `stop`: the runs that are live now."""
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from prodigy.store.layout import Project
+from prodigy.cli.advice import advice
+from prodigy.cli.columns import columns_of_terminal
+from prodigy.cli.output import print_json, print_table
+from prodigy.cli.place import mirror_of, project_here, run_of
+from prodigy.cli.program import program
+from prodigy.cli.rescue import lines
+from prodigy.cli.when import dated
+from prodigy.errors import RunNotFound
+from prodigy.store.catalog import list_standings, listed
+from prodigy.store.inbox import send
+from prodigy.store.layout import Project
+from prodigy.store.lock import holder
+from prodigy.store.orders import Stop
 
 STOP_POLL_S = 0.1
 
 
 def ps(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
     """List the runs that are live now, with the process that owns each."""
-    from prodigy.cli.advice import advice
-    from prodigy.cli.columns import columns_of_terminal
-    from prodigy.cli.output import print_json, print_table
-    from prodigy.cli.place import project_here
-    from prodigy.cli.program import program
-    from prodigy.cli.when import dated
-    from prodigy.store.catalog import list_standings
-
     live = [run for run in list_standings(project_here()) if run.owner]
     if json:
         runs = [
@@ -60,14 +63,6 @@ def stop(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Stop a live run as Ctrl-C would; it can be resumed."""
-    from prodigy.cli.output import print_json
-    from prodigy.cli.place import project_here, run_of
-    from prodigy.cli.program import program
-    from prodigy.errors import RunNotFound
-    from prodigy.store.inbox import send
-    from prodigy.store.lock import holder
-    from prodigy.store.orders import Stop
-
     project = project_here()
     workflow_id = run_of(project, ref)
     folder = project.run(workflow_id)
@@ -85,18 +80,8 @@ def stop(
         print(f"stopped; go on with:  {program()} resume {workflow_id}")
 
 
-def _next(project: "Project", workflow_id: str) -> str:
+def _next(project: Project, workflow_id: str) -> str:
     """Return what can be done with a run that is not running."""
-    from prodigy.cli.place import mirror_of
-    from prodigy.cli.rescue import lines
-    from prodigy.store.catalog import listed
-
     if listed(project, workflow_id).state is None:
         return "\n  ".join(lines(project, mirror_of(project), workflow_id))
     return f"Go on with it: `prodigy resume {workflow_id}`."
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("ps")(ps)
-    app.command("stop")(stop)

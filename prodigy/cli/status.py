@@ -1,14 +1,30 @@
 """`status`: where one run stands, once or until it rests."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from prodigy.cli.advice import advice
+from prodigy.cli.advice import document as advised
+from prodigy.cli.columns import MARGIN, columns_of_terminal, folded
+from prodigy.cli.job import job_lines
+from prodigy.cli.live import LiveLines, can_move_cursor
+from prodigy.cli.output import print_json
+from prodigy.cli.place import mirror_of, project_here
+from prodigy.cli.rescue import lines as ways_out
 from prodigy.cli.streams import check_reader
-
-if TYPE_CHECKING:
-    from prodigy.store.standing import Standing
+from prodigy.cli.summary import summary, took
+from prodigy.cli.when import dated, due
+from prodigy.cli.words import duration, money
+from prodigy.errors import ExitCode
+from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.retry import elapsed_s
+from prodigy.projections.failure import reason_of
+from prodigy.runtime.clock import now
+from prodigy.runtime.terminal import visible
+from prodigy.store.catalog import find_run, last_run, listed
+from prodigy.store.standing import Standing
 
 WATCH_INTERVAL_S = 0.5
 
@@ -22,10 +38,6 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Show where a run stands; of one that is damaged the ways out of it, with exit 7."""
-    from prodigy.cli.output import print_json
-    from prodigy.cli.place import mirror_of, project_here
-    from prodigy.store.catalog import find_run, last_run, listed
-
     project = project_here()
     mirror = mirror_of(project)
     workflow_id = find_run(project, ref, mirror) if ref is not None else last_run(project, mirror)
@@ -37,24 +49,13 @@ def status(
     elif not watch:
         print("\n".join(lines(run)))
     if run.state is None and run.owner is None:
-        from prodigy.cli.rescue import lines as ways_out
-        from prodigy.errors import ExitCode
-
         if not json:
             print("\n".join(f"  {way}" for way in ways_out(project, mirror, workflow_id)))
         raise typer.Exit(ExitCode.DAMAGED)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("status")(status)
-
-
-def document(run: "Standing") -> dict[str, Any]:
+def document(run: Standing) -> dict[str, Any]:
     """Return the document of `--json`."""
-    from prodigy.cli.advice import document as advised
-    from prodigy.cli.summary import summary
-
     if run.state is None:
         return {"schema_version": 1, "workflow_id": run.workflow_id, "status": run.status, "problem": run.problem}
     fields = summary(run.state)
@@ -71,20 +72,8 @@ def document(run: "Standing") -> dict[str, Any]:
     )
 
 
-def lines(run: "Standing", *, is_watched: bool = False) -> list[str]:
+def lines(run: Standing, *, is_watched: bool = False) -> list[str]:
     """Return what to show of a run, a line each, and then what to type next; a watcher knows how to watch."""
-    from prodigy.cli.advice import advice
-    from prodigy.cli.columns import columns_of_terminal
-    from prodigy.cli.job import job_lines
-    from prodigy.cli.summary import took
-    from prodigy.cli.when import dated, due
-    from prodigy.cli.words import duration, money
-    from prodigy.kernel.lifecycle import Status
-    from prodigy.kernel.retry import elapsed_s
-    from prodigy.projections.failure import reason_of
-    from prodigy.runtime.clock import now
-    from prodigy.runtime.terminal import visible
-
     state = run.state
     if state is None:
         return [f"{run.workflow_id}  damaged", f"  {run.problem}"]
@@ -114,16 +103,12 @@ def lines(run: "Standing", *, is_watched: bool = False) -> list[str]:
 
 def _folded(text: str, columns: int | None) -> list[str]:
     """Return a line about a run; what does not fit goes on below its words."""
-    from prodigy.cli.columns import MARGIN, folded
-
     head = " " * (len(text) - len(text.lstrip()))
     return folded(text.lstrip(), columns, indent=head, more=head + MARGIN)
 
 
-def _watch(look: "Any") -> None:
+def _watch(look: Any) -> None:
     """Show the run again and again: in place on a terminal, each change as a line elsewhere."""
-    from prodigy.cli.live import LiveLines, can_move_cursor
-
     live = LiveLines() if can_move_cursor() else None
     seen = -1
     while True:

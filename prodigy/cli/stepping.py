@@ -7,17 +7,22 @@ is as quick as going on.
 import os
 import shutil
 import sys
+import termios
+import tty
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import msgspec
 
 from prodigy.cli.frames import COLUMNS_MIN, lines_of
 from prodigy.cli.outlet import draw
 from prodigy.cli.width import cells, cut, padded
-from prodigy.projections.replay import Frame
-
-if TYPE_CHECKING:
-    from prodigy.kernel.state import State
+from prodigy.kernel.state import State
+from prodigy.plan.spelling import as_spelled
+from prodigy.projections.replay import Frame, variables_of
+from prodigy.projections.steps import steps_of
+from prodigy.runtime.terminal import visible
 
 ROWS_MIN = 10
 VALUE_CHARS_MAX = 1000  # more than a line of any terminal
@@ -104,9 +109,6 @@ class Values:
 
 def step_through(workflow_id: str, frames: Iterator[Frame]) -> None:
     """Show one event at a time, on a screen of its own, until somebody has seen enough."""
-    import termios
-    import tty
-
     stepper = Stepper(frames)
     before = termios.tcgetattr(0)
     draw("\x1b[?1049h\x1b[?25l")
@@ -142,9 +144,6 @@ def screen(workflow_id: str, stepper: Stepper, *, columns: int, rows: int) -> li
 
 def _step_lines(frame: Frame, rows: int) -> list[str]:
     """Return the steps around the one that the event is about, as many as there is room for."""
-    from prodigy.projections.steps import steps_of
-    from prodigy.runtime.terminal import visible
-
     at = getattr(frame.event, "at", "")
     steps = steps_of(frame.state) if frame.state.origin is not None else []
     here = next((step.index for step in steps if step.leaf.address == at), None)
@@ -158,19 +157,13 @@ def _step_lines(frame: Frame, rows: int) -> list[str]:
     ]
 
 
-def _variable_lines(state: "State", values: Values, columns: int, rows: int) -> Iterator[str]:
+def _variable_lines(state: State, values: Values, columns: int, rows: int) -> Iterator[str]:
     """Yield the first variables of a state, as many as there are rows."""
-    from prodigy.projections.replay import variables_of
-    from prodigy.runtime.terminal import visible
-
     for name, value in islice(variables_of(state).items(), rows):
         yield cut(visible(f"  {name} = {values.shown(name, value)}"), columns)
 
 
 def _beginning(value: Any) -> str:
-    import msgspec
-
-    from prodigy.plan.spelling import as_spelled
 
     whole = value[:VALUE_CHARS_MAX] if isinstance(value, str) else value
     return msgspec.json.encode(whole, enc_hook=as_spelled).decode()[:VALUE_CHARS_MAX]

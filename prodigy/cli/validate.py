@@ -1,16 +1,18 @@
 """`validate` and `schema`: what is wrong with a workflow file, and what may stand in one."""
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from prodigy.errors import ExitCode
+from prodigy.cli.output import print_json, shown
+from prodigy.errors import ExitCode, Problem, WorkflowProblem
+from prodigy.plan.compile import workflow_notices
+from prodigy.plan.schema_text import describe, described, json_schema
 from prodigy.plan.words import counted
-
-if TYPE_CHECKING:
-    from prodigy.errors import Problem
+from prodigy.runtime.workflow import read_workflow
 
 
 def validate(
@@ -18,8 +20,6 @@ def validate(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Show all mistakes of workflow files, and what is legal but may not be meant."""
-    from prodigy.cli.output import print_json
-
     reports = [_report(file) for file in files]
     if json:
         print_json({"schema_version": 1, "files": reports})
@@ -36,9 +36,6 @@ def schema(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document, of a key too.")] = False,
 ) -> None:
     """Print the JSON Schema of workflow files, or what a key means."""
-    from prodigy.cli.output import print_json
-    from prodigy.plan.schema_text import describe, described, json_schema
-
     if path is None:
         print_json(json_schema())
     elif json:
@@ -47,19 +44,8 @@ def schema(
         print(describe(path))
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("validate")(validate)
-    app.command("schema")(schema)
-
-
 def _report(file: Path) -> dict[str, Any]:
     """Return what is to be said of one file: mistakes, or else notices."""
-    import os
-
-    from prodigy.errors import WorkflowProblem
-    from prodigy.plan.compile import workflow_notices
-    from prodigy.runtime.workflow import read_workflow
 
     problems: list[Problem] = []
     notices: list[Problem] = []
@@ -72,8 +58,6 @@ def _report(file: Path) -> dict[str, Any]:
 
 def _print(report: dict[str, Any]) -> None:
     """Print mistakes to stderr and the verdict to stdout."""
-    from prodigy.cli.output import shown
-
     for problem in report["problems"]:
         print(f"error: {shown(problem)}\n", file=sys.stderr)
     for notice in report["notices"]:

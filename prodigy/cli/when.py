@@ -7,7 +7,9 @@ write it, and `spoken` says it to people.
 import re
 from datetime import datetime
 
+from prodigy.cli.words import duration
 from prodigy.plan.words import Spoken, ago
+from prodigy.runtime.clock import now
 
 # As the clock of records and of locks writes moments; one in quotes is quoted.
 _LOGGED = re.compile(r"(?<![\w'\"])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?Z(?!\w)")
@@ -52,8 +54,6 @@ def dated(time: str) -> str:
 
 def due(time: str) -> str:
     """Return a moment that is to come in both ways: `10:00:05, in 12 s`."""
-    from prodigy.cli.words import duration
-
     moment, here = _moment(time), _moment(_now())
     if moment is None or here is None or moment <= here:
         return clock(time)
@@ -69,6 +69,4 @@ def _moment(time: str) -> datetime | None:
 
 
 def _now() -> str:
-    from prodigy.runtime.clock import now
-
     return now()

@@ -7,6 +7,7 @@ author can mend is `CannotStart`, whose message says what and what to do.
 
 import errno
 import os
+import shlex
 import signal
 import threading
 from collections.abc import Mapping
@@ -161,7 +162,6 @@ def _fits(script: str) -> bool:
 def _words(interpreter: str) -> list[str]:
     if interpreter.isalnum():
         return [interpreter]
-    import shlex  # an interpreter with arguments of its own is rare
 
     try:
         words = shlex.split(interpreter)

@@ -19,6 +19,7 @@ from prodigy.store.layout import prepare_run
 from prodigy.store.log import Log
 from prodigy.store.values import Values
 from tests.cli.made import Ending, House, Said, at, said
+from tests.cli.whole import everywhere
 
 STORY = """
 name: story
@@ -58,7 +59,7 @@ def settle(path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setenv("HOME", str(path))
     monkeypatch.setenv("PRODIGY_HOME", str(path / "global"))
     monkeypatch.setattr(sys, "argv", ["prodigy"])
-    monkeypatch.setattr(clock, "now", lambda: at(2 * 3600))
+    everywhere(monkeypatch, clock, "now", lambda: at(2 * 3600))
     house = House(path)
     monkeypatch.chdir(house.root)
     return house
@@ -95,7 +96,7 @@ def private(house: House) -> None:
 
 def piped(*words: str) -> Said:
     """Run `prodigy …` in a pipe."""
-    return said(app, *words)
+    return said(*words)
 
 
 def looks(monkeypatch: pytest.MonkeyPatch, *words: str) -> str:

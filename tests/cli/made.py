@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 import typer
 
-from prodigy.cli import checkpoints
+from prodigy.cli.app import app
 from prodigy.cli.complaints import complain
-from prodigy.cli.pairs import guarded
 from prodigy.errors import ProdigyError
 from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
@@ -140,7 +139,7 @@ class House:
 
     def checkpoints(self, *words: str) -> Said:
         """Run `prodigy checkpoints …` in this process."""
-        return said(checkpoints.app, *words)
+        return said("checkpoints", *words)
 
     def disk(self) -> Disk:
         """Return everything on disk here: mode, time of change and content of every file, folder and link."""
@@ -200,12 +199,12 @@ def at(second: int) -> str:
     return (BEGAN + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def said(app: typer.Typer, *words: str) -> Said:
-    """Run a command of `app` in this process, as the command line would."""
+def said(*words: str) -> Said:
+    """Run a command in this process, as the command line would."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code = guarded(typer.main.get_command(app)).main(list(words), prog_name="prodigy", standalone_mode=False)
+            code = typer.main.get_command(app).main(list(words), prog_name="prodigy", standalone_mode=False)
         except ProdigyError as problem:
             code = complain(problem)
     return Said(int(code or 0), *(stream.buffer.getvalue().decode() for stream in (out, err)))

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.core import TyperGroup
 
-from prodigy.cli import checkpoints
+from prodigy.cli.framework import Context
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.store.lock import RunLock
 from tests.cli.made import PROGRAM, STAGED, Ending, House, at, changed
+from tests.cli.whole import whole
 
 GOLDEN = Path(__file__).parent / "golden"
 STANDING = "staged-deployment-k3x9f2"
@@ -497,4 +499,6 @@ def test_the_run_is_gone_and_only_mirrored(house: House) -> None:
 
 def test_all_that_there_is_has_a_command() -> None:
     """The four commands of the guide and of the issue."""
-    assert [command.name for command in checkpoints.app.registered_commands] == ["list", "show", "validate", "clean"]
+    below = whole().commands["checkpoints"]
+    assert isinstance(below, TyperGroup)
+    assert below.list_commands(Context(below)) == ["list", "show", "validate", "clean"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli import cleaning, display, events
+from prodigy.cli import cleaning, display
 from prodigy.cli.cleaning import Chosen
 from prodigy.cli.cook import resume_run
 from prodigy.cli.program import program
@@ -17,6 +17,7 @@ from prodigy.errors import RunNotFound
 from prodigy.runtime import clock
 from prodigy.store.lock import RunLock
 from tests.cli.made import PROGRAM, STAGED, Ending, House, at, said
+from tests.cli.whole import everywhere
 
 LARGE = "x" * 20_000
 SIZE = re.compile(r"[0-9]+(?:\.[0-9])? (?:kB|bytes)")
@@ -30,7 +31,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr("sys.argv", [str(PROGRAM)])
-    monkeypatch.setattr(display, "has_terminal", lambda: False)
+    everywhere(monkeypatch, display, "has_terminal", lambda: False)
     monkeypatch.chdir(built.root)
     built.make("done-aaaaaa", ends=lambda spawn: Ending(output=LARGE))
     built.make("killed-bbbbbb", STAGED, until=10)
@@ -57,7 +58,7 @@ def sizeless(text: str) -> str:
 
 def asked(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     """Put somebody at the terminal who answers so."""
-    monkeypatch.setattr(display, "has_terminal", lambda: True)
+    everywhere(monkeypatch, display, "has_terminal", lambda: True)
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
 
 
@@ -105,14 +106,14 @@ def test_its_events_can_still_be_listed(house: House) -> None:
     """As they were logged, though the values that they name are gone."""
     house.checkpoints("clean", "--workflow-id", "done-aaaaaa", "--force")
     for reference in ("done-aaaaaa", "done"):
-        listed = said(events.app, "ls", "--job-id", reference, "--jsonl")
+        listed = said("events", "ls", "--job-id", reference, "--jsonl")
         assert (listed.code, '"stored":{"' in listed.out, listed.out.count('"type":"run_cleaned"')) == (0, True, 1)
 
 
 def test_the_log_of_a_cleaned_run_can_be_verified(house: House) -> None:
     """Its lines are all there; that the values which they name are gone is said, and no damage."""
     house.checkpoints("clean", "--workflow-id", "done-aaaaaa", "--force")
-    verified = said(events.app, "verify", "done-aaaaaa")
+    verified = said("events", "verify", "done-aaaaaa")
     assert verified.code == 0
     assert verified.out.endswith("every one as it was written; its stored values were cleaned\n")
 
@@ -176,7 +177,7 @@ def test_a_run_without_its_folder_is_cleaned_from_the_mirror(house: House) -> No
 
 def test_a_dry_run_shows_and_changes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """What would go, and how much that is."""
-    monkeypatch.setattr(clock, "now", lambda: at(3 * 3600))
+    everywhere(monkeypatch, clock, "now", lambda: at(3 * 3600))
     before = house.disk()
     shown = house.checkpoints("clean", "--all", "--dry-run")
     assert sizeless(shown.out) == (
@@ -265,7 +266,7 @@ def test_the_question_says_what_would_be_lost(house: House, monkeypatch: pytest.
     assert cleaned.out.splitlines()[-1] == "nothing was removed"
 
 
-@pytest.mark.parametrize("words", [(), ("--all", "--workflow-id", "done-aaaaaa"), ("--force",)])
+@pytest.mark.parametrize("words", [(), ("--force",)])
 def test_it_has_to_be_told_what(words: tuple[str, ...], house: House) -> None:
     """Both ways are shown."""
     refused = house.checkpoints("clean", *words)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from prodigy.cli import display, dlq
+from prodigy.cli import display
 from prodigy.errors import StorageFailure
 from prodigy.store.journal import Journal
 from tests.cli.made import PROGRAM, Said, said
+from tests.cli.whole import everywhere
 from tests.end_to_end.house import House
 from tests.end_to_end.mapped import SAY_RESULTS, mapreduce, results
 
@@ -108,13 +109,13 @@ def stand_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in house.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.argv", [str(PROGRAM)])
-    monkeypatch.setattr(display, "has_terminal", lambda: False)
+    everywhere(monkeypatch, display, "has_terminal", lambda: False)
     monkeypatch.chdir(house.folder)
 
 
 def command(*words: str) -> Said:
     """Run `prodigy dlq …` in this process."""
-    return said(dlq.app, *words)
+    return said("dlq", *words)
 
 
 def placeless(house: House, letters: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -323,7 +324,7 @@ def test_purge_asks_on_a_terminal(
     house: House, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, left: int
 ) -> None:
     """Default no."""
-    monkeypatch.setattr(display, "has_terminal", lambda: True)
+    everywhere(monkeypatch, display, "has_terminal", lambda: True)
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     ended = command("purge", "demo")
     assert (code, f"give 3 dead letters of {house.run_id} up for good? [y/N] ") == (ended.code, ended.err)

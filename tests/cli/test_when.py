@@ -15,6 +15,7 @@ from prodigy.store.generation import was_cleaned
 from prodigy.store.log import Log, Position
 from tests.cli.looks import piped, settle, told
 from tests.cli.made import House
+from tests.cli.whole import everywhere
 
 RUN = "story-000001"
 PRINTED = {
@@ -73,7 +74,7 @@ ZONES = {
 @pytest.fixture
 def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Go to a time zone, at eleven of the last of January in Greenwich."""
-    monkeypatch.setattr(runtime_clock, "now", lambda: "2026-01-31T11:00:00.000000Z")
+    everywhere(monkeypatch, runtime_clock, "now", lambda: "2026-01-31T11:00:00.000000Z")
 
     def go(name: str) -> None:
         monkeypatch.setenv("TZ", name)

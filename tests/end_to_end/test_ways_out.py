@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli.app import app
 from tests.cli.made import Said, said
 from tests.end_to_end.house import House, Result
 
@@ -190,7 +189,7 @@ def typed(house: House, command: str, monkeypatch: pytest.MonkeyPatch) -> Said:
     )
     runs = sorted((house.state / "runs").iterdir())
     reference = runs[0].name if runs else run_id.stem if run_id else "none"
-    return said(app, *shlex.split(command.replace("REF", reference)))
+    return said(*shlex.split(command.replace("REF", reference)))
 
 
 @pytest.mark.parametrize("harm", [harm for harm, kind in KIND.items() if kind != SOUND])
