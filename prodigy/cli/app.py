@@ -9,12 +9,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from prodigy import __version__
-from prodigy.cli import outlet
-from prodigy.cli.complaints import complain
 from prodigy.cli.framework import NoArgsIsHelpError, UsageError
+from prodigy.cli.output import outlet
+from prodigy.cli.output.complaints import complain
+from prodigy.cli.output.streams import ReaderGone, lost_answer, open_streams
 from prodigy.cli.program import usage_problem
 from prodigy.cli.registry import Registered
-from prodigy.cli.streams import ReaderGone, lost_answer, open_streams
 from prodigy.errors import ExitCode, ProdigyError
 
 app = typer.Typer(

@@ -1,10 +1,10 @@
 """Say yes to a node of a live run from another terminal."""
 
-from prodigy.cli.display import user
-from prodigy.cli.output import print_json
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.display import user
 from prodigy.errors import UsageProblem
 from prodigy.kernel.lifecycle import Status
-from prodigy.plan.words import agreeing, together
+from prodigy.plan.phrases import agreeing, together
 from prodigy.projections.naming import address_of
 from prodigy.store.catalog import listed
 from prodigy.store.inbox import send

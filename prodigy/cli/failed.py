@@ -6,10 +6,10 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from prodigy.cli.output import print_json
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.formatting import counted
 from prodigy.cli.program import program
 from prodigy.cli.said import near
-from prodigy.cli.words import counted
 from prodigy.kernel.outcome import end_of
 from prodigy.plan.address import is_at
 from prodigy.projections.failure import Failure, failures_of

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import anyio
 import msgspec
 
-from prodigy.cli.display import has_colour
-from prodigy.cli.floor import Floor
-from prodigy.cli.outlet import copy, copy_lines
-from prodigy.cli.streams import check_reader
+from prodigy.cli.output.display import has_colour
+from prodigy.cli.output.floor import Floor
+from prodigy.cli.output.outlet import copy, copy_lines
+from prodigy.cli.output.streams import check_reader
 from prodigy.plan.address import is_at, is_template
 from prodigy.runtime.claude import narrate
 from prodigy.runtime.following import follow, follow_lines

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from prodigy.cli.output import print_json
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.formatting import counted
 from prodigy.cli.program import in_our_words
-from prodigy.cli.words import counted
 from prodigy.kernel.signals import Listed
 from prodigy.projections.forecast import Forecast, forecast
 from prodigy.runtime.preflight import items_now, outlook

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
-from prodigy.cli.when import local
+from prodigy.cli.output.times import local
 from prodigy.projections.replay import Frame, changes, in_words
 from prodigy.runtime.terminal import visible
 from prodigy.store.history import Lineage

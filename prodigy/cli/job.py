@@ -2,7 +2,7 @@
 
 import sys
 
-from prodigy.cli.words import counted, duration, portion
+from prodigy.cli.output.formatting import counted, duration, portion
 from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import map_progress

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from prodigy.cli.advice import advice
-from prodigy.cli.columns import blocks, columns_of_terminal, table
-from prodigy.cli.output import print_json
+from prodigy.cli.output.advice import advice
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.columns import blocks, columns_of_terminal, table
+from prodigy.cli.output.formatting import counted, portion
+from prodigy.cli.output.times import clock, dated
 from prodigy.cli.program import program
 from prodigy.cli.said import near, said_files
-from prodigy.cli.when import clock, dated
-from prodigy.cli.words import counted, portion
 from prodigy.errors import DamagedState, UsageProblem
 from prodigy.kernel.events import type_of
 from prodigy.kernel.lifecycle import Status

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
-from prodigy.cli.display import note
+from prodigy.cli.output.display import note
 from prodigy.errors import RunNotFound
 from prodigy.kernel.state import State
 from prodigy.runtime.obeying import signal_of

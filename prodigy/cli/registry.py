@@ -22,72 +22,85 @@ class Entry(NamedTuple):
 
 
 REGISTRY = {
-    "init": Entry("init:init", "Write a first workflow, with the line that gives editors its schema."),
+    "init": Entry("commands.init:init", "Write a first workflow, with the line that gives editors its schema."),
     "validate": Entry(
-        "validate:validate", "Show all mistakes of workflow files, and what is legal but may not be meant."
+        "commands.validate:validate", "Show all mistakes of workflow files, and what is legal but may not be meant."
     ),
-    "schema": Entry("validate:schema", "Print the JSON Schema of workflow files, or what a key means."),
-    "cook": Entry("cook:cook", "Run a workflow from its beginning."),
-    "run": Entry("cook:cook", "The same as cook."),
-    "resume": Entry("cook:resume", "Go on with a run where it stopped."),
-    "resume-job": Entry("cook:resume_job", "Say how far a mapreduce job is, and go on with it."),
-    "approve": Entry("cook:approve", "Say yes to a stage or step that waits for confirmation, and go on with the run."),
-    "fork": Entry("cook:fork", "Make a new run that shares another's history until a moment, and go on with it."),
-    "ps": Entry("runs:ps", "List the runs that are live now, with the process that owns each."),
-    "stop": Entry("runs:stop", "Stop a live run as Ctrl-C would; it can be resumed."),
+    "schema": Entry("commands.validate:schema", "Print the JSON Schema of workflow files, or what a key means."),
+    "cook": Entry("commands.cook:cook", "Run a workflow from its beginning."),
+    "run": Entry("commands.cook:cook", "The same as cook."),
+    "resume": Entry("commands.cook:resume", "Go on with a run where it stopped."),
+    "resume-job": Entry("commands.cook:resume_job", "Say how far a mapreduce job is, and go on with it."),
+    "approve": Entry(
+        "commands.cook:approve",
+        "Say yes to a stage or step that waits for confirmation, and go on with the run.",
+    ),
+    "fork": Entry(
+        "commands.cook:fork",
+        "Make a new run that shares another's history until a moment, and go on with it.",
+    ),
+    "ps": Entry("commands.runs:ps", "List the runs that are live now, with the process that owns each."),
+    "stop": Entry("commands.runs:stop", "Stop a live run as Ctrl-C would; it can be resumed."),
     "status": Entry(
-        "status:status", "Show where a run stands; of one that is damaged the ways out of it, with exit 7."
+        "commands.status:status", "Show where a run stands; of one that is damaged the ways out of it, with exit 7."
     ),
     "logs": Entry(
-        "logs:logs",
+        "commands.logs:logs",
         ("Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."),
     ),
-    "replay": Entry("replay:replay", "Fold the log of a run event by event, and show what changed at each."),
-    "explain": Entry("explain:explain", "Tell why a step ran, was skipped, retried, handled or run again."),
+    "replay": Entry("commands.replay:replay", "Fold the log of a run event by event, and show what changed at each."),
+    "explain": Entry("commands.explain:explain", "Tell why a step ran, was skipped, retried, handled or run again."),
     "diff": Entry(
-        "diff:diff", "Show two runs side by side: each step, and the items of maps and the variables that differ."
+        "commands.diff:diff",
+        "Show two runs side by side: each step, and the items of maps and the variables that differ.",
     ),
     "doctor": Entry(
-        "doctor:doctor", "Compare the logs with reality and print what mends each difference; mends nothing itself."
+        "commands.doctor:doctor",
+        "Compare the logs with reality and print what mends each difference; mends nothing itself.",
     ),
-    "events ls": Entry("events:ls", "List the events of a run, oldest first."),
+    "events ls": Entry("commands.events:ls", "List the events of a run, oldest first."),
     "events search": Entry(
-        "events:search", "Show the events of a run that match a pattern; exits with 1 where none does."
+        "commands.events:search", "Show the events of a run that match a pattern; exits with 1 where none does."
     ),
-    "events export": Entry("events:export", "Print the events of a run for another program."),
+    "events export": Entry("commands.events:export", "Print the events of a run for another program."),
     "events stats": Entry(
-        "events:stats", "Count the events of a run: by type, and for each step its attempts, retries, time and cost."
+        "commands.events:stats",
+        "Count the events of a run: by type, and for each step its attempts, retries, time and cost.",
     ),
-    "events follow": Entry("events:follow", "Print the events of a run as they happen, until it rests."),
+    "events follow": Entry("commands.events:follow", "Print the events of a run as they happen, until it rests."),
     "events verify": Entry(
-        "events:verify",
+        "commands.events:verify",
         ("Check every line of a run's log: its order, its chain, and that it can be read with the values it names."),
     ),
     "checkpoints list": Entry(
-        "checkpoints:list_", "List the runs of this project, the one cooked or resumed last first."
+        "commands.checkpoints:list_", "List the runs of this project, the one cooked or resumed last first."
     ),
     "checkpoints show": Entry(
-        "checkpoints:show",
+        "commands.checkpoints:show",
         "Show where a run stands, or stood at one of its versions: its steps, variables and retries.",
     ),
     "checkpoints validate": Entry(
-        "mending:validate", "Check a run's log, stored values, checkpoint and mirror against each other."
+        "commands.checkpoints_validate:validate",
+        "Check a run's log, stored values, checkpoint and mirror against each other.",
     ),
     "checkpoints clean": Entry(
-        "cleaning:clean",
+        "commands.checkpoints_clean:clean",
         ("Remove checkpoints, stored values and outputs of runs that are over; their logs stay for the audit."),
     ),
-    "dlq list": Entry("dlq:list_", "List the dead letters of a run."),
-    "dlq show": Entry("dlq:show", "Show dead letters whole: the item, the error, where it failed."),
+    "dlq list": Entry("commands.dlq:list_", "List the dead letters of a run."),
+    "dlq show": Entry("commands.dlq:show", "Show dead letters whole: the item, the error, where it failed."),
     "dlq retry": Entry(
-        "dlq:retry", "Put dead letters back and go on with the run; a completed one runs its reduce again."
+        "commands.dlq:retry", "Put dead letters back and go on with the run; a completed one runs its reduce again."
     ),
-    "dlq export": Entry("dlq:export", "Print dead letters for other programs."),
+    "dlq export": Entry("commands.dlq:export", "Print dead letters for other programs."),
     "dlq stats": Entry(
-        "dlq:stats",
+        "commands.dlq:stats",
         ("Count dead letters by the step and the cause that ended them; numbers, paths and ids make no other cause."),
     ),
-    "dlq purge": Entry("dlq:purge", "Give dead letters up for good: they count as skipped, and nothing retries them."),
+    "dlq purge": Entry(
+        "commands.dlq:purge",
+        "Give dead letters up for good: they count as skipped, and nothing retries them.",
+    ),
 }
 # Where no command is typed behind the first word, help shows what there is.
 GROUPS = {

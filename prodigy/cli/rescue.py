@@ -5,8 +5,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from prodigy.cli.place import mirror_of, project_here
 from prodigy.cli.program import program
+from prodigy.cli.projects import mirror_of, project_here
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.store.layout import Mirror, Project
 from prodigy.store.lock import holder

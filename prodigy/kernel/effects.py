@@ -21,7 +21,7 @@ from prodigy.plan import expression
 from prodigy.plan.address import key_of
 from prodigy.plan.nodes import Claude, Map, Node, Run, Shell, Source, is_below
 from prodigy.plan.reference import Lookup, Template, references, render
-from prodigy.plan.shell import Unrenderable, render_script
+from prodigy.plan.shell.values import Unrenderable, render_script
 
 OUTPUT_BYTES_MAX = 12 * 1024  # with its escapes it mostly stays below what the store keeps as a file
 KEPT_OUTPUT_BYTES_MAX = 1024 * 1024

@@ -10,7 +10,7 @@ from prodigy.kernel.cause import BARE_EXIT
 from prodigy.kernel.signals import Exited
 from prodigy.plan.nodes import CaptureFormat, Node, Run, Shell
 from prodigy.plan.reference import Lookup, resolve
-from prodigy.plan.shell import command_words
+from prodigy.plan.shell.values import command_words
 from prodigy.plan.spelling import spelled
 
 ERROR_BYTES_MAX = 2048

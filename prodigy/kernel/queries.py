@@ -11,8 +11,8 @@ from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import NodeState, State
 from prodigy.plan.nodes import ROOT, ErrorPolicy, Map, Node, Run, Sequence, is_below
+from prodigy.plan.phrases import counted
 from prodigy.plan.reference import Template
-from prodigy.plan.words import counted
 
 PARALLEL_MAX = 1000
 THRESHOLD_ITEMS_MIN = 10  # a share of fewer settled items says nothing while there are more to come

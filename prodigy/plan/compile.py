@@ -18,15 +18,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from prodigy.errors import Problem
-from prodigy.plan import address, expression, schema, shell
+from prodigy.plan import address, expression, schema
 from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body, map_definition
 from prodigy.plan.compile_policy import goes_on, handlers_of, retry_of, timeout_of
-from prodigy.plan.declared import NAMESPACES, OF_ITEMS, OF_MAP, RESULTS, Declared, declare, every_step, names_of_failure
 from prodigy.plan.definition import definition_of
 from prodigy.plan.document import examine
 from prodigy.plan.elsewhere import elsewhere
 from prodigy.plan.given import check_given
-from prodigy.plan.interpreter import refused
 from prodigy.plan.nodes import (
     ROOT,
     Claude,
@@ -52,8 +50,11 @@ from prodigy.plan.reference import (
     render_count,
     suggestion,
 )
+from prodigy.plan.shell import values
+from prodigy.plan.shell.interpreter import refused
 from prodigy.plan.source import Fields, Scalar, Source, excerpt
-from prodigy.plan.written import (
+from prodigy.plan.symbols import NAMESPACES, OF_ITEMS, OF_MAP, RESULTS, Declared, declare, every_step, names_of_failure
+from prodigy.plan.syntax import (
     Document,
     ErrorPolicyAsWritten,
     HandlersAsWritten,
@@ -377,7 +378,7 @@ class _Compilation:
         return when
 
     def _remember(self, step: Step, at: str) -> None:
-        """Make the step's id known, and the step one whose output `${shell.output}` may mean from now on."""
+        """Make the step's id known, and the step one whose output `${values.output}` may mean from now on."""
         if step.id is not None:
             self.known |= {step.id.text}
             self.addresses.setdefault(step.id.text, at)
@@ -406,16 +407,16 @@ class _Compilation:
         if written is not None and (why := refused(written.text.strip())):
             self.source.report(written, why[0], hint=why[1])
 
-    def _script(self, step: Step, interpreter: str) -> shell.Script:
+    def _script(self, step: Step, interpreter: str) -> values.Script:
         """A name that only the workflow's `env` has is the shell's own where the step sets it anew."""
         own = frozenset(name.text for name, _ in (step.env.entries if step.env else ()))
         environment = self.environment | own if own else self.environment
         names = self.known - (own & self.declared.environment - self._values_known()) if own else self.known
 
-        def parse(text: str, names: Names) -> shell.Script:
-            return shell.parse_script(text, names, interpreter=interpreter, environment=environment)
+        def parse(text: str, names: Names) -> values.Script:
+            return values.parse_script(text, names, interpreter=interpreter, environment=environment)
 
-        script = self._parsed(step.command, parse, names, shell.references)
+        script = self._parsed(step.command, parse, names, values.references)
         if script is None:
             return parse("", frozenset())
         self._check_later(step.command, parse, names, environment)
@@ -480,7 +481,7 @@ class _Compilation:
             return None
         for reference in referred(parsed):
             self._refer(scalar, reference)
-            if "file" in reference.filters and not holds_files and referred is not shell.references:
+            if "file" in reference.filters and not holds_files and referred is not values.references:
                 offset, name = max(scalar.text.find(reference.text), 0), ".".join(map(str, reference.path))
                 message = f"{reference.text} is the path of a file, and here is no command that could read it"
                 self.source.report_inside(scalar, offset, message, hint=f"write ${{{name}}}")
@@ -501,7 +502,7 @@ class _Compilation:
         return bool(message)
 
     def _check_later(
-        self, scalar: Scalar, parse: Callable[[str, Names], shell.Script], names: Names, environment: Names
+        self, scalar: Scalar, parse: Callable[[str, Names], values.Script], names: Names, environment: Names
     ) -> None:
         """Note a plain `${name}` of a later step, which the shell would take for a variable that is empty.
 
@@ -516,7 +517,7 @@ class _Compilation:
                 script = parse(scalar.text, names | {name})
             except Syntax:
                 continue
-            if any(reference.path[0] == name for reference in shell.references(script)):
+            if any(reference.path[0] == name for reference in values.references(script)):
                 self._report_elsewhere(scalar, plain[name], name)
                 return
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from prodigy.plan import expression, shell
+from prodigy.plan import expression
 from prodigy.plan.json_path import parse_json_path
 from prodigy.plan.nodes import Breaker, ErrorPolicy, Map, SortKey, Source
 from prodigy.plan.pointer import below
@@ -26,9 +26,10 @@ from prodigy.plan.reference import (
     read_path,
     references,
 )
+from prodigy.plan.shell import values
 from prodigy.plan.source import Fields, Listing, Scalar, Value, plain
 from prodigy.plan.spelling import as_number
-from prodigy.plan.written import (
+from prodigy.plan.syntax import (
     ErrorPolicyAsWritten,
     MapAsWritten,
     choice_of,
@@ -133,7 +134,7 @@ def _source(written: MapAsWritten, read: Read, names: Names, working_dir: Templa
     return Source(
         kind=written.input.kind,
         text=(written.input.text.text,) if is_command else _template(written.input.text, read, names),
-        script=read(written.input.text, shell.parse_script, names, shell.references) if is_command else None,
+        script=read(written.input.text, values.parse_script, names, values.references) if is_command else None,
         working_dir=working_dir,
         json_path=None if written.json_path is None else read(written.json_path, _json_path, names, _nothing),
         filter=None

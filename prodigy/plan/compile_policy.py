@@ -6,7 +6,7 @@ from prodigy.plan import address
 from prodigy.plan.nodes import Handlers, Retry
 from prodigy.plan.reference import Template
 from prodigy.plan.source import Scalar, Source
-from prodigy.plan.written import (
+from prodigy.plan.syntax import (
     HandlersAsWritten,
     RetryAsWritten,
     choice_of,

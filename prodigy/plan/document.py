@@ -21,7 +21,7 @@ import yaml
 from prodigy.plan.reading import EXAMPLE, as_document
 from prodigy.plan.schema import keys_of
 from prodigy.plan.source import LINE_BREAK, UNPRINTABLE, Fields, Listing, Scalar, Source, Value, excerpt, plain
-from prodigy.plan.written import Document
+from prodigy.plan.syntax import Document
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 VALUES_MAX = 100_000

@@ -1,9 +1,9 @@
 """Names that a workflow has, but not at the place where one is used."""
 
 from prodigy.plan.compile_map import MAP
-from prodigy.plan.declared import OF_ITEMS, STAGE, Declared, groups
+from prodigy.plan.symbols import OF_ITEMS, STAGE, Declared, groups
+from prodigy.plan.syntax import Document
 from prodigy.plan.variables import ENV
-from prodigy.plan.written import Document
 
 _VARIABLES = frozenset({"variables", "variable", "vars", "var", "params", "parameters", "inputs", "workflow_vars"})
 _STEPS = frozenset({"steps", "step", "tasks", "task", "jobs", "needs", "outputs", "commands"})

@@ -4,10 +4,10 @@ import re
 from collections.abc import Set
 
 from prodigy.errors import UsageProblem
-from prodigy.plan.declared import every_step
 from prodigy.plan.reference import Names, suggestion
 from prodigy.plan.source import Scalar
-from prodigy.plan.written import Document
+from prodigy.plan.symbols import every_step
+from prodigy.plan.syntax import Document
 
 SHOWN_MAX = 20
 _SHELL_NAME = re.compile(r"\$(?P<brace>\{?)(?P<name>[A-Za-z_][A-Za-z0-9_]{0,99})")

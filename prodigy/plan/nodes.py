@@ -17,7 +17,7 @@ import msgspec
 from prodigy.plan.address import in_item, inside, parse, template_of
 from prodigy.plan.expression import Expression
 from prodigy.plan.reference import Template
-from prodigy.plan.shell import Script
+from prodigy.plan.shell.values import Script
 from prodigy.plan.spelling import keep_spellings
 
 ROOT = "workflow"

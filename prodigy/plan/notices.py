@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Any
 
 from prodigy.errors import Problem
-from prodigy.plan import shell
-from prodigy.plan.declared import OF_ITEMS, Declared, every_step, groups
 from prodigy.plan.nodes import Map, Node, Plan, Run, Sequence, Shell
 from prodigy.plan.nodes import Source as Items
+from prodigy.plan.shell import values
 from prodigy.plan.source import Fields, Listing, Scalar, Source, Value
-from prodigy.plan.written import Document, Step
+from prodigy.plan.symbols import OF_ITEMS, Declared, every_step, groups
+from prodigy.plan.syntax import Document, Step
 
 _EXPANDED = re.compile(r"\$(?P<name>[A-Z][A-Z0-9_]{1,99})(?![A-Za-z0-9_])|~/|(?P<run>\$\()")
 _DOLLAR = re.compile(
@@ -75,9 +75,9 @@ def _in_script(source: Source, declared: Declared, node: Node, step: Step) -> It
             return name in declared.variables, declared.variables.get(name)
 
         command = node.body.command
-        for notice in shell.dialect_notices(step.command.text, command.script, command.interpreter):
+        for notice in values.dialect_notices(step.command.text, command.script, command.interpreter):
             yield source.notice(step.command, notice.offset, notice.message, hint=notice.hint)
-        for notice in shell.notices(command.script, variables):
+        for notice in values.notices(command.script, variables):
             yield source.notice(step.command, notice.offset, notice.message, hint=notice.hint)
         quote = _CURLY_QUOTES.search(step.command.text)
         if quote and not set("\"'") & set(step.command.text):
@@ -142,7 +142,7 @@ def _alone(source: Source, step: Step) -> Iterator[Problem]:
 def _in_listing(source: Source, written: Scalar, listing: Items) -> Iterator[Problem]:
     """The command of `map.input`, which `sh` runs."""
     if listing.script is not None:
-        for notice in shell.dialect_notices(written.text, listing.script, "sh"):
+        for notice in values.dialect_notices(written.text, listing.script, "sh"):
             yield source.notice(written, notice.offset, notice.message, hint="put it into a file that bash runs")
 
 

@@ -16,7 +16,7 @@ from prodigy.plan.advice import advice
 from prodigy.plan.reference import suggestion
 from prodigy.plan.schema import SHAPES, WHERE, Key, Shape, Where
 from prodigy.plan.source import EXCERPT_CHARS_MAX, LINE_BREAK, Fields, Listing, Scalar, Source, Value, excerpt
-from prodigy.plan.written import (
+from prodigy.plan.syntax import (
     KINDS,
     BreakerAsWritten,
     Document,

@@ -24,7 +24,7 @@ from prodigy.plan.reference import (
     suggestion,
 )
 from prodigy.plan.source import Fields, Listing, Scalar, Source, Value, plain
-from prodigy.plan.written import is_template
+from prodigy.plan.syntax import is_template
 
 ENV = "env"
 CHARS_MAX = 4 * 1024 * 1024

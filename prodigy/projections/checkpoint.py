@@ -18,8 +18,8 @@ from prodigy.kernel.snapshot import Snapshot, restored, snapshot_of
 from prodigy.kernel.state import RunStatus, State
 from prodigy.plan.headline import headline
 from prodigy.plan.nodes import Node, Plan
+from prodigy.plan.phrases import counted
 from prodigy.plan.stored import Stored
-from prodigy.plan.words import counted
 from prodigy.projections.failure import failure_of
 from prodigy.projections.steps import Step, current_step, stage_of, steps_of
 

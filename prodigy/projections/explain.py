@@ -21,8 +21,8 @@ from prodigy.plan import expression
 from prodigy.plan.address import item_address, item_of, parse
 from prodigy.plan.nodes import ROOT, Node, Run
 from prodigy.plan.nodes import Sequence as Steps
+from prodigy.plan.phrases import Spoken, agreeing, counted, together
 from prodigy.plan.spelling import as_spelled
-from prodigy.plan.words import Spoken, agreeing, counted, together
 from prodigy.projections.failure import failure_of, node_cause
 from prodigy.projections.telling import told_later
 

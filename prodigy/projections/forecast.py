@@ -26,8 +26,8 @@ from prodigy.plan.reference import (
     render,
     resolve,
 )
-from prodigy.plan.shell import Slot
-from prodigy.plan.shell import references as script_references
+from prodigy.plan.shell.values import Slot
+from prodigy.plan.shell.values import references as script_references
 
 _SKIPPED = Result(success=False, partial_success=False, output=None)
 

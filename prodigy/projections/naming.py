@@ -11,8 +11,8 @@ from prodigy.errors import UsageProblem
 from prodigy.kernel.state import State
 from prodigy.plan.address import in_item, inside, is_template, item_address, parse
 from prodigy.plan.nodes import Plan
+from prodigy.plan.phrases import counted
 from prodigy.plan.reference import suggestion
-from prodigy.plan.words import counted
 
 SHOWN_MAX = 20
 NAMED_CHARS_MAX = 100

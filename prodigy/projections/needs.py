@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from prodigy.plan.interpreter import program_of
 from prodigy.plan.nodes import ROOT, Claude, Node, Plan, Run, Sequence, Shell
 from prodigy.plan.reference import Template, references, render
+from prodigy.plan.shell.interpreter import program_of
 from prodigy.projections.forecast import Forecast, forecast
 
 CLAUDE = "claude"

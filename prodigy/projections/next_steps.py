@@ -13,7 +13,7 @@ import msgspec
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Run
-from prodigy.plan.words import agreeing
+from prodigy.plan.phrases import agreeing
 
 Culprit = Literal["step", "map", "other"]
 

@@ -14,8 +14,8 @@ from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import PENDING, NodeState, State
 from prodigy.plan.address import item_address
+from prodigy.plan.phrases import counted
 from prodigy.plan.spelling import as_spelled
-from prodigy.plan.words import counted
 
 Kind = Literal["run", "node", "variable", "item"]
 

@@ -5,7 +5,7 @@ import msgspec
 from prodigy.kernel.lifecycle import SETTLED, Status
 from prodigy.kernel.state import NodeState, State
 from prodigy.plan.nodes import ROOT, Node, Sequence
-from prodigy.plan.words import counted
+from prodigy.plan.phrases import counted
 from prodigy.projections.telling import told_later
 
 CONFIRMED_STEPS_SHOWN = 10

@@ -11,7 +11,7 @@ from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan.headline import headline, telling_line
 from prodigy.plan.nodes import Plan, Run
-from prodigy.plan.shell import Unrenderable
+from prodigy.plan.shell.values import Unrenderable
 from prodigy.projections.forecast import shown_command
 
 

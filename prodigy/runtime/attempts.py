@@ -14,7 +14,7 @@ import msgspec
 from prodigy.kernel.effects import RenderedClaude, Spawn
 from prodigy.kernel.outcome import end_of
 from prodigy.kernel.signals import Exited
-from prodigy.plan.words import counted
+from prodigy.plan.phrases import counted
 from prodigy.runtime import claude
 from prodigy.runtime.child import Process
 from prodigy.runtime.commands import VALUE_TOO_LONG

@@ -1,7 +1,7 @@
 """What is said of other runs before one begins: that a workflow has a run to go on with."""
 
 from prodigy.kernel.retry import elapsed_s
-from prodigy.plan.words import ago, counted
+from prodigy.plan.phrases import ago, counted
 from prodigy.store.standing import Standing
 
 DAY_S = 86400

@@ -17,12 +17,12 @@ from prodigy.errors import DamagedState, UsageProblem
 from prodigy.kernel import signals as sig
 from prodigy.kernel.state import Origin, State
 from prodigy.plan.nodes import Plan
+from prodigy.plan.phrases import agreeing, counted
 from prodigy.plan.spelling import as_number
-from prodigy.plan.words import agreeing, counted
 from prodigy.runtime.beside import beside
 from prodigy.runtime.clock import now
-from prodigy.runtime.diary import diary
 from prodigy.runtime.host import Display
+from prodigy.runtime.operator_log import diary
 from prodigy.runtime.owner import Owner, new_run, owned
 from prodigy.runtime.play import answers_to, play
 from prodigy.runtime.preflight import require, still_missing

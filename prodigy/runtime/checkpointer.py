@@ -25,7 +25,7 @@ from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import as_number
 from prodigy.plan.stored import Stored
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
-from prodigy.runtime.diary import diary
+from prodigy.runtime.operator_log import diary
 from prodigy.store.checkpoints import encode_checkpoint, write_checkpoint
 from prodigy.store.layout import Mirror
 from prodigy.store.shelf import json_of_value

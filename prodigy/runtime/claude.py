@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from prodigy.plan.words import counted
+from prodigy.plan.phrases import counted
 
 PROGRAM = "claude"
 ARGUMENTS = ("-p", "--output-format", "stream-json", "--verbose")

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple, assert_never
 
 from prodigy.kernel.effects import RenderedClaude, RenderedShell, Spawn
-from prodigy.plan.interpreter import shell_of
-from prodigy.plan.words import counted
+from prodigy.plan.phrases import counted
+from prodigy.plan.shell.interpreter import shell_of
 from prodigy.runtime import claude
 from prodigy.store.files import FOLDER_MODE, open_private, private_folder, write_all
 

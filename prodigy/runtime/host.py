@@ -33,11 +33,11 @@ from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.clock import Leaps, now
 from prodigy.runtime.commands import WEATHER
 from prodigy.runtime.defects import heard
-from prodigy.runtime.diary import diary
 from prodigy.runtime.hindsight import Hindsight, is_doubtful
 from prodigy.runtime.leaving import leave_soon
 from prodigy.runtime.listing import Listing
 from prodigy.runtime.obeying import signal_of
+from prodigy.runtime.operator_log import diary
 from prodigy.runtime.processes import Processes
 from prodigy.runtime.reactor import Reactor, Record
 from prodigy.runtime.reaper import Reaper

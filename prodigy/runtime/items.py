@@ -26,9 +26,9 @@ from prodigy.plan.document import FILE_BYTES_MAX as YAML_BYTES_MAX
 from prodigy.plan.document import read_data
 from prodigy.plan.json_path import DEPTH_MAX, find
 from prodigy.plan.nodes import Source
+from prodigy.plan.phrases import counted
 from prodigy.plan.source import excerpt
 from prodigy.plan.spelling import Number, exact, name_of, spelled
-from prodigy.plan.words import counted
 from prodigy.runtime.clock import now
 
 FILE_BYTES_MAX = 256 * 1024 * 1024

@@ -13,9 +13,9 @@ from typing import TypeVar
 from prodigy.kernel import signals as sig
 from prodigy.kernel.state import State
 from prodigy.runtime.checkpointer import Checkpointer
+from prodigy.runtime.orphans import end_marked
 from prodigy.runtime.reactor import Reactor
 from prodigy.runtime.reaper import Reaper
-from prodigy.runtime.sweep import end_marked
 from prodigy.runtime.trust import mirror_for
 from prodigy.runtime.waiting import acquire
 from prodigy.store.catalog import last_number

@@ -14,8 +14,8 @@ from prodigy.kernel.state import State
 from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.host import Display, Host
 from prodigy.runtime.loss import lost
+from prodigy.runtime.orphans import why_blind
 from prodigy.runtime.owner import Owner
-from prodigy.runtime.sweep import why_blind
 from prodigy.runtime.trust import known_mirror
 from prodigy.store.ignoring import put_back
 from prodigy.store.journal import Journal

@@ -21,9 +21,10 @@ from typing import Any
 from prodigy.errors import ProdigyError, StorageFailure
 from prodigy.kernel.effects import VALUES_FOLDER, RenderedClaude, Spawn, values_folder
 from prodigy.kernel.signals import Exited
-from prodigy.plan.words import counted
-from prodigy.runtime import claude, sweep
+from prodigy.plan.phrases import counted
+from prodigy.runtime import claude, orphans
 from prodigy.runtime.attempts import STDERR_BYTES_MAX, Attempt, exit_of, with_answer
+from prodigy.runtime.backpressure import Weather
 from prodigy.runtime.child import Process, keep_descriptors, start
 from prodigy.runtime.commands import (
     DISK,
@@ -41,7 +42,6 @@ from prodigy.runtime.commands import (
 from prodigy.runtime.outputs import Outputs
 from prodigy.runtime.reaper import Reaper
 from prodigy.runtime.timers import Timer, awake_s, go_on, rest
-from prodigy.runtime.weather import Weather
 
 SHOW_EVERY_S = 0.1
 WEATHER_FIRST_DELAY_S = 0.1
@@ -64,7 +64,7 @@ class Processes:
     """The running commands of one run.
 
     Everything is called on the thread of the running event loop, which should be the main thread. Create it
-    after `sweep.end_marked`: it removes the private files that an earlier coordinator's commands may still
+    after `orphans.end_marked`: it removes the private files that an earlier coordinator's commands may still
     have used.
 
     Args:
@@ -102,7 +102,7 @@ class Processes:
         self._marks = encode({"PRODIGY_RUN_ID": workflow_id, "PRODIGY_RUN_DIR": str(self._run_folder)})
         if reaper:
             self._marks |= encode({"PRODIGY_OWNER": reaper.owner})
-        self._run_mark = sweep.run_mark(run_folder)
+        self._run_mark = orphans.run_mark(run_folder)
         self._inherited = inherited_environment()
         self._attempts: dict[int, Attempt] = {}
         self._known = {reaper.pid} if reaper else set()
@@ -110,7 +110,7 @@ class Processes:
         self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self._ticker: asyncio.TimerHandle | None = None
         self._ticks = 0
-        self._suspended: list[sweep.Found] = []
+        self._suspended: list[orphans.Found] = []
         self._is_hurried = False
         self._idle = asyncio.Event()
         self._is_ready = False
@@ -137,7 +137,7 @@ class Processes:
         if not self._is_ready:
             give_children_default_signals()
             keep_descriptors()
-            sweep.become_subreaper()
+            orphans.become_subreaper()
             self._is_ready = True
 
     def terminate(self, epoch: int) -> None:
@@ -187,7 +187,7 @@ class Processes:
         rest()
         for attempt in self._attempts.values():
             attempt.signal_group(signal.SIGSTOP)
-        self._suspended += sweep.suspend_marked(self._run_folder)
+        self._suspended += orphans.suspend_marked(self._run_folder)
 
     def resume_all(self) -> float:
         """Let what was suspended go on; return how long it rested, in seconds, if nobody has asked before."""
@@ -195,7 +195,7 @@ class Processes:
         for attempt in self._attempts.values():
             attempt.signal_group(signal.SIGCONT)
         for process in self._suspended:
-            sweep.send(process, signal.SIGCONT)
+            orphans.send(process, signal.SIGCONT)
         self._suspended.clear()
         return rested_s
 
@@ -222,7 +222,7 @@ class Processes:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(attempt.process.pid, signal.SIGKILL)
         with suppress(ProdigyError):  # what cannot be killed the next resume names
-            sweep.end_marked(self._run_folder, grace_s=0.0)
+            orphans.end_marked(self._run_folder, grace_s=0.0)
 
     # The straight path: started, ended, reported.
 
@@ -313,7 +313,7 @@ class Processes:
                 timer.cancel()
         if attempt.is_claude:
             self._go_slowly(attempt)
-        elif sweep.has_left_nothing(process.pid, self._known):
+        elif orphans.has_left_nothing(process.pid, self._known):
             self._report(attempt, is_alone=True)
         elif self._left_by(attempt):
             self._go_slowly(attempt)
@@ -436,9 +436,9 @@ class Processes:
         if rungs[1:]:
             attempt.ladder = self._later(pause_s, self._climb, attempt, rungs[1:], pause_s)
 
-    def _left_by(self, attempt: Attempt) -> list[sweep.Found]:
+    def _left_by(self, attempt: Attempt) -> list[orphans.Found]:
         assert attempt.process, "what never started leaves nothing"
-        return sweep.find_orphans(
+        return orphans.find_orphans(
             group=attempt.process.pid,
             marks=(b"PRODIGY_EPOCH=%d" % attempt.effect.epoch, self._run_mark),
             known=self._known,
@@ -454,7 +454,7 @@ class Processes:
         """End what is left, and return the warnings that name it."""
         await self._linger(attempt)
         grace_s = attempt.effect.grace_s if attempt.kill_at is None else attempt.kill_at - awake_s()
-        ladder = sweep.Ladder(max(LEFT_GRACE_S_MIN, grace_s), awake_s)
+        ladder = orphans.Ladder(max(LEFT_GRACE_S_MIN, grace_s), awake_s)
         while True:
             if self._is_hurried:
                 ladder.hurry()
@@ -516,7 +516,7 @@ class Processes:
         if not self._attempts:
             return
         if self._ticks % REAP_EVERY_TICKS == 0:
-            sweep.reap_dead(self._known)
+            orphans.reap_dead(self._known)
         for attempt in self._attempts.values():
             if attempt.process:
                 self._show_new(attempt, is_over=False)

@@ -9,7 +9,7 @@ other control character is shown in letters, `\\x1b]0;`, and does nothing. Memor
 
 import re
 
-from prodigy.plan.words import counted
+from prodigy.plan.phrases import counted
 
 LINE_BYTES_MAX = 4096
 

@@ -14,7 +14,7 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.align import Alignment, align
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Map, Plan
-from prodigy.plan.words import agreeing, counted, together
+from prodigy.plan.phrases import agreeing, counted, together
 from prodigy.store.layout import Project, written_path
 
 WORKFLOWS_NAMED_MAX = 10

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prodigy.errors import DamagedState, ProdigyError, StorageFailure
-from prodigy.plan.words import counted
+from prodigy.plan.phrases import counted
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, Self
 from prodigy.errors import DamagedState
 from prodigy.kernel.evolve import evolve, fold
 from prodigy.kernel.state import State
-from prodigy.plan.words import counted
+from prodigy.plan.phrases import counted
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.store.agreement import Agreement, agreement
 from prodigy.store.generation import SEQ_MAX, Generation, Moment, Reading, damage_of

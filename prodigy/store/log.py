@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from prodigy.errors import DamagedState, StorageFailure
-from prodigy.plan.words import counted
+from prodigy.plan.phrases import counted
 from prodigy.store.files import (
     CHUNK_BYTES,
     open_private,

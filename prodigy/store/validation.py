@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prodigy.errors import DamagedState, ProdigyError
-from prodigy.plan.words import counted
+from prodigy.plan.phrases import counted
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.store.agreement import agreement
 from prodigy.store.catalog import cleaning_of

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from prodigy.cli.app import app
-from prodigy.cli.complaints import complain
+from prodigy.cli.output.complaints import complain
 from prodigy.errors import ProdigyError
 from prodigy.kernel import effects as fx
 from prodigy.kernel.events import Event

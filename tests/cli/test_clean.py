@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli import cleaning, display
-from prodigy.cli.cleaning import Chosen
-from prodigy.cli.cook import resume_run
+from prodigy.cli.commands import checkpoints_clean
+from prodigy.cli.commands.checkpoints_clean import Chosen
+from prodigy.cli.commands.cook import resume_run
+from prodigy.cli.output import display
 from prodigy.cli.program import program
 from prodigy.errors import RunNotFound
 from prodigy.runtime import clock
@@ -249,7 +250,7 @@ def test_on_a_terminal_it_asks(
 
 def test_what_the_question_sums_stands_in_the_table(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values in the mirror, which are of no run alone, too; and that is what was freed in the end."""
-    monkeypatch.setattr(cleaning, "in_bytes", lambda size: f"{size} bytes")
+    monkeypatch.setattr(checkpoints_clean, "in_bytes", lambda size: f"{size} bytes")
     asked(monkeypatch, "y\n")
     cleaned = house.checkpoints("clean", "--all")
     table, said = cleaned.out.split("\ncleaned", 1)
@@ -317,7 +318,10 @@ def test_outside_any_project_a_command_that_is_advised_leads_into_it(
     monkeypatch.setenv("PATH", "/nowhere")
     run = Chosen(house.project, None, "done-aaaaaa", "completed", "", 0, 1)
     monkeypatch.chdir("/")
-    assert (cleaning._look(run), program()) == (f"cd {house.root} && {PROGRAM} dlq list done-aaaaaa", str(PROGRAM))
+    assert (checkpoints_clean._look(run), program()) == (
+        f"cd {house.root} && {PROGRAM} dlq list done-aaaaaa",
+        str(PROGRAM),
+    )
 
 
 def test_outside_any_project_nothing_to_clean_names_them(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from prodigy.cli.columns import blocks, table
-from prodigy.cli.width import cells, cut, wrapped
+from prodigy.cli.output.columns import blocks, table
+from prodigy.cli.output.width import cells, cut, wrapped
 
 HEADINGS = ("ITEM", "STEP", "ERROR")
 ROWS = [("src/a.py", "check", "exit 3: no such file or folder: src/b.py"), ("b", "lint", "exit 1")]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import prodigy
-from prodigy.plan.words import agreeing, counted, portion
+from prodigy.plan.phrases import agreeing, counted, portion
 
 HOME = Path(prodigy.__file__).parent
 WORDS = HOME / "plan" / "words.py"

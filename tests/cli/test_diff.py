@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli.diff import ITEMS_SHOWN_MAX, Row, _rows_of_items
+from prodigy.cli.commands.diff import ITEMS_SHOWN_MAX, Row, _rows_of_items
 from prodigy.kernel import effects as fx
 from prodigy.projections.item_diff import map_pair
 from tests.cli.looks import STORY, golden, looks, piped, played, private, settle, told

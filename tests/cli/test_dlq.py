@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prodigy.cli import display
+from prodigy.cli.output import display
 from prodigy.errors import StorageFailure
 from prodigy.store.journal import Journal
 from tests.cli.made import PROGRAM, Said, said

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli import doctor
-from prodigy.cli.doctor import examined, file_system_in
+from prodigy.cli.commands import doctor
+from prodigy.cli.commands.doctor import examined, file_system_in
 from prodigy.kernel import events as ev
 from prodigy.store.lock import RunLock
 from tests.cli.looks import begin, golden, looks, piped, private, settle, told

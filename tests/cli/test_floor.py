@@ -1,6 +1,6 @@
 """Several write to one screen: a line that somebody has begun is ended before anybody else speaks."""
 
-from prodigy.cli.floor import Floor
+from prodigy.cli.output.floor import Floor
 from prodigy.runtime.terminal import Lines
 
 

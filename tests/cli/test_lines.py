@@ -4,8 +4,8 @@ import shlex
 
 import pytest
 
-from prodigy.cli.columns import folded, typed
-from prodigy.cli.width import cells
+from prodigy.cli.output.columns import folded, typed
+from prodigy.cli.output.width import cells
 
 COMMAND = "prodigy approve staged-deployment-k3x9f2 'the stage with a long name'"
 

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import prodigy
-from prodigy.cli import outlet
+from prodigy.cli.output import outlet
 
 HOME = Path(prodigy.__file__).parent
 FILES = {str(path.relative_to(HOME)): path for path in sorted(HOME.rglob("*.py"))}
 # Who may print something else than text for people, and what that is.
 DOORS = {
-    "draw": {"cli/live.py", "cli/replay.py", "cli/stepping.py"},
-    "export": {"cli/spreadsheet.py"},
-    "copy": {"cli/following.py", "cli/logs.py"},
-    "copy_lines": {"cli/following.py", "cli/logs.py"},
+    "draw": {"cli/output/redrawn.py", "cli/commands/replay.py", "cli/stepping.py"},
+    "export": {"cli/output/spreadsheet.py"},
+    "copy": {"cli/following.py", "cli/commands/logs.py"},
+    "copy_lines": {"cli/following.py", "cli/commands/logs.py"},
 }
 BEHIND = frozenset({"buffer", "__stdout__", "__stderr__", "write_as_is"})
 
@@ -36,7 +36,7 @@ def bypasses(source: str) -> Iterator[str]:
 def doors(source: str) -> Iterator[str]:
     """Yield the doors of the outlet that a source uses."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module == "prodigy.cli.outlet":
+        if isinstance(node, ast.ImportFrom) and node.module == "prodigy.cli.output.outlet":
             yield from (alias.name for alias in node.names)
         if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("outlet."):
             yield node.attr
@@ -44,7 +44,7 @@ def doors(source: str) -> Iterator[str]:
 
 def test_nobody_goes_around_the_outlet() -> None:
     """Print with `print`; what is no text for people has a door of its own."""
-    found = {name: [*bypasses(path.read_text())] for name, path in FILES.items() if name != "cli/outlet.py"}
+    found = {name: [*bypasses(path.read_text())] for name, path in FILES.items() if name != "cli/output/outlet.py"}
     assert {name: ways for name, ways in found.items() if ways} == {}
 
 

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from prodigy.cli.spreadsheet import cell, print_csv
+from prodigy.cli.output.spreadsheet import cell, print_csv
 
 FORMULAS = ("=HYPERLINK(1)", "+1", "-1", "@sum", "\tx", "\rx", "\n=1", "＝1", "＋1", "－1", "＠sum")
 

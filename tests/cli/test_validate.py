@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli.output import shown
-from prodigy.cli.width import cells
+from prodigy.cli.output.answers import shown
+from prodigy.cli.output.width import cells
 from prodigy.errors import Problem, WorkflowProblem
 from prodigy.plan.compile import compile_workflow
 from tests.end_to_end.house import House, find

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli.complaints import complain
-from prodigy.cli.when import clock, dated, due, local, since, spoken
+from prodigy.cli.output.complaints import complain
+from prodigy.cli.output.times import clock, dated, due, local, since, spoken
 from prodigy.runtime import clock as runtime_clock
 from prodigy.store.generation import was_cleaned
 from prodigy.store.log import Log, Position

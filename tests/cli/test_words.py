@@ -2,7 +2,7 @@
 
 import pytest
 
-from prodigy.cli.words import money
+from prodigy.cli.output.formatting import money
 
 
 @pytest.mark.parametrize(

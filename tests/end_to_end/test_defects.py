@@ -41,7 +41,7 @@ IN_PROCESSES = "from prodigy.runtime.processes import Processes; Processes.{0} =
 IN_HOST = "from prodigy.runtime.host import Host; Host.{0} = fails"
 IN_CHECKPOINTER = "from prodigy.runtime.checkpointer import Checkpointer; Checkpointer.{0} = fails"
 IN_CATALOG = "from prodigy.store import catalog; catalog.find_run = fails"
-IN_DISPLAY = "from prodigy.cli.display import Display; Display.{0} = fails"
+IN_DISPLAY = "from prodigy.cli.output.display import Display; Display.{0} = fails"
 
 
 class Case(NamedTuple):
@@ -152,16 +152,16 @@ def test_a_report_goes_to_the_temporary_folder_where_nothing_else_takes_it(broke
 
 
 HANGS = {
-    "a callback": "from prodigy.cli.display import Display; Display.show = hangs",
+    "a callback": "from prodigy.cli.output.display import Display; Display.show = hangs",
     "the writer of checkpoints": "from prodigy.runtime import checkpointer; checkpointer.write_checkpoint = hangs",
     "the closing": "from prodigy.runtime.processes import Processes; Processes.close = hangs",
-    "a busy loop": "from prodigy.cli.display import Display\ndef turn(*_):\n"
+    "a busy loop": "from prodigy.cli.output.display import Display\ndef turn(*_):\n"
     " open('hangs.up', 'w').close()\n while True: pass\nDisplay.show = turn",
-    "a signal that is blocked in the main thread": "import signal; from prodigy.cli.display import Display\n"
+    "a signal that is blocked in the main thread": "import signal; from prodigy.cli.output.display import Display\n"
     "def block(*_):\n signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]); hangs()\nDisplay.show = block",
     "the end of the reaper": "from prodigy.runtime.reaper import Reaper; Reaper.close = hangs",
     "the end of the reaper, and what is left to be shown": "from prodigy.runtime.reaper import Reaper; "
-    "Reaper.close = hangs; from prodigy.cli.display import Display; Display.close = hangs",
+    "Reaper.close = hangs; from prodigy.cli.output.display import Display; Display.close = hangs",
 }
 
 

@@ -10,7 +10,6 @@ import pytest
 from prodigy.errors import UsageProblem, WorkflowProblem
 from prodigy.plan import expression, schema
 from prodigy.plan.compile import STEPS_MAX, compile_workflow
-from prodigy.plan.declared import RESULTS
 from prodigy.plan.nodes import (
     ROOT,
     Backoff,
@@ -27,7 +26,8 @@ from prodigy.plan.nodes import (
     Shell,
 )
 from prodigy.plan.reference import Reference
-from prodigy.plan.shell import parse_script
+from prodigy.plan.shell.values import parse_script
+from prodigy.plan.symbols import RESULTS
 
 
 def compiled(text: str, **more: Any) -> Plan:

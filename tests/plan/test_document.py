@@ -13,7 +13,7 @@ from prodigy.plan import document, schema
 from prodigy.plan.document import FILE_BYTES_MAX, read_document
 from prodigy.plan.schema import KEYS, Key, Shape
 from prodigy.plan.source import PROBLEMS_MAX, Fields, Scalar, plain
-from prodigy.plan.written import Document, HandlersAsWritten, Step
+from prodigy.plan.syntax import Document, HandlersAsWritten, Step
 
 
 def read(text: str) -> Document:

@@ -8,7 +8,7 @@ import pytest
 from prodigy.errors import WorkflowProblem
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.nodes import Plan, Run, Shell
-from prodigy.plan.shell import references
+from prodigy.plan.shell.values import references
 
 
 def compiled(handler: str, *, step: str = "true", then: str = "true", **keys: Any) -> Plan:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prodigy.plan.interpreter import options_of, program_of, refused, shell_of
+from prodigy.plan.shell.interpreter import options_of, program_of, refused, shell_of
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from prodigy.plan.nodes import (
 )
 from prodigy.plan.reference import Reference, Syntax
 from prodigy.plan.schema_text import describe, json_schema
-from prodigy.plan.shell import parse_script
+from prodigy.plan.shell.values import parse_script
 
 # The guide's third example, as it is printed there.
 GUIDE = """\

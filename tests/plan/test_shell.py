@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from prodigy.plan.reference import Lookup, Syntax
-from prodigy.plan.shell import (
+from prodigy.plan.shell.values import (
     Notice,
     Rendered,
     Script,

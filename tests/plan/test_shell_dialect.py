@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from prodigy.plan.compile import workflow_notices
-from prodigy.plan.interpreter import refused, shell_of
-from prodigy.plan.shell_dialect import only_in_bash
+from prodigy.plan.shell.dialect import only_in_bash
+from prodigy.plan.shell.interpreter import refused, shell_of
 
 ONLY_BASH = {
     "set -o pipefail": ["set -o pipefail"],

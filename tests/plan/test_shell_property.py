@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prodigy.plan.reference import Syntax
-from prodigy.plan.shell import parse_script, references, render_script
+from prodigy.plan.shell.values import parse_script, references, render_script
 
 NAMES = frozenset(f"item_{number}" for number in range(8))
 

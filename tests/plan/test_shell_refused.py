@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prodigy.plan.reference import Lookup, Syntax
-from prodigy.plan.shell import Rendered, Script, parse_script, render_script
+from prodigy.plan.shell.values import Rendered, Script, parse_script, render_script
 
 NAMES = frozenset({"item", "n", "list", "output_dir", "f"})
 VALUES: dict[str, Any] = {"item": "it's $x", "n": 3, "list": ["a b"], "output_dir": "out", "f": "file"}

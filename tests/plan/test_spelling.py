@@ -16,7 +16,7 @@ from prodigy.plan.expression import evaluate
 from prodigy.plan.expression import parse as condition
 from prodigy.plan.nodes import Plan
 from prodigy.plan.reference import as_text
-from prodigy.plan.shell import parse_script, render_script
+from prodigy.plan.shell.values import parse_script, render_script
 from prodigy.plan.spelling import (
     as_number,
     as_spelled,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prodigy.plan.words import ago, counted
+from prodigy.plan.phrases import ago, counted
 
 
 @pytest.mark.parametrize(

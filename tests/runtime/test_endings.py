@@ -13,8 +13,8 @@ import pytest_asyncio
 
 from prodigy.kernel.effects import RenderedClaude
 from prodigy.kernel.signals import Exited
+from prodigy.runtime import orphans
 from prodigy.runtime import processes as module
-from prodigy.runtime import sweep
 from prodigy.runtime.outputs import OutputFile
 from prodigy.runtime.processes import Processes
 from tests.runtime.world import World, exited, is_alive, playing, until
@@ -168,7 +168,7 @@ async def test_closing_ends_what_is_left(world: World) -> None:
 
 def states(world: World) -> set[str]:
     """Return the states of the run's processes, `T` for a suspended one."""
-    marked = sweep.find_marked([sweep.run_mark(world.run_folder)])
+    marked = orphans.find_marked([orphans.run_mark(world.run_folder)])
     return {Path(f"/proc/{p.pid}/stat").read_text().rpartition(")")[2].split()[0] for p in marked}
 
 
@@ -204,8 +204,8 @@ async def test_what_is_left_running_is_ended_and_named(world: World, prefix: str
 
 async def test_the_group_is_ended_where_proc_cannot_be_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It needs no list of processes; one that dies by itself meanwhile is not waited for."""
-    monkeypatch.setattr(sweep, "PROC", "/nowhere")
-    monkeypatch.setattr(sweep, "UNKILLABLE_AFTER_S", 60)
+    monkeypatch.setattr(orphans, "PROC", "/nowhere")
+    monkeypatch.setattr(orphans, "UNKILLABLE_AFTER_S", 60)
     ended = await world.run(left_behind("") + "; cat pid")
     assert ended.warnings == (f"left running and ended: the rest of its process group (group {ended_group(ended)})",)
     await until(lambda: not is_alive(int(ended.output)))
@@ -216,7 +216,7 @@ async def test_a_stubborn_group_is_killed_where_proc_cannot_be_read(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the grace."""
-    monkeypatch.setattr(sweep, "PROC", "/nowhere")
+    monkeypatch.setattr(orphans, "PROC", "/nowhere")
     script = "(trap '' TERM; echo > there; while :; do sleep 0.05; done) & until [ -e there ]; do sleep 0.01; done"
     ended = await world.run(f"exec 2>/dev/null; {script}; echo $!")
     await until(lambda: not is_alive(int(ended.output)))

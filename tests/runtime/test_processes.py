@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from prodigy.runtime import commands, outputs, sweep
+from prodigy.runtime import commands, orphans, outputs
 from prodigy.runtime import processes as module
 from tests.runtime.world import PATIENCE_S, World, exited, playing
 
@@ -72,7 +72,7 @@ async def test_ends_at_one_moment_are_kept_apart(world: World) -> None:
     """Whoever looks for leftovers of the one does not collect the other."""
     for epoch in (1, 2, 3):
         world.spawn(f"exit {epoch}", epoch=epoch)
-    children = [found.pid for found in sweep.find_marked([sweep.run_mark(world.run_folder)])]
+    children = [found.pid for found in orphans.find_marked([orphans.run_mark(world.run_folder)])]
     for pid in children:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     await world.exited(3)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from prodigy.runtime.orphans import REAPER_NAME
 from prodigy.runtime.reaper import GROUPS_MAX, Reaper
-from prodigy.runtime.sweep import REAPER_NAME
 from tests.runtime.world import World
 
 # What is promised, and a second more, for this machine may be busy with other things.

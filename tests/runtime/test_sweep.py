@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from prodigy.errors import ProdigyError
-from prodigy.runtime import sweep
-from prodigy.runtime.sweep import Found, end_marked, find_marked, read_ps, run_mark, send
+from prodigy.runtime import orphans
+from prodigy.runtime.orphans import Found, end_marked, find_marked, read_ps, run_mark, send
 
 Started = subprocess.Popen[bytes]
 
@@ -89,7 +89,7 @@ def test_the_mark_in_another_place_is_no_mark(tmp_path: Path) -> None:
 def test_we_and_our_ancestors_are_spared(tmp_path: Path) -> None:
     """A step may call prodigy on the very run that it belongs to."""
     inner = (
-        "import pathlib; from prodigy.runtime.sweep import end_marked; "
+        "import pathlib; from prodigy.runtime.orphans import end_marked; "
         f"print(end_marked(pathlib.Path({str(tmp_path)!r}), grace_s=0))"
     )
     environment = {**os.environ, "PRODIGY_RUN_DIR": str(tmp_path)}
@@ -133,8 +133,8 @@ def test_nothing_is_sent_to_what_is_gone(tmp_path: Path) -> None:
 
 def test_what_cannot_be_killed_stops_the_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its step must not run twice at once."""
-    monkeypatch.setattr(sweep, "UNKILLABLE_AFTER_S", 0.05)
-    monkeypatch.setattr(sweep, "send", lambda *_: None)
+    monkeypatch.setattr(orphans, "UNKILLABLE_AFTER_S", 0.05)
+    monkeypatch.setattr(orphans, "send", lambda *_: None)
     with (
         started(SLEEPER, tmp_path) as process,
         pytest.raises(ProdigyError, match=rf"not to be killed: sleep \(pid {process.pid}\)"),
@@ -148,7 +148,7 @@ def test_what_is_in_the_midst_of_exec_is_looked_at_again(
 ) -> None:
     """In that instant the system shows neither arguments nor environment."""
     with started(SLEEPER, tmp_path) as process:
-        really, left = sweep._read, [looks]
+        really, left = orphans._read, [looks]
 
         def read(path: str) -> bytes:
             if path == f"/proc/{process.pid}/environ" and left[0]:
@@ -156,7 +156,7 @@ def test_what_is_in_the_midst_of_exec_is_looked_at_again(
                 return b""
             return b"" if path == f"/proc/{process.pid}/cmdline" and left[0] else really(path)
 
-        monkeypatch.setattr(sweep, "_read", read)
+        monkeypatch.setattr(orphans, "_read", read)
         assert [found.pid for found in find_marked([run_mark(tmp_path)])] == [process.pid]
 
 
@@ -170,10 +170,10 @@ def test_an_empty_environment_carries_no_mark(tmp_path: Path) -> None:
 
 def test_blindness_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where /proc is not mounted, marks cannot be seen."""
-    assert sweep.why_blind() is None
-    monkeypatch.setattr(sweep, "PROC", "/nowhere")
+    assert orphans.why_blind() is None
+    monkeypatch.setattr(orphans, "PROC", "/nowhere")
     monkeypatch.setenv("PATH", "/nowhere")
-    assert "a session of its own is not found" in str(sweep.why_blind())
+    assert "a session of its own is not found" in str(orphans.why_blind())
     assert find_marked([b"PRODIGY_RUN_DIR=/r"]) == []
 
 

@@ -16,7 +16,7 @@ from prodigy.kernel.state import State
 from prodigy.kernel.turn import Turn
 from prodigy.plan.address import in_item, item_address, key_of
 from prodigy.plan.nodes import ErrorPolicy, Map, Node
-from prodigy.plan.words import counted
+from prodigy.plan.phrases import counted
 
 
 def listed(turn: Turn, signal: sig.Listed) -> Moves:

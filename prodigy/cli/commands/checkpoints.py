@@ -1,0 +1,204 @@
+"""`checkpoints`: where every run stands, and every version that it can go back to."""
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from prodigy.cli.moment import show_moment, version_lines, versions_of
+from prodigy.cli.output.advice import document as advised
+from prodigy.cli.output.advice import typed
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.columns import columns_of_terminal, table
+from prodigy.cli.output.formatting import money
+from prodigy.cli.output.times import clock, dated, since
+from prodigy.cli.program import program
+from prodigy.cli.projects import mirror_of, project_here
+from prodigy.cli.rescue import least_costly
+from prodigy.kernel.cause import meaningful_line
+from prodigy.projections.next_steps import way_on
+from prodigy.runtime.terminal import visible
+from prodigy.store.catalog import find_run, list_standings, listed, standing
+from prodigy.store.layout import Mirror, Project
+from prodigy.store.standing import Standing, read_header
+
+
+def list_(
+    workflow_id: Annotated[
+        str | None, typer.Option("--workflow-id", metavar="REF", help="Only this run, with its versions.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show more of each run.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """List the runs of this project, the one cooked or resumed last first."""
+    project = project_here()
+    mirror = mirror_of(project)
+    if workflow_id is not None:
+        run = standing(project, find_run(project, workflow_id, mirror), mirror)
+        _list_versions(project, mirror, run, json=json, verbose=verbose)
+        return
+    runs = list_standings(project, mirror)
+    if json:
+        print_json({"schema_version": 1, "checkpoints": [_document(project, mirror, run) for run in runs]})
+    elif verbose:
+        print("\n\n".join("\n".join(_block(project, mirror, run)) for run in runs) if runs else _none_here())
+    else:
+        print("\n".join(_table(runs)) if runs else _none_here())
+        for run in runs:
+            if run.problem:
+                way = _way_out(project, mirror, run)
+                print(f"note: {run.workflow_id}: {run.problem}\n  {way[0].capitalize()}: {way[1]}", file=sys.stderr)
+
+
+def show(
+    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    version: Annotated[
+        str | None, typer.Option("--version", metavar="VERSION", help="Show it as it was then: v3 or 3.")
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Variables in full, retries, handlers, outputs, events since.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the checkpoint document.")] = False,
+) -> None:
+    """Show where a run stands, or stood at one of its versions: its steps, variables and retries."""
+    project = project_here()
+    mirror = mirror_of(project)
+    show_moment(project, mirror, find_run(project, ref, mirror), version=version, verbose=verbose, json=json)
+
+
+def _none_here() -> str:
+    return f"no checkpoints here; begin with: {program()} cook FILE"
+
+
+def _table(runs: list[Standing]) -> list[str]:
+    headings = ("RUN", "STATUS", "STEP", "LAST", "UPDATED")
+    return table(headings, map(_row, runs), columns=columns_of_terminal(), spare=["UPDATED"], cut="STEP")
+
+
+def _row(run: Standing) -> tuple[str, str, str, str, str]:
+    status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
+    header = run.header
+    if header is None:
+        return run.workflow_id, status, "cannot be read", "", ""
+    return run.workflow_id, status, run.step, _version(header.version), since(header.timestamp)
+
+
+def _version(number: int) -> str:
+    return f"v{number}" if number else ""
+
+
+def _block(project: Project, mirror: Mirror | None, run: Standing) -> list[str]:
+    """Return what there is to say of a run, a line each."""
+    header = run.header
+    if header is None:
+        way = _way_out(project, mirror, run)
+        return [f"{run.workflow_id}  {run.status}", *_facts([("problem", run.problem), way])]
+    cost, unknown = header.snapshot.cost_usd, header.snapshot.costs_unknown
+    facts = [
+        ("workflow", header.workflow_path),
+        ("started", clock(header.snapshot.origin.started)),
+        ("updated", dated(header.timestamp)),
+        ("version", f"{_version(header.version) or 'none yet'}, generation {header.generation}"),
+        ("variables", str(len(header.variables))),
+        ("cost", money(cost, unknown) if cost or unknown else ""),
+        ("failure", header.cause or meaningful_line(header.failure)),
+        ("mirror", _mirrored(run, mirror)),
+        ("process", str(run.owner.pid) if run.owner else ""),
+        *_next(project, mirror, run),
+    ]
+    return [f"{run.workflow_id}  {run.status}  {visible(run.step)}", *_facts(facts)]
+
+
+def _facts(facts: list[tuple[str, str]]) -> Iterator[str]:
+    for name, value in facts:
+        if value:
+            yield f"  {name:<10} " + ("\n" + " " * 13).join(visible(line) for line in value.splitlines())
+
+
+def _way_out(project: Project, mirror: Mirror | None, run: Standing) -> tuple[str, str]:
+    """Return what to call the least costly way out of a damaged run, and the command."""
+    if way := least_costly(project, mirror, run.workflow_id):
+        return "way out", way
+    return "look", f"{program()} checkpoints validate {run.workflow_id}"
+
+
+def _next(project: Project, mirror: Mirror | None, run: Standing) -> list[tuple[str, str]]:
+    """Return what to do next with a run that a list took for sound: here its whole log is read, as resume does."""
+    if not (command := _way_on(run)):
+        return []
+    if not run.is_mirror_only and (problem := listed(project, run.workflow_id).problem):
+        return [("problem", problem), _way_out(project, mirror, run)]
+    return [("go on", command)]
+
+
+def _way_on(run: Standing) -> str:
+    """Return the command that goes on with a run; nothing where there is none."""
+    step = way_on(run.rest)
+    return typed(step) if step else ""
+
+
+def _advised(project: Project, mirror: Mirror | None, run: Standing) -> dict[str, Any]:
+    """Return what `--json` says of what to type next: of a damaged run the least costly way out of it."""
+    is_believed = run.is_mirror_only or run.owner is not None or run.status == "completed"
+    if run.header is not None and (is_believed or not listed(project, run.workflow_id).problem):
+        return advised(run.rest)
+    why, command = _way_out(project, mirror, run)
+    return {"resume": command if why == "way out" else None, "next": [{"why": why, "command": command}]}
+
+
+def _mirrored(run: Standing, mirror: Mirror | None) -> str:
+    """Return how a run's mirror stands: `current`, `behind`, `missing`, `unreadable`, `none`, or all that is left."""
+
+    if run.is_mirror_only:
+        return "all that is left"
+    if mirror is None or run.header is None:
+        return "none"
+    path = mirror.checkpoint(run.workflow_id)
+    copy = read_header(path, run.workflow_id)
+    if copy is None:
+        return "unreadable" if os.path.lexists(path) else "missing"
+    is_current = (copy.generation, copy.last_seq) == (run.header.generation, run.header.last_seq)
+    return "current" if is_current else "behind"
+
+
+def _document(project: Project, mirror: Mirror | None, run: Standing) -> dict[str, Any]:
+    header = run.header
+    return {
+        "workflow_id": run.workflow_id,
+        "workflow_path": header.workflow_path if header else None,
+        "name": run.name,
+        "status": run.status,
+        "step": run.step,
+        "version": header.version if header else None,
+        "generation": header.generation if header else None,
+        "started": header.snapshot.origin.started if header else None,
+        "updated": header.timestamp if header else None,
+        "variables": len(header.variables) if header else None,
+        "cost_usd": header.snapshot.cost_usd if header else None,
+        "attempts_of_unknown_cost": header.snapshot.costs_unknown if header else None,
+        "failure": (header.failure or None) if header else None,
+        "mirror": _mirrored(run, mirror),
+        "mirror_only": run.is_mirror_only,
+        "pid": run.owner.pid if run.owner else None,
+        "problem": run.problem or None,
+        **_advised(project, mirror, run),
+    }
+
+
+def _list_versions(project: Project, mirror: Mirror | None, run: Standing, *, json: bool, verbose: bool) -> None:
+    """Print a run, and then its versions, newest first, each with the command that goes on after it."""
+    made, problems = versions_of(project.run(run.workflow_id))
+    if json:
+        versions = [version.document() for version in made]
+        print_json({"schema_version": 1, "checkpoints": [_document(project, mirror, run)], "versions": versions})
+        return
+    block = _block(project, mirror, run)
+    kept = block if verbose else [block[0], *(line for line in block[1:] if line.split()[0] in _IN_SHORT)]
+    print("\n".join([*kept, "", *version_lines(made)]))
+    for problem in problems:
+        print(f"note: {problem}", file=sys.stderr)
+
+
+_IN_SHORT = ("workflow", "updated", "failure", "problem", "look", "way", "process", "go")

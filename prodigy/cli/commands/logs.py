@@ -1,0 +1,189 @@
+"""`logs`: what steps printed, from the files that keep all of it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import anyio
+import typer
+
+from prodigy.cli.failed import print_failed, said
+from prodigy.cli.following import follow_outputs
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.display import has_colour
+from prodigy.cli.output.outlet import copy, copy_lines
+from prodigy.cli.output.streams import check_reader
+from prodigy.cli.projects import mirror_of, project_here, run_of
+from prodigy.errors import DamagedState
+from prodigy.kernel.events import CommandFinished, CommandInterrupted, CommandStarted
+from prodigy.plan.address import is_at, is_template
+from prodigy.projections.naming import address_of
+from prodigy.runtime.claude import narrate
+from prodigy.runtime.terminal import Lines, visible
+from prodigy.store.catalog import listed
+from prodigy.store.files import open_private
+from prodigy.store.generation import damage_of
+from prodigy.store.history import begun_generation, present_generation
+from prodigy.store.layout import TRANSCRIPT, Project, RunFolder
+from prodigy.store.rescue import printed_by
+from prodigy.store.validation import lost_end
+
+CHUNK_BYTES = 256 * 1024
+
+
+class Attempt(NamedTuple):
+    """One attempt of a step whose output is kept; `output` is the path of its stdout. It `has_ended`, or is at work.
+
+    Its number is 0 where the log does not say it any more.
+    """
+
+    at: str
+    number: int
+    epoch: int
+    output: Path
+    has_ended: bool = True
+
+    @property
+    def files(self) -> tuple[tuple[Path, Literal[1, 2]], ...]:
+        """The paths of what it printed to stdout and stderr; there is no file where that was nothing."""
+        return (self.output, 1), (self.output.with_suffix(".err"), 2)
+
+
+def logs(
+    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    step: Annotated[
+        str | None, typer.Argument(help="A step, by id, address or name; every step without.", show_default=False)
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run rests.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="The end of what failed steps and items said.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."""
+    project = project_here()
+    workflow_id = run_of(project, ref)
+    address = _address(project, workflow_id, step) if step is not None else None
+    if failed:
+        print_failed(project, workflow_id, address, json=json)
+        return
+    attempts, damage = _readable(project, workflow_id, address)
+    if json:
+        if damage is not None:
+            raise damage
+        _print_json(workflow_id, attempts)
+        return
+    if follow:  # what is at work is followed from its beginning
+        attempts = [attempt for attempt in attempts if attempt.has_ended]
+    is_one = address is not None and not is_template(address)
+    shown = [_print(attempt, has_heading=not is_one) for attempt in (attempts[-1:] if is_one else attempts)]
+    if damage is not None:
+        raise damage
+    if follow:
+        seen = {attempt.epoch for attempt in attempts}
+        anyio.run(follow_outputs, project, workflow_id, address, seen)
+    elif not any(shown):
+        print(f"{step or workflow_id} has printed nothing", file=sys.stderr)
+
+
+def _address(project: Project, workflow_id: str, step: str) -> str:
+    """Return the address of a step that is named by its address or id; of a run that cannot be folded, the name."""
+    state = listed(project, workflow_id).state
+    return step if state is None else address_of(workflow_id, state, step)
+
+
+def _readable(project: Project, workflow_id: str, address: str | None) -> tuple[list[Attempt], DamagedState | None]:
+    """Return the attempts that have ended, in their order; where the log is damaged, as many as can be told, and that.
+
+    What a checkpoint and the files say besides the log is less: the last attempt of a step, or none's name.
+    """
+    folder, attempts = project.run(workflow_id), list[Attempt]()
+    try:
+        with damage_of(folder):
+            for attempt in _attempts(folder, address):
+                attempts.append(attempt)
+            begun_generation(folder)
+            if short := lost_end(project, mirror_of(project), workflow_id):
+                raise short
+    except DamagedState as problem:
+        there = {attempt.output for attempt in attempts}
+        more = [attempt for attempt in _kept(project, folder, address) if attempt.output not in there]
+        return attempts + more, problem
+    return attempts, None
+
+
+def _kept(project: Project, folder: RunFolder, address: str | None) -> Iterator[Attempt]:
+    """Yield what is in the folder of outputs, with the step that a checkpoint says printed it, oldest first."""
+    steps = printed_by(project, mirror_of(project), folder.path.name)
+    files = [path for path in folder.outputs.iterdir() if path.suffix == ".out"] if folder.outputs.is_dir() else []
+    for path in sorted(files, key=lambda path: (len(path.name), path.name)):
+        at = steps.get(f"outputs/{path.name}", "")
+        if address is None or at == address:
+            yield Attempt(at or f"outputs/{path.name}", 0, 0, path)
+
+
+def _attempts(folder: RunFolder, address: str | None) -> Iterator[Attempt]:
+    """Yield the attempts that have ended, in their order, and then those that are at work or were when all died."""
+    begun: dict[str, tuple[int, int]] = {}
+    for moment in present_generation(folder).moments():
+        event = moment.event
+        if isinstance(event, CommandStarted):
+            begun[event.at] = (moment.seq, event.attempt)
+        elif isinstance(event, CommandFinished | CommandInterrupted):
+            epoch, number = begun.get(event.at, (0, 1))
+            if epoch == event.epoch:
+                del begun[event.at]
+            if _is_wanted(event, address):
+                number = number if epoch == event.epoch else 1
+                yield Attempt(event.at, number, event.epoch, folder.path / event.output_file)
+    for at, (epoch, number) in begun.items():
+        if is_at(at, address) and (path := folder.newest_output(epoch)):
+            yield Attempt(at, number, epoch, path, has_ended=False)
+
+
+def _is_wanted(event: CommandFinished | CommandInterrupted, address: str | None) -> bool:
+    return event.output_file != "" and is_at(event.at, address)
+
+
+def _print_json(workflow_id: str, attempts: list[Attempt]) -> None:
+    told = [
+        {"at": attempt.at, "attempt": attempt.number, "epoch": attempt.epoch, "said": said(attempt.output)}
+        for attempt in attempts
+    ]
+    print_json({"schema_version": 1, "workflow_id": workflow_id, "attempts": told})
+
+
+def _print(attempt: Attempt, *, has_heading: bool) -> bool:
+    """Print one attempt, its stdout to stdout and its stderr to stderr; return whether there was anything to print."""
+    if has_heading:
+        number = f"  attempt {attempt.number}" if attempt.number else ""
+        print(f"── {visible(attempt.at)}{number} ──", flush=True)
+    return any([has_heading, *(_copy(path, to, ends_line=has_heading) for path, to in attempt.files)])
+
+
+def _copy(path: Path, descriptor: Literal[1, 2], *, ends_line: bool) -> bool:
+    """Copy a file as it is into a pipe or file, and made safe onto a terminal; return whether there was anything.
+
+    With `ends_line` what comes next begins a line.
+    """
+    try:
+        source = open_private(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    lines = Lines("", colour=has_colour(descriptor)) if os.isatty(descriptor) else None
+    with os.fdopen(source, "rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            check_reader()
+            if path.suffix == TRANSCRIPT:
+                chunk = narrate(chunk + file.readline())
+            if lines:
+                copy_lines(lines.feed(chunk), descriptor)
+            else:
+                copy(chunk, descriptor)
+        size = file.tell()
+        is_mid_line = size > 0 and os.pread(source, 1, size - 1) != b"\n"
+    if lines:
+        copy_lines(lines.finish(), descriptor)
+    elif ends_line and is_mid_line:
+        copy(b"\n", descriptor)
+    return size > 0

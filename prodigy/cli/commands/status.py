@@ -1,0 +1,124 @@
+"""`status`: where one run stands, once or until it rests."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from prodigy.cli.job import job_lines
+from prodigy.cli.output.advice import advice
+from prodigy.cli.output.advice import document as advised
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.columns import MARGIN, columns_of_terminal, folded
+from prodigy.cli.output.formatting import duration, money
+from prodigy.cli.output.redrawn import LiveLines, can_move_cursor
+from prodigy.cli.output.streams import check_reader
+from prodigy.cli.output.summary import summary, took
+from prodigy.cli.output.times import dated, due
+from prodigy.cli.projects import mirror_of, project_here
+from prodigy.cli.rescue import lines as ways_out
+from prodigy.errors import ExitCode
+from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.retry import elapsed_s
+from prodigy.projections.failure import reason_of
+from prodigy.runtime.clock import now
+from prodigy.runtime.terminal import visible
+from prodigy.store.catalog import find_run, last_run, listed
+from prodigy.store.standing import Standing
+
+WATCH_INTERVAL_S = 0.5
+
+
+def status(
+    ref: Annotated[
+        str | None,
+        typer.Argument(help="The run: id, name or beginning of an id; the last without.", show_default=False),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it until the run rests.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show where a run stands; of one that is damaged the ways out of it, with exit 7."""
+    project = project_here()
+    mirror = mirror_of(project)
+    workflow_id = find_run(project, ref, mirror) if ref is not None else last_run(project, mirror)
+    if watch:
+        _watch(lambda: listed(project, workflow_id, mirror))
+    run = listed(project, workflow_id, mirror)
+    if json and not watch:
+        print_json(document(run))
+    elif not watch:
+        print("\n".join(lines(run)))
+    if run.state is None and run.owner is None:
+        if not json:
+            print("\n".join(f"  {way}" for way in ways_out(project, mirror, workflow_id)))
+        raise typer.Exit(ExitCode.DAMAGED)
+
+
+def document(run: Standing) -> dict[str, Any]:
+    """Return the document of `--json`."""
+    if run.state is None:
+        return {"schema_version": 1, "workflow_id": run.workflow_id, "status": run.status, "problem": run.problem}
+    fields = summary(run.state)
+    del fields["exit_code"]
+    return (
+        fields
+        | advised(run.rest)
+        | {
+            "status": run.status,
+            "mirror_only": run.is_mirror_only,
+            "pid": run.owner.pid if run.owner else None,
+            "running": run.running,
+        }
+    )
+
+
+def lines(run: Standing, *, is_watched: bool = False) -> list[str]:
+    """Return what to show of a run, a line each, and then what to type next; a watcher knows how to watch."""
+    state = run.state
+    if state is None:
+        return [f"{run.workflow_id}  damaged", f"  {run.problem}"]
+    end = now() if run.owner else state.time
+    status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
+    shown = [f"{run.workflow_id}  {status}  {run.step}  {took(state, end)}"]
+    if state.cost_usd or state.costs_unknown:
+        shown[0] += f"  {money(state.cost_usd, state.costs_unknown)}"
+    if run.owner is None and not is_watched:
+        shown.append(f"  updated  {dated(state.time)}")
+    for at in run.running if run.owner else ():
+        node = state.node(at)
+        shown.append(f"  running  {visible(at)}  attempt {node.attempt}, for {duration(elapsed_s(node.since, end))}")
+    for at, node in state.nodes.items():
+        if node.status is Status.WAITING:
+            shown.append(f"  waiting  {visible(at)}  attempt {node.attempt + 1} at {due(node.due)}")
+    shown += [f"  {text}" for text in job_lines(state)]
+    if state.failure:
+        word = {"paused": "waits", "cancelled": "refused"}.get(state.status, "failed")
+        shown.append(f"  {word:<7}  {visible(reason_of(state))}")
+    columns = columns_of_terminal()
+    lines = [line for text in shown for line in _folded(text, columns)]
+    if not is_watched or run.owner is None:
+        lines += advice(run.rest, columns, indent="  ")
+    return lines
+
+
+def _folded(text: str, columns: int | None) -> list[str]:
+    """Return a line about a run; what does not fit goes on below its words."""
+    head = " " * (len(text) - len(text.lstrip()))
+    return folded(text.lstrip(), columns, indent=head, more=head + MARGIN)
+
+
+def _watch(look: Any) -> None:
+    """Show the run again and again: in place on a terminal, each change as a line elsewhere."""
+    live = LiveLines() if can_move_cursor() else None
+    seen = -1
+    while True:
+        run = look()
+        if live is not None:
+            live.show(lines(run, is_watched=True))
+        elif run.state is not None and run.state.seq != seen:
+            seen = run.state.seq
+            print("\n".join(lines(run, is_watched=True)), flush=True)
+            check_reader()
+        if run.owner is None:
+            return
+        time.sleep(WATCH_INTERVAL_S)

@@ -1,0 +1,69 @@
+"""`validate` and `schema`: what is wrong with a workflow file, and what may stand in one."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from prodigy.cli.output.answers import print_json, shown
+from prodigy.errors import ExitCode, Problem, WorkflowProblem
+from prodigy.plan.compile import workflow_notices
+from prodigy.plan.phrases import counted
+from prodigy.plan.schema_text import describe, described, json_schema
+from prodigy.runtime.workflow import read_workflow
+
+
+def validate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The workflow files.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show all mistakes of workflow files, and what is legal but may not be meant."""
+    reports = [_report(file) for file in files]
+    if json:
+        print_json({"schema_version": 1, "files": reports})
+    else:
+        for report in reports:
+            _print(report)
+    raise typer.Exit(ExitCode.COMPLETED if all(report["is_valid"] for report in reports) else ExitCode.WORKFLOW)
+
+
+def schema(
+    path: Annotated[
+        str | None, typer.Argument(help="A key such as steps.retry, to read about it.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, of a key too.")] = False,
+) -> None:
+    """Print the JSON Schema of workflow files, or what a key means."""
+    if path is None:
+        print_json(json_schema())
+    elif json:
+        print_json({"schema_version": 1, "keys": described(path)})
+    else:
+        print(describe(path))
+
+
+def _report(file: Path) -> dict[str, Any]:
+    """Return what is to be said of one file: mistakes, or else notices."""
+
+    problems: list[Problem] = []
+    notices: list[Problem] = []
+    try:
+        notices = workflow_notices(read_workflow(file), file=str(file), environment=dict(os.environ))
+    except WorkflowProblem as error:
+        problems = list(error.problems)
+    return {"file": str(file), "is_valid": not problems, "problems": problems, "notices": notices}
+
+
+def _print(report: dict[str, Any]) -> None:
+    """Print mistakes to stderr and the verdict to stdout."""
+    for problem in report["problems"]:
+        print(f"error: {shown(problem)}\n", file=sys.stderr)
+    for notice in report["notices"]:
+        print(f"notice: {shown(notice)}\n", file=sys.stderr)
+    count = len(report["problems"])
+    if count:
+        print(f"{report['file']}: {counted(count, 'mistake')}")
+    else:
+        print(f"{report['file']}: valid" + (f", {len(report['notices'])} to look at" if report["notices"] else ""))

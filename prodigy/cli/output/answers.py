@@ -1,0 +1,99 @@
+"""Answers on stdout: tables for people, JSON and CSV for programs. A pipe gets no colour, no box and no cut."""
+
+import os
+import shutil
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from prodigy.cli.output.columns import columns_of_terminal, table
+from prodigy.cli.output.streams import check_reader
+from prodigy.cli.output.width import cells
+from prodigy.errors import Problem, UsageProblem
+from prodigy.plan.spelling import as_number
+from prodigy.runtime.terminal import harmless_json, visible
+
+COLUMNS_MIN = 40
+COLUMNS_UNKNOWN = 100
+_INDENT = "  "
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document, indented."""
+    print(harmless_json(msgspec.json.format(_encoded(document), indent=2).decode()))
+
+
+def print_json_line(record: Any) -> None:
+    """Print one JSON value as one line, of many maybe: `ReaderGone` where nobody reads them any more."""
+    check_reader()
+    print(harmless_json(_encoded(record).decode()))
+
+
+def _encoded(document: Any) -> bytes:
+    """Return JSON, which has only text: of a name that is no UTF-8 the bytes that are none are written as `\\xe9`."""
+    try:
+        return msgspec.json.encode(document, enc_hook=as_number)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_with_letters(msgspec.to_builtins(document, enc_hook=as_number)))
+
+
+def _with_letters(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_with_letters(key): _with_letters(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_letters(inner) for inner in value]
+    return os.fsencode(value).decode(errors="backslashreplace") if isinstance(value, str) else value
+
+
+def as_json_too(wanted: str | None, *, json: bool) -> str | None:
+    """Return the format that --format names, or that --json means; None where neither is given.
+
+    Raises:
+        UsageProblem: they name two.
+    """
+    if json and wanted not in (None, "json"):
+        raise UsageProblem(f"--json is --format json, and --format says {wanted}", hint="Give one of them.")
+    return "json" if json else wanted
+
+
+def shown(problem: Problem) -> str:
+    """Return a mistake as people read it: its place, the line as far as it fits, a caret, and what to write."""
+    columns = max(COLUMNS_MIN, shutil.get_terminal_size((COLUMNS_UNKNOWN, 24)).columns) - len(_INDENT)
+    place = f"{visible(problem.file)}:{problem.line}:{problem.column}: " if problem.line else ""
+    lines = [f"{place}{visible(problem.message)}"]
+    if problem.source:
+        text, before = _around(problem.source, problem.column - 1, columns)
+        lines += [_INDENT + visible(text), _INDENT + " " * cells(visible(before)) + "^"]
+    if problem.hint:
+        lines += textwrap.wrap(
+            visible(problem.hint),
+            columns + len(_INDENT),
+            initial_indent=_INDENT,
+            subsequent_indent=_INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
+
+
+def _around(line: str, offset: int, columns: int) -> tuple[str, str]:
+    """Return what fits of a line around the character at `offset`, and the part of that before it."""
+    start = 0
+    while cells(line[start:offset]) > columns * 3 // 4:
+        start = min(offset, start + max(1, columns // 4))
+    end = len(line)
+    head = "…" if start else ""
+    while end > offset + 1 and cells(head + line[start:end]) > columns - 1:
+        end -= max(1, (cells(line[start:end]) - columns) // 2)
+    end = max(end, offset + 1)
+    tail = "…" if end < len(line) else ""
+    return head + line[start:end] + tail, head + line[start:offset]
+
+
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, cut: str = "", keeps_end: bool = False
+) -> None:
+    """Print aligned columns; on a terminal one is cut or the last goes on below itself, in a pipe a row is a line."""
+    print("\n".join(table(headings, rows, columns=columns_of_terminal(), cut=cut, keeps_end=keeps_end)))
