@@ -145,6 +145,7 @@ def test_a_cook_that_died_before_its_first_turn_left_no_run(house: House) -> Non
     house.cook()
     (house.log()).write_bytes(b"")
     house.checkpoint_file.unlink()
+    shutil.rmtree(house.run / "outputs")  # what has one had begun
     shutil.rmtree(house.path / "global")
     listed = json.loads(house.prodigy("checkpoints", "list", "--json").out)["checkpoints"]
     assert ([], 6) == (listed, house.prodigy("resume").code)
