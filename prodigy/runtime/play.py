@@ -91,7 +91,9 @@ def _told(owner: Owner, journal: Journal, failure: Exception) -> ProdigyError:
         return loss
     if isinstance(failure, ProdigyError):
         return failure
-    from prodigy.runtime.defects import defect
+    from prodigy.runtime.defects import defect  # it has a mistake of ours to tell, and nobody else needs it
 
     then = f"What was running was ended, what was done stands: `prodigy resume {owner.workflow_id}`."
+    if journal.position.seq == 0:
+        then = "Nothing had begun."
     return defect(failure, folder=owner.folder.path, then=then)

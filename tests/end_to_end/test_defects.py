@@ -124,6 +124,16 @@ def test_the_thread_that_reads_items_may_fail_too(broken: House) -> None:
     assert 0 == broken.prodigy("resume").code
 
 
+def test_what_fails_before_the_first_turn_leaves_nothing_to_resume(broken: House) -> None:
+    """So nobody is told to."""
+    broken.workflow({"shell": "true"})
+    breaks = "from prodigy.runtime import reactor; reactor.decide = fails"
+    code, _, err = broken.start("cook", "demo.yaml", BREAK=breaks).wait()
+    assert 1 == code
+    assert "Nothing had begun." in err
+    assert "prodigy resume" not in err
+
+
 def ends_well(house: House, live: Live) -> None:
     """See that a run ends as it should when something of ours fails."""
     code, out, err = live.wait()
