@@ -84,7 +84,6 @@ async def _print_attempt(
 
 
 async def _print_files(folder: RunFolder, prefix: str, epoch: int, ended: set[int], floor: Floor) -> None:
-
     def is_over() -> bool:
         return epoch in ended or holder(folder.lock) is None
 

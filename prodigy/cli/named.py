@@ -15,6 +15,5 @@ COMPARED_MAX = 10_000
 
 def nearest(name: str, known: Iterable[str], *, form: str = "{}") -> str | None:
     """Return the hint that names the nearest of what is known, as it can be printed, or None."""
-
     near = suggestion(name[:NAMED_CHARS_MAX], tuple(islice(known, COMPARED_MAX)), form=form)
     return near and visible(near)

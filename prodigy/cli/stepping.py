@@ -164,6 +164,5 @@ def _variable_lines(state: State, values: Values, columns: int, rows: int) -> It
 
 
 def _beginning(value: Any) -> str:
-
     whole = value[:VALUE_CHARS_MAX] if isinstance(value, str) else value
     return msgspec.json.encode(whole, enc_hook=as_spelled).decode()[:VALUE_CHARS_MAX]

@@ -150,7 +150,6 @@ def _advised(project: Project, mirror: Mirror | None, run: Standing) -> dict[str
 
 def _mirrored(run: Standing, mirror: Mirror | None) -> str:
     """Return how a run's mirror stands: `current`, `behind`, `missing`, `unreadable`, `none`, or all that is left."""
-
     if run.is_mirror_only:
         return "all that is left"
     if mirror is None or run.header is None:

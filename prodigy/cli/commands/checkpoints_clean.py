@@ -170,7 +170,6 @@ def _places(choice: Choice) -> tuple[list[tuple[Project, Mirror | None]], bool]:
 
 def _is_outside(project: Project) -> bool:
     """Whether nothing here is a project: no state of one, and no repository unless that is the home folder itself."""
-
     if os.path.lexists(project.state) and project.state != home():
         return False
     return not os.path.lexists(project.root / ".git") or project.root == Path(os.path.realpath(Path.home()))
@@ -348,7 +347,6 @@ def _nothing(choice: Choice, projects: list[Project], *, keeps: bool) -> str:
 
 def _earliest(age: str | None) -> str:
     """Return the time, as logs write it, since which a run must have rested; empty for any."""
-
     if age is None:
         return ""
     match = _AGE.fullmatch(age)

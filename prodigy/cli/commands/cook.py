@@ -95,7 +95,6 @@ def cook(
 
 def _no_file() -> UsageProblem:
     """Return what is said where no workflow was named: those that are here, and how to run one."""
-
     found = [visible(str(path)) for path in workflows_near(Path.cwd())]
     if not found:
         return UsageProblem("no workflow file, and none is here", hint="Write a first one: `prodigy init`.")

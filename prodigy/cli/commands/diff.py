@@ -153,7 +153,6 @@ def _one_line(text: str | None) -> str:
 
 
 def _as_json(value: object) -> str:
-
     return msgspec.json.encode(value, enc_hook=as_spelled).decode()
 
 

@@ -89,7 +89,6 @@ def retry(
     json: Json = False,
 ) -> None:
     """Put dead letters back and go on with the run; a completed one runs its reduce again."""
-
     project, workflow_id, state = _run(ref)
     order = Retry(
         by=f"{user()} with prodigy dlq retry",

@@ -190,7 +190,6 @@ def stats(ref: _Ref = None, job_id: _JobId = None, generation: _Generation = Non
 
     Without --generation all of them count: what was gone back over has taken its time and cost, too.
     """
-
     project, workflow_id = _run(ref, job_id)
     folder = project.run(workflow_id)
     present_generation(folder)
@@ -211,7 +210,6 @@ def follow(
     jsonl: _Jsonl = False,
 ) -> None:
     """Print the events of a run as they happen, until it rests."""
-
     project, workflow_id = _run(ref, job_id)
     kept = list[dict[str, Any]]()
 
@@ -371,7 +369,6 @@ def _searcher(folder: RunFolder, pattern: str, *, ignore_case: bool) -> Callable
     Raises:
         UsageProblem: the pattern cannot be read.
     """
-
     if not is_text(pattern):
         raise UsageProblem(f"the pattern {pattern[:100]!a} is no UTF-8", hint="Write `.` for such a byte.")
     options = re2.Options()
@@ -395,7 +392,6 @@ def _searcher(folder: RunFolder, pattern: str, *, ignore_case: bool) -> Callable
 
 def _stored(folder: RunFolder, record: dict[str, Any]) -> Iterator[str]:
     """Yield the texts of a record's values that are kept in files, as far as these are there."""
-
     for digest in dict(record.get("stored", {})).values():
         try:
             yield from texts_in(msgspec.json.decode(Values(folder.values).get(str(digest))))
@@ -468,7 +464,6 @@ def _types(wanted: list[str]) -> set[str]:
 
 def _earliest(since: str | None) -> str:
     """Return the earliest time wanted, in the log's form; everything without `since`."""
-
     if since is None:
         return ""
     units, now = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}, datetime.now(UTC)

@@ -76,7 +76,6 @@ def _address(workflow_id: str, state: State, step: str) -> str:
 
 def _paragraph(explanation: Explanation) -> str:
     """Return the story as one paragraph, which is one line in a pipe."""
-
     what = f" ({explanation.what})" if explanation.what else ""
     lead = f"{explanation.address}{what} {_standing(explanation.status)}."
     text = visible(in_our_words(" ".join([lead, *explanation.sentences])))

@@ -46,7 +46,6 @@ def schema(
 
 def _report(file: Path) -> dict[str, Any]:
     """Return what is to be said of one file: mistakes, or else notices."""
-
     problems: list[Problem] = []
     notices: list[Problem] = []
     try:
