@@ -20,6 +20,7 @@ from prodigy.kernel.events import TYPES
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.schema import KEYS, Where
 from tests.cli.whole import whole
+from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -239,12 +240,41 @@ def test_the_event_table_is_the_codes(rewrites: bool) -> None:
         assert written.group() == event_table()
 
 
+def test_the_tree_is_the_folders() -> None:
+    """All of them, each where it lies, in the order of the layers, with a line of what it is."""
+    tree = section("docs/architecture.md", "## Where things are")
+    rows = re.findall(r"^((?:  )*)(\w+)/(?: +(\S.*))?$", _ANY_BLOCK.findall(tree)[0], re.M)
+    told = list[str]()
+    path = list[str]()
+    for indent, name, words in rows:
+        path = [*path[: len(indent) // 2], name]
+        told.append("/".join(path))
+        assert words or name == "prodigy", f"{name}/ has no line"
+    home = ROOT / "prodigy"
+    real = [home, *(path.parent for path in home.rglob("__init__.py") if path.parent != home)]
+    assert sorted(str(path.relative_to(ROOT)) for path in real) == sorted(told)
+    assert [name for name in told if name.count("/") == 1] == [f"prodigy/{layer}" for layer in reversed(LAYERS[1:])]
+
+
 def test_the_layers_are_the_packages() -> None:
-    """The tables of layers have each package and none that there is not."""
-    packages = {f"{path.parent.name}/" for path in (ROOT / "prodigy").glob("*/__init__.py")}
-    assert set(re.findall(r"^\| `(\w+/)`", section("docs/architecture.md", "## Layers"), re.M)) == packages
+    """For who contributes, too: each of them and none that there is not."""
     contributing = section("CONTRIBUTING.md", "## How the code is laid out")
-    assert set(re.findall(r"^\| `prodigy/(\w+/)`", contributing, re.M)) == packages
+    packages = {path.parent.name for path in (ROOT / "prodigy").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `prodigy/(\w+)/`", contributing, re.M)) == packages
+
+
+def test_the_places_that_are_named_are_there() -> None:
+    """Files by their path, functions and classes beside them by their name."""
+    text = section("docs/architecture.md", "## Where things are")
+    named = [
+        span for span in _SPAN.findall(_ANY_BLOCK.sub("", text)) if re.fullmatch(r"[a-z_]+(/[a-z_]+)*(\.py|/)", span)
+    ]
+    assert len(named) > 20
+    assert [] == [path for path in named if not (ROOT / "prodigy" / path).exists()]
+    for path, name in re.findall(r"`([a-z_/]+\.py)` `(\w+)`", " ".join(text.split())):
+        assert re.search(rf"^(?:    )?(?:def|class) {name}\b", (ROOT / "prodigy" / path).read_text(), re.M), (
+            f"{path} {name}"
+        )
 
 
 @pytest.mark.parametrize("page", READABLE)
