@@ -3,6 +3,7 @@
 import sys
 
 from prodigy.cli.output.formatting import counted, duration, portion
+from prodigy.kernel.items import Items
 from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import map_progress
@@ -22,8 +23,8 @@ def print_job(project: Project, workflow_id: str) -> None:
 
 def job_lines(state: State) -> list[str]:
     """Return how many items are done, failed, in flight and pending, and how fast it went; none without a map."""
-    progress = map_progress(state)
-    if progress is None:
+    progress, items = map_progress(state), state.map_items
+    if progress is None or items is None:
         return []
     if progress.total == 0:
         return [visible(f"0 items: {progress.note}") if progress.note else "0 items"]
@@ -33,14 +34,13 @@ def job_lines(state: State) -> list[str]:
         parts.append(counted(progress.dead_letters, "dead letter"))
     waiting = (("failed", progress.failed), ("in flight", progress.in_flight), ("pending", progress.pending))
     parts += [f"{count} {word}" for word, count in waiting if count]
-    return [", ".join(parts), *_pace(state, progress.pending + progress.in_flight)]
+    return [", ".join(parts), *_pace(items, state.time, progress.pending + progress.in_flight)]
 
 
-def _pace(state: State, left: int) -> list[str]:
+def _pace(items: Items, time: str, left: int) -> list[str]:
     """Return the rate in the latest life of the run and what it promises, while there are items left to say it of."""
-    items = next(iter(state.maps.values()))
     settled = len(items.settled) - items.settled_before
-    took_s = elapsed_s(items.since, state.time)
+    took_s = elapsed_s(items.since, time)
     if left == 0 or settled <= 0 or took_s <= 0:
         return []
     rate = settled / took_s

@@ -67,9 +67,9 @@ def _item(state: State, item: str, name: str) -> Any:
 
 
 def _map(state: State) -> dict[str, Any]:
-    """The map of the workflow, of which there is one: its counts, results and dead letters."""
-    address, items = next(iter(state.maps.items()), ("", None))
-    if items is None:
+    """The map of the workflow: its counts, results and dead letters."""
+    address, items = state.map_at, state.map_items
+    if address is None or items is None:
         return {
             "total": None,
             "successful": None,

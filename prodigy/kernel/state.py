@@ -135,5 +135,15 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         return self.origin is not None and self.status != "running"
 
     @property
+    def map_at(self) -> str | None:
+        """The address of the run's map, of which a workflow has one; None before it has listed its items."""
+        return next(iter(self.maps), None)
+
+    @property
+    def map_items(self) -> Items | None:
+        """The items of that map; None before they are listed."""
+        return None if self.map_at is None else self.maps[self.map_at]
+
+    @property
     def root(self) -> NodeState:
         return self.node(ROOT)

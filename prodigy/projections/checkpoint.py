@@ -186,7 +186,7 @@ def _list(data: bytes) -> ItemList:
 
 def map_progress(state: State) -> MapProgress | None:
     """Return how far the run's map is, or None where it has none or has not listed its items."""
-    items = next(iter(state.maps.values()), None)
+    items = state.map_items
     if items is None:
         return None
     return MapProgress(

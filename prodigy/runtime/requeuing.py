@@ -36,12 +36,12 @@ def chosen(state: State, order: Retry | Purge) -> tuple[str, tuple[str, ...]]:
         UsageProblem: a key that is no dead letter's, or a filter that cannot be read.
     """
     letters = dead_letters(state, keys=order.keys, filter_=order.filter)
-    if not letters:
+    if state.map_at is None or not letters:
         raise RunNotFound(
             f"{state.run.workflow_id} has no dead letters" + (" like that" if order.keys or order.filter else ""),
             hint=f"Look: `prodigy dlq list {state.run.workflow_id}`.",
         )
-    return next(iter(state.maps)), tuple(key for key, _, _ in letters)
+    return state.map_at, tuple(key for key, _, _ in letters)
 
 
 def dead_letters(
@@ -53,7 +53,7 @@ def dead_letters(
         UsageProblem: a key that is no dead letter's, a filter that cannot be read or has a field of no item.
     """
     condition = None if filter_ is None else _parsed(filter_)
-    items = next(iter(state.maps.values()), None)
+    items = state.map_items
     if items is None:
         if keys:
             raise UsageProblem(f"{keys[0]!a} is no item's key: the run has listed no items")

@@ -117,8 +117,8 @@ def _is_put_back(project: Project, workflow_id: str, state: State, order: Retry,
     named = replace(order, keys=tuple(key for key, _, _ in dead) if order.keys else (), trusted=False)
 
     def is_done(now: State) -> bool:
-        items = next(iter(now.maps.values()))
-        return all(items.settled.get(key) != item for key, _, item in dead)
+        items = now.map_items
+        return items is None or all(items.settled.get(key) != item for key, _, item in dead)
 
     if not is_obeyed(project, workflow_id, named, is_done):
         return False
@@ -207,8 +207,8 @@ def purge(
     order = Purge(by=user(), keys=keys if item else (), filter=filter_)
 
     def is_done(now: State) -> bool:
-        items = next(iter(now.maps.values()))
-        return all(items.settled[key].disposition != "dead" for key in keys if key in items.settled)
+        items = now.map_items
+        return items is None or all(items.settled[key].disposition != "dead" for key in keys if key in items.settled)
 
     if not is_obeyed(project, workflow_id, order, is_done):
         give_up(project, workflow_id, order, note)
