@@ -15,7 +15,7 @@ def main() -> None:
             os._exit(0)
         return
     try:
-        from prodigy.cli.app import run
+        from prodigy.cli.app import run  # Ctrl-C while this is imported is answered too
 
         run()
     except KeyboardInterrupt:  # before there was anything to stop

@@ -64,6 +64,14 @@ def banned(words: str) -> set[str]:
     return {part.lower() for part in parts} & BANNED
 
 
+def hidden(source: str) -> list[str]:
+    """Return the imports within functions that do not say beside them what they spare whom."""
+    lines = source.splitlines()
+    within = [node for function in functions(ast.parse(source)) for node in ast.walk(function)]
+    imports = [lines[node.lineno - 1].strip() for node in within if isinstance(node, ast.Import | ast.ImportFrom)]
+    return [line for line in imports if "  # " not in line]
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_file_is_short(path: Path) -> None:
     """Or it is two files."""
@@ -102,6 +110,18 @@ def test_every_test_says_what_it_shows(path: Path) -> None:
     """In a sentence."""
     tests = [node for node in functions(ast.parse(path.read_text())) if node.name.startswith("test_")]
     assert [test.name for test in tests if not ast.get_docstring(test)] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_its_imports_stand_at_the_top(path: Path) -> None:
+    """But for those that say beside them what they spare whom."""
+    assert hidden(path.read_text()) == []
+
+
+def test_a_hidden_import_is_found() -> None:
+    """Also in a method; not one that says why."""
+    source = "import a\nclass A:\n    def f(self):\n        from b import c\n        import d  # 3 ms, seldom\n"
+    assert hidden(source) == ["from b import c"]
 
 
 def test_a_long_function_is_found() -> None:

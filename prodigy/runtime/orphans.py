@@ -12,7 +12,9 @@ there only the group of a command is ended when the command ends, and the mark s
 """
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -189,8 +191,6 @@ def why_blind() -> str | None:
     """Return why processes cannot be found by their mark here, as a sentence, or None where they can."""
     what = "what a step moves into a session of its own is not found when it ends"
     if sys.platform != "linux":
-        import shutil
-
         return None if shutil.which("ps") else f"there is no `ps` on PATH, so {what}"
     try:
         with open(f"{PROC}/self/environ", "rb"):
@@ -362,8 +362,6 @@ def _ancestry() -> set[int]:
 
 
 def _find_by_ps(marks: Sequence[bytes], spared: Container[int]) -> list[Found]:
-    import subprocess
-
     try:
         listing = subprocess.run(["ps", "-Eww", "-xo", "pid=,command="], capture_output=True, check=False).stdout
     except OSError:  # there is none: `why_blind` says so

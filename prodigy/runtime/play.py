@@ -12,6 +12,7 @@ from prodigy.kernel.evolve import evolve
 from prodigy.kernel.queries import questions
 from prodigy.kernel.state import State
 from prodigy.runtime.checkpointer import Checkpointer
+from prodigy.runtime.defects import defect
 from prodigy.runtime.host import Display, Host
 from prodigy.runtime.loss import lost
 from prodigy.runtime.orphans import why_blind
@@ -91,8 +92,6 @@ def _told(owner: Owner, journal: Journal, failure: Exception) -> ProdigyError:
         return loss
     if isinstance(failure, ProdigyError):
         return failure
-    from prodigy.runtime.defects import defect  # it has a mistake of ours to tell, and nobody else needs it
-
     then = f"What was running was ended, what was done stands: `prodigy resume {owner.workflow_id}`."
     if journal.position.seq == 0:
         then = "Nothing had begun."

@@ -80,7 +80,7 @@ def items_now(plan: Plan, directory: Path) -> sig.Listed | None:
         return sig.Listed(time=state.time, at=effect.at, error=effect.reason)
     if not isinstance(effect, fx.List):
         return None
-    from prodigy.runtime.items import read_items
+    from prodigy.runtime.items import read_items  # 1.4 ms that only a map should cost
 
     return read_items(effect, directory=directory / effect.working_dir)
 

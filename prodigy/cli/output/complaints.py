@@ -44,6 +44,6 @@ def _hint(error: ProdigyError) -> str | None:
     if not isinstance(error, DamagedState):
         return error.hint
 
-    from prodigy.cli.rescue import hint_of  # 40 ms that only a damaged run should cost
+    from prodigy.cli.rescue import hint_of  # 24 ms that only a damaged run should cost
 
     return hint_of(error)

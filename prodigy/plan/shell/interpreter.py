@@ -5,6 +5,7 @@ the script's place are refused: the script is ours to give.
 """
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from prodigy.plan.shell.script import SHELLS
@@ -61,8 +62,6 @@ def _words(interpreter: str) -> list[str]:
 
 
 def _split(text: str) -> list[str]:
-    import shlex  # an interpreter with arguments of its own is rare
-
     return shlex.split(text)
 
 
