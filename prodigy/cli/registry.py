@@ -26,21 +26,21 @@ REGISTRY = {
     "validate": Entry(
         "commands.validate:validate", "Show all mistakes of workflow files, and what is legal but may not be meant."
     ),
-    "schema": Entry("commands.validate:schema", "Print the JSON Schema of workflow files, or what a key means."),
+    "schema": Entry("commands.schema:schema", "Print the JSON Schema of workflow files, or what a key means."),
     "cook": Entry("commands.cook:cook", "Run a workflow from its beginning."),
     "run": Entry("commands.cook:cook", "The same as cook."),
-    "resume": Entry("commands.cook:resume", "Go on with a run where it stopped."),
-    "resume-job": Entry("commands.cook:resume_job", "Say how far a mapreduce job is, and go on with it."),
+    "resume": Entry("commands.resume:resume", "Go on with a run where it stopped."),
+    "resume-job": Entry("commands.resume:resume_job", "Say how far a mapreduce job is, and go on with it."),
     "approve": Entry(
-        "commands.cook:approve",
+        "commands.approve:approve",
         "Say yes to a stage or step that waits for confirmation, and go on with the run.",
     ),
     "fork": Entry(
-        "commands.cook:fork",
+        "commands.fork:fork",
         "Make a new run that shares another's history until a moment, and go on with it.",
     ),
-    "ps": Entry("commands.runs:ps", "List the runs that are live now, with the process that owns each."),
-    "stop": Entry("commands.runs:stop", "Stop a live run as Ctrl-C would; it can be resumed."),
+    "ps": Entry("commands.ps:ps", "List the runs that are live now, with the process that owns each."),
+    "stop": Entry("commands.stop:stop", "Stop a live run as Ctrl-C would; it can be resumed."),
     "status": Entry(
         "commands.status:status", "Show where a run stands; of one that is damaged the ways out of it, with exit 7."
     ),
@@ -73,10 +73,10 @@ REGISTRY = {
         ("Check every line of a run's log: its order, its chain, and that it can be read with the values it names."),
     ),
     "checkpoints list": Entry(
-        "commands.checkpoints:list_", "List the runs of this project, the one cooked or resumed last first."
+        "commands.checkpoints_list:list_", "List the runs of this project, the one cooked or resumed last first."
     ),
     "checkpoints show": Entry(
-        "commands.checkpoints:show",
+        "commands.checkpoints_show:show",
         "Show where a run stands, or stood at one of its versions: its steps, variables and retries.",
     ),
     "checkpoints validate": Entry(

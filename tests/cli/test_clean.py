@@ -11,7 +11,7 @@ import pytest
 
 from prodigy.cli.commands import checkpoints_clean
 from prodigy.cli.commands.checkpoints_clean import Chosen
-from prodigy.cli.commands.cook import resume_run
+from prodigy.cli.commands.resume import resume
 from prodigy.cli.output import display
 from prodigy.cli.program import program
 from prodigy.errors import RunNotFound
@@ -124,7 +124,7 @@ def test_it_cannot_be_resumed(house: House) -> None:
     house.checkpoints("clean", "--workflow-id", "done-aaaaaa", "--force")
     for reference in ("done-aaaaaa", "done-a"):
         with pytest.raises(RunNotFound) as refused:
-            resume_run(reference)
+            resume(reference)
         assert "done-aaaaaa was cleaned at " in refused.value.message
         assert "prodigy events ls --job-id done-aaaaaa" in str(refused.value.hint)
 
@@ -137,7 +137,7 @@ def test_what_was_cleaned_is_named_where_nothing_else_is_found(house: House) -> 
     with pytest.raises(
         RunNotFound, match="no run done; cleaned, with only the log left: done-aaaaaa, done-d"
     ) as refused:
-        resume_run("done")
+        resume("done")
     assert "prodigy events ls --job-id" in str(refused.value.hint)
 
 

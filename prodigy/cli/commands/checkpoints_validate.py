@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from prodigy.cli.options import Json, RunReference
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.program import program
 from prodigy.cli.projects import mirror_of, project_here
@@ -20,11 +21,11 @@ _TRUTH = ("log", "values")  # what cannot be rebuilt
 
 
 def validate(
-    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    ref: RunReference,
     repair: Annotated[
         bool, typer.Option("--repair", help="Rewrite the checkpoint and its mirror from the log.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Check a run's log, stored values, checkpoint and mirror against each other."""
     project = project_here()

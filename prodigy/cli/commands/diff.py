@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 import typer
 
+from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.formatting import duration
 from prodigy.cli.output.width import cells, cut, padded, wrapped
@@ -42,7 +43,7 @@ class Row(NamedTuple):
 def diff(
     ref_a: Annotated[str, typer.Argument(help="One run: its id, its workflow's name, or the beginning of an id.")],
     ref_b: Annotated[str, typer.Argument(help="The other run.")],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Show two runs side by side: each step, and the items of maps and the variables that differ.
 

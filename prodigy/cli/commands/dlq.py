@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 from msgspec.structs import replace
 
-from prodigy.cli.commands.cook import MaxParallel, go_on
+from prodigy.cli.foreground import go_on
 from prodigy.cli.obeyed import is_obeyed
+from prodigy.cli.options import MaxParallel
 from prodigy.cli.output.advice import advice
 from prodigy.cli.output.answers import as_json_too, print_json, print_json_line, print_table
 from prodigy.cli.output.columns import columns_of_terminal

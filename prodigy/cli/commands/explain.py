@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from prodigy.cli.options import Json, RunReference
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.times import said
 from prodigy.cli.program import in_our_words
@@ -28,9 +29,9 @@ COLUMNS_MAX = 100
 
 
 def explain(
-    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    ref: RunReference,
     step: Annotated[str, typer.Argument(help="The step or stage: its id, name or address.")],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Tell why a step ran, was skipped, retried, handled or run again."""
     project = project_here()

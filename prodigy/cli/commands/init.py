@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.program import program
 from prodigy.cli.projects import project_here
@@ -43,7 +44,7 @@ commands:
 
 def init(
     file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("workflow.yaml"),
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Write a first workflow, with the line that gives editors its schema."""
     if not is_text(str(file)):

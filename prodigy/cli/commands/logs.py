@@ -11,6 +11,7 @@ import typer
 
 from prodigy.cli.failed import print_failed, said
 from prodigy.cli.following import follow_outputs
+from prodigy.cli.options import Json, RunReference
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.display import has_colour
 from prodigy.cli.output.outlet import copy, copy_lines
@@ -52,13 +53,13 @@ class Attempt(NamedTuple):
 
 
 def logs(
-    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    ref: RunReference,
     step: Annotated[
         str | None, typer.Argument(help="A step, by id, address or name; every step without.", show_default=False)
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run rests.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="The end of what failed steps and items said.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."""
     project = project_here()

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from prodigy.cli.frames import COLUMNS_MIN, lines_of, replayed
+from prodigy.cli.options import Json, RunReference
 from prodigy.cli.output.answers import print_json, print_json_line
 from prodigy.cli.output.display import has_colour
 from prodigy.cli.output.outlet import draw
@@ -29,7 +30,7 @@ from prodigy.store.moments import history_until
 
 
 def replay(
-    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
+    ref: RunReference,
     until: Annotated[
         str | None,
         typer.Option(
@@ -46,7 +47,7 @@ def replay(
     check: Annotated[
         bool, typer.Option("--check", help="Prove the digests in the log, and the checkpoint; exit 7 if they differ.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON line per event.")] = False,
 ) -> None:
     """Fold the log of a run event by event, and show what changed at each."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from prodigy.cli.job import job_lines
+from prodigy.cli.options import Json
 from prodigy.cli.output.advice import advice
 from prodigy.cli.output.advice import document as advised
 from prodigy.cli.output.answers import print_json
@@ -35,7 +36,7 @@ def status(
         typer.Argument(help="The run: id, name or beginning of an id; the last without.", show_default=False),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it until the run rests.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Show where a run stands; of one that is damaged the ways out of it, with exit 7."""
     project = project_here()

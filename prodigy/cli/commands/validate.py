@@ -1,4 +1,4 @@
-"""`validate` and `schema`: what is wrong with a workflow file, and what may stand in one."""
+"""`validate`: what is wrong with a workflow file."""
 
 import os
 import sys
@@ -7,17 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
+from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json, shown
 from prodigy.errors import ExitCode, Problem, WorkflowProblem
 from prodigy.plan.compile import workflow_notices
 from prodigy.plan.phrases import counted
-from prodigy.plan.schema_text import describe, described, json_schema
 from prodigy.runtime.workflow import read_workflow
 
 
 def validate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The workflow files.", show_default=False)],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Show all mistakes of workflow files, and what is legal but may not be meant."""
     reports = [_report(file) for file in files]
@@ -27,21 +27,6 @@ def validate(
         for report in reports:
             _print(report)
     raise typer.Exit(ExitCode.COMPLETED if all(report["is_valid"] for report in reports) else ExitCode.WORKFLOW)
-
-
-def schema(
-    path: Annotated[
-        str | None, typer.Argument(help="A key such as steps.retry, to read about it.", show_default=False)
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, of a key too.")] = False,
-) -> None:
-    """Print the JSON Schema of workflow files, or what a key means."""
-    if path is None:
-        print_json(json_schema())
-    elif json:
-        print_json({"schema_version": 1, "keys": described(path)})
-    else:
-        print(describe(path))
 
 
 def _report(file: Path) -> dict[str, Any]:

@@ -1,7 +1,14 @@
-"""Say yes to a node of a live run from another terminal."""
+"""`approve`: say yes to a stage or step that waits for confirmation, from any terminal."""
 
+from typing import Annotated
+
+import typer
+
+from prodigy.cli.foreground import go_on
+from prodigy.cli.options import JsonSummary, RunReference
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.display import user
+from prodigy.cli.projects import project_here, run_of
 from prodigy.errors import UsageProblem
 from prodigy.kernel.lifecycle import Status
 from prodigy.plan.phrases import agreeing, together
@@ -12,7 +19,22 @@ from prodigy.store.layout import Project
 from prodigy.store.orders import Approve
 
 
-def approve_in_owner(project: Project, workflow_id: str, node: str | None, *, json: bool) -> Approve | None:
+def approve(
+    ref: RunReference,
+    node: Annotated[
+        str | None,
+        typer.Argument(help="The stage or step that waits for confirmation; the only one without.", show_default=False),
+    ] = None,
+    json: JsonSummary = False,
+) -> None:
+    """Say yes to a stage or step that waits for confirmation, and go on with the run."""
+    project = project_here()
+    workflow_id = run_of(project, ref)
+    if order := _approve_in_owner(project, workflow_id, node, json=json):
+        go_on(project, workflow_id, order, json=json)
+
+
+def _approve_in_owner(project: Project, workflow_id: str, node: str | None, *, json: bool) -> Approve | None:
     """Leave the yes in the run's inbox if somebody owns the run; else return the order: the caller goes on with it.
 
     Args:

@@ -1,4 +1,4 @@
-"""`checkpoints`: where every run stands, and every version that it can go back to."""
+"""`checkpoints list`: where every run stands, and every version that it can go back to."""
 
 import os
 import sys
@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from prodigy.cli.moment import show_moment, version_lines, versions_of
+from prodigy.cli.moment import version_lines, versions_of
+from prodigy.cli.options import Json
 from prodigy.cli.output.advice import document as advised
 from prodigy.cli.output.advice import typed
 from prodigy.cli.output.answers import print_json
@@ -30,7 +31,7 @@ def list_(
         str | None, typer.Option("--workflow-id", metavar="REF", help="Only this run, with its versions.")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show more of each run.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """List the runs of this project, the one cooked or resumed last first."""
     project = project_here()
@@ -50,22 +51,6 @@ def list_(
             if run.problem:
                 way = _way_out(project, mirror, run)
                 print(f"note: {run.workflow_id}: {run.problem}\n  {way[0].capitalize()}: {way[1]}", file=sys.stderr)
-
-
-def show(
-    ref: Annotated[str, typer.Argument(help="The run: its id, its workflow's name, or the beginning of an id.")],
-    version: Annotated[
-        str | None, typer.Option("--version", metavar="VERSION", help="Show it as it was then: v3 or 3.")
-    ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Variables in full, retries, handlers, outputs, events since.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the checkpoint document.")] = False,
-) -> None:
-    """Show where a run stands, or stood at one of its versions: its steps, variables and retries."""
-    project = project_here()
-    mirror = mirror_of(project)
-    show_moment(project, mirror, find_run(project, ref, mirror), version=version, verbose=verbose, json=json)
 
 
 def _none_here() -> str:

@@ -1,0 +1,37 @@
+"""`ps`: the runs that are live now."""
+
+from prodigy.cli.options import Json
+from prodigy.cli.output.advice import advice
+from prodigy.cli.output.answers import print_json, print_table
+from prodigy.cli.output.columns import columns_of_terminal
+from prodigy.cli.output.times import dated
+from prodigy.cli.program import program
+from prodigy.cli.projects import project_here
+from prodigy.store.catalog import list_standings
+
+
+def ps(json: Json = False) -> None:
+    """List the runs that are live now, with the process that owns each."""
+    live = [(run, run.owner) for run in list_standings(project_here()) if run.owner]
+    if json:
+        runs = [
+            {
+                "workflow_id": run.workflow_id,
+                "status": run.status,
+                "pid": owner.pid,
+                "since": owner.started,
+                "running": run.running,
+            }
+            for run, owner in live
+        ]
+        print_json({"schema_version": 1, "runs": runs})
+    elif not live:
+        print(f"no run is live here; all of them: {program()} checkpoints list")
+    else:
+        print_table(
+            ("RUN", "PID", "STATUS", "STEP", "SINCE"),
+            ((run.workflow_id, str(owner.pid), run.status, run.step, dated(owner.started)) for run, owner in live),
+        )
+        for run, _ in live:
+            if not run.is_damaged and (len(live) == 1 or run.rest.awaiting):
+                print("\n" + "\n".join(advice(run.rest, columns_of_terminal())))

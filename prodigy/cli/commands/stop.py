@@ -1,0 +1,46 @@
+"""`stop`: stop a live run from another terminal, as Ctrl-C would, and wait for it."""
+
+import time
+
+from prodigy.cli.options import Json, RunReference
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.program import program
+from prodigy.cli.projects import mirror_of, project_here, run_of
+from prodigy.cli.rescue import lines
+from prodigy.errors import RunNotFound
+from prodigy.store.catalog import listed
+from prodigy.store.inbox import send
+from prodigy.store.layout import Project
+from prodigy.store.lock import holder
+from prodigy.store.orders import Stop
+
+STOP_POLL_S = 0.1
+
+
+def stop(
+    ref: RunReference,
+    json: Json = False,
+) -> None:
+    """Stop a live run as Ctrl-C would; it can be resumed."""
+    project = project_here()
+    workflow_id = run_of(project, ref)
+    folder = project.run(workflow_id)
+    owner = holder(folder.lock)
+    if owner is None:
+        raise RunNotFound(f"{workflow_id} is not running", hint=_next(project, workflow_id))
+    send(folder.inbox, Stop(by="prodigy stop"))
+    if not json:
+        print(f"{workflow_id} was asked to stop (process {owner.pid}); waiting for it")
+    while holder(folder.lock) is not None:
+        time.sleep(STOP_POLL_S)
+    if json:
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "stopped": True, "pid": owner.pid})
+    else:
+        print(f"stopped; go on with:  {program()} resume {workflow_id}")
+
+
+def _next(project: Project, workflow_id: str) -> str:
+    """Return what can be done with a run that is not running."""
+    if listed(project, workflow_id).state is None:
+        return "\n  ".join(lines(project, mirror_of(project), workflow_id))
+    return f"Go on with it: `prodigy resume {workflow_id}`."
