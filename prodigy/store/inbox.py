@@ -83,9 +83,11 @@ def take(folder: Path) -> Taken:
     return taken
 
 
-def stops(folder: Path) -> bool:
-    """Whether an order to stop waits in the inbox; nothing is changed."""
-    return existing_folder(folder) and any(_is_stop(folder / name) for name in os.listdir(folder))
+def stops(folder: Path) -> tuple[Path, ...]:
+    """Return the orders to stop that wait in the inbox; nothing is changed."""
+    if not existing_folder(folder):
+        return ()
+    return tuple(path for name in os.listdir(folder) if _is_stop(path := folder / name))
 
 
 def _is_stop(path: Path) -> bool:

@@ -125,3 +125,36 @@ def test_who_gives_up_waiting_takes_the_order_back(house: House) -> None:
     live.send(signal.SIGCONT)
     house.open("slow")
     assert (4, []) == (live.wait().code, house.events("dead_letters_purged"))
+
+
+def test_of_two_orders_the_second_does_not_claim_what_the_first_did(house: House) -> None:
+    """Both wait for an owner that is suspended; given up first, nothing is put back, and who wanted it hears so."""
+    live = cooking(house, "bad", "slow")
+    live.send(signal.SIGSTOP)
+    purging = house.start("dlq", "purge", "demo", "--force")
+    eventually(lambda: len(orders_waiting(house)) == 1, "the first order")
+    retrying = house.start("dlq", "retry", "demo")
+    eventually(lambda: len(orders_waiting(house)) == 2, "the second order")
+    live.send(signal.SIGCONT)
+    assert (0, f"1 dead letter of {house.run_id} given up; the log keeps what they were\n") == purging.wait()[:2]
+    code, out, err = retrying.wait()
+    assert (6, "", True) == (code, out, "another order came first: what was meant was given up meanwhile" in err)
+    house.open("slow")
+    assert (0, {"bad": 1, "slow": 1}) == (live.wait().code, begun(house))
+
+
+def test_what_was_put_back_first_is_not_said_to_be_given_up(house: House) -> None:
+    """The other way round."""
+    live = cooking(house, "bad", "slow")
+    house.write("go", "")
+    live.send(signal.SIGSTOP)
+    retrying = house.start("dlq", "retry", "demo")
+    eventually(lambda: len(orders_waiting(house)) == 1, "the first order")
+    purging = house.start("dlq", "purge", "demo", "--force")
+    eventually(lambda: len(orders_waiting(house)) == 2, "the second order")
+    live.send(signal.SIGCONT)
+    assert 0 == retrying.wait().code
+    code, out, err = purging.wait()
+    assert (6, "", True) == (code, out, "another order came first: what was meant was put back meanwhile" in err)
+    house.open("slow")
+    assert (0, {"bad": 2, "slow": 1}) == (live.wait().code, begun(house))

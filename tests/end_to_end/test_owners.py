@@ -3,7 +3,7 @@
 import json
 import signal
 
-from tests.end_to_end.house import House, Live
+from tests.end_to_end.house import House, Live, eventually
 
 RESUMES = 4
 
@@ -73,6 +73,42 @@ def test_stop_ends_a_run_from_another_process(house: House) -> None:
     code, out, _ = house.prodigy("stop", "demo")
     assert (0, 130, "interrupted", []) == (code, live.wait().code, house.status, house.trace)
     assert f"prodigy resume {house.run_id}" in out
+
+
+def test_a_stop_that_its_owner_never_heard_does_not_stop_the_next(house: House) -> None:
+    """Both were killed with the order in the inbox: it was for that owner, and who resumes wants the run to go on."""
+    house.workflow({"shell": house.traced("slow", house.gate("slow"))}, {"shell": house.traced("after")})
+    live = house.start("cook", "demo.yaml")
+    house.reached("slow")
+    live.send(signal.SIGSTOP)
+    stopping = house.start("stop", "demo")
+    eventually(lambda: list((house.run / "inbox").glob("*.json")), "the order")
+    stopping.kill()
+    live.kill()
+    again = house.start("resume", "demo")
+    house.reached("slow")
+    eventually(lambda: not list((house.run / "inbox").glob("*.json")), "the inbox without the order")
+    house.open("slow")
+    assert (0, ["slow", "slow", "after"]) == (again.wait().code, house.trace)
+
+
+def test_a_stop_whose_owner_has_gone_is_over_although_another_goes_on(house: House) -> None:
+    """It was asked of one process: it says who goes on, takes the order back, and stops nobody else."""
+    house.workflow({"shell": house.traced("slow", house.gate("slow"))})
+    live = house.start("cook", "demo.yaml")
+    house.reached("slow")
+    live.send(signal.SIGSTOP)
+    stopping = house.start("stop", "demo")
+    eventually(lambda: list((house.run / "inbox").glob("*.json")), "the order")
+    stopping.send(signal.SIGSTOP)
+    live.kill()
+    again = house.start("resume", "demo")
+    house.reached("slow")
+    stopping.send(signal.SIGCONT)
+    told = stopping.wait()
+    house.open("slow")
+    assert (0, True) == (told.code, f"stopped; process {again.pid} goes on with it" in told.out)
+    assert (0, []) == (again.wait().code, list((house.run / "inbox").glob("*.json")))
 
 
 def test_a_run_that_is_not_live_cannot_be_stopped(house: House) -> None:

@@ -19,7 +19,7 @@ from prodigy.cli.output.summary import summary
 from prodigy.cli.program import program
 from prodigy.cli.projects import project_here, run_of
 from prodigy.cli.said import near, said_files
-from prodigy.errors import UsageProblem
+from prodigy.errors import RunNotFound, UsageProblem
 from prodigy.kernel.items import Item
 from prodigy.kernel.state import State
 from prodigy.plan.phrases import agreeing
@@ -117,17 +117,49 @@ def _is_put_back(project: Project, workflow_id: str, state: State, order: Retry,
     dead = _dead(state, keys=order.keys, filter_=order.filter)
     named = replace(order, keys=tuple(key for key, _, _ in dead) if order.keys else (), trusted=False)
 
-    def is_done(now: State) -> bool:
-        items = now.map_items
-        return items is None or all(items.settled.get(key) != item for key, _, item in dead)
-
-    if not is_obeyed(project, workflow_id, named, is_done):
+    now = Whereabouts(dead)
+    if not is_obeyed(project, workflow_id, named, now.is_known):
         return False
+    count = len(now.put_back)
+    if count == 0:
+        raise _too_late(workflow_id, f"{agreeing(len(dead), 'was', 'were')} given up")
     if json:
-        print_json({"schema_version": 1, "workflow_id": workflow_id, "put_back": len(dead)})
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "put_back": count})
     else:
-        print(f"{counted(len(dead), 'dead letter')} of {workflow_id} put back; the run is live and goes on with them")
+        print(f"{counted(count, 'dead letter')} of {workflow_id} put back; the run is live and goes on with them")
     return True
+
+
+class Whereabouts:
+    """What has become of dead letters in a run that is live; another order may have come before ours."""
+
+    def __init__(self, dead: list[tuple[str, Any, Item]]) -> None:
+        self._dead = dead
+        self.put_back: list[str] = []
+        self.given_up: list[str] = []
+
+    def is_known(self, now: State) -> bool:
+        """Sort the dead letters by where they are now; whether all have left their place."""
+        if now.map_items is None:
+            return False  # somebody has started the run over
+        settled = now.map_items.settled
+        if any(settled.get(key) == item for key, _, item in self._dead):
+            return False
+        self.given_up = [key for key, _, item in self._dead if _is_given_up(settled.get(key), item)]
+        self.put_back = [key for key, _, _ in self._dead if key not in self.given_up]
+        return True
+
+
+def _is_given_up(now: Item | None, item: Item) -> bool:
+    """Whether this very dead letter counts as skipped now; one that was put back and skipped then has other marks."""
+    return now is not None and replace(now, disposition="dead", error=item.error) == item
+
+
+def _too_late(workflow_id: str, what: str) -> RunNotFound:
+    return RunNotFound(
+        f"another order came first: what was meant {what} meanwhile",
+        hint=f"Look: `prodigy dlq list {workflow_id}`.",
+    )
 
 
 def _print_nothing_to_retry(workflow_id: str, state: State, *, json: bool, is_narrowed: bool) -> None:
@@ -204,15 +236,15 @@ def purge(
         )
     if not confirmed(f"give {letters} of {workflow_id} up for good?", yes=force):
         raise typer.Exit(1)
-    keys = tuple(key for key, _, _ in dead)
-    order = Purge(by=user(), keys=keys if item else (), filter=filter_)
-
-    def is_done(now: State) -> bool:
-        items = now.map_items
-        return items is None or all(items.settled[key].disposition != "dead" for key in keys if key in items.settled)
-
-    if not is_obeyed(project, workflow_id, order, is_done):
+    order = Purge(by=user(), keys=tuple(key for key, _, _ in dead) if item else (), filter=filter_)
+    now = Whereabouts(dead)
+    if is_obeyed(project, workflow_id, order, now.is_known):
+        count = len(now.given_up)
+    else:
         give_up(project, workflow_id, order, note)
+    if count == 0:
+        raise _too_late(workflow_id, f"{agreeing(len(dead), 'was', 'were')} put back")
+    letters = counted(count, "dead letter")
     _print_purged(workflow_id, count, f"{letters} of {workflow_id} given up; the log keeps what they were", json=json)
 
 

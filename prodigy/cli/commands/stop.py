@@ -28,13 +28,16 @@ def stop(
     owner = holder(folder.lock)
     if owner is None:
         raise RunNotFound(f"{workflow_id} is not running", hint=_next(project, workflow_id))
-    send(folder.inbox, Stop(by="prodigy stop"))
+    order = send(folder.inbox, Stop(by="prodigy stop"))
     if not json:
         print(f"{workflow_id} was asked to stop (process {owner.pid}); waiting for it")
-    while holder(folder.lock) is not None:
+    while holder(folder.lock) == owner:
         time.sleep(STOP_POLL_S)
+    order.unlink(missing_ok=True)  # it had ended before it looked, and whoever goes on is not meant
     if json:
         print_json({"schema_version": 1, "workflow_id": workflow_id, "stopped": True, "pid": owner.pid})
+    elif successor := holder(folder.lock):
+        print(f"stopped; process {successor.pid} goes on with it")
     else:
         print(f"stopped; go on with:  {program()} resume {workflow_id}")
 
