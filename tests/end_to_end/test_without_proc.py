@@ -9,8 +9,8 @@ from tests.end_to_end.mapped import mapreduce
 
 BLIND = f"""#!{sys.executable}
 from prodigy.__main__ import main
-from prodigy.runtime import sweep
-sweep.PROC = "/nowhere"
+from prodigy.runtime import orphans
+orphans.PROC = "/nowhere"
 main()
 """
 LEAVES = "(echo $$ >> pids; exec sleep 1000) & until [ -s pids ]; do sleep 0.01; done"
@@ -36,7 +36,7 @@ def test_a_run_ends_the_groups_of_its_steps_and_says_what_it_cannot_see(blind: H
 
 
 def test_the_group_of_the_command_of_a_map_is_ended(blind: House) -> None:
-    """It has no `Exited`, but the same rules."""
+    """By the same rules."""
     command = LEAVES.replace("$$", "$(sh -c 'echo $PPID')") + "; echo a"
     mapreduce(blind, {"shell": "true"}, input={"command": command})
     code = blind.cook().code
