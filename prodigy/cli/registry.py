@@ -58,18 +58,20 @@ REGISTRY = {
         "commands.doctor:doctor",
         "Compare the logs with reality and print what mends each difference; mends nothing itself.",
     ),
-    "events ls": Entry("commands.events:ls", "List the events of a run, oldest first."),
+    "events ls": Entry("commands.events_ls:ls", "List the events of a run, oldest first."),
     "events search": Entry(
-        "commands.events:search", "Show the events of a run that match a pattern; exits with 1 where none does."
+        "commands.events_search:search", "Show the events of a run that match a pattern; exits with 1 where none does."
     ),
-    "events export": Entry("commands.events:export", "Print the events of a run for another program."),
+    "events export": Entry("commands.events_export:export", "Print the events of a run for another program."),
     "events stats": Entry(
-        "commands.events:stats",
+        "commands.events_stats:stats",
         "Count the events of a run: by type, and for each step its attempts, retries, time and cost.",
     ),
-    "events follow": Entry("commands.events:follow", "Print the events of a run as they happen, until it rests."),
+    "events follow": Entry(
+        "commands.events_follow:follow", "Print the events of a run as they happen, until it rests."
+    ),
     "events verify": Entry(
-        "commands.events:verify",
+        "commands.events_verify:verify",
         ("Check every line of a run's log: its order, its chain, and that it can be read with the values it names."),
     ),
     "checkpoints list": Entry(
@@ -87,18 +89,19 @@ REGISTRY = {
         "commands.checkpoints_clean:clean",
         ("Remove checkpoints, stored values and outputs of runs that are over; their logs stay for the audit."),
     ),
-    "dlq list": Entry("commands.dlq:list_", "List the dead letters of a run."),
-    "dlq show": Entry("commands.dlq:show", "Show dead letters whole: the item, the error, where it failed."),
+    "dlq list": Entry("commands.dlq_list:list_", "List the dead letters of a run."),
+    "dlq show": Entry("commands.dlq_show:show", "Show dead letters whole: the item, the error, where it failed."),
     "dlq retry": Entry(
-        "commands.dlq:retry", "Put dead letters back and go on with the run; a completed one runs its reduce again."
+        "commands.dlq_retry:retry",
+        "Put dead letters back and go on with the run; a completed one runs its reduce again.",
     ),
-    "dlq export": Entry("commands.dlq:export", "Print dead letters for other programs."),
+    "dlq export": Entry("commands.dlq_export:export", "Print dead letters for other programs."),
     "dlq stats": Entry(
-        "commands.dlq:stats",
+        "commands.dlq_stats:stats",
         ("Count dead letters by the step and the cause that ended them; numbers, paths and ids make no other cause."),
     ),
     "dlq purge": Entry(
-        "commands.dlq:purge",
+        "commands.dlq_purge:purge",
         "Give dead letters up for good: they count as skipped, and nothing retries them.",
     ),
 }

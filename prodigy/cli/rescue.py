@@ -54,6 +54,7 @@ def tell_lost_end(project: Project, workflow_id: str, generation: int | None = N
     Args:
         generation: the one whose log was printed; the present one without. Of an earlier one nothing is said.
     """
+    sys.stdout.flush()  # the note stands behind what it is about
     with suppress(ProdigyError, OSError):  # another damage: whoever reads the log says it
         if generation not in (None, max(project.run(workflow_id).generations(), default=None)):
             return

@@ -41,7 +41,6 @@ def explain(
         print_json({"schema_version": 1, "workflow_id": workflow_id, "explanation": explanation})
     else:
         print(_paragraph(explanation))
-    sys.stdout.flush()
     tell_lost_end(project, workflow_id)
 
 

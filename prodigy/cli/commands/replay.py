@@ -70,7 +70,6 @@ def replay(
         step_through(workflow_id, frames)
     else:
         _print(frames)
-    sys.stdout.flush()
     tell_lost_end(project, workflow_id, generation)
 
 

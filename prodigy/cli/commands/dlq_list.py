@@ -1,0 +1,25 @@
+"""`dlq list`: which items failed for good, a line each."""
+
+from prodigy.cli.dead_letters import Filter, Ref, document, none_of, run_meant
+from prodigy.cli.options import Json
+from prodigy.cli.output.answers import print_json, print_table
+from prodigy.cli.program import program
+from prodigy.plan.phrases import agreeing
+from prodigy.projections.failure import item_cause
+from prodigy.runtime.requeuing import dead_letters
+
+
+def list_(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
+    """List the dead letters of a run."""
+    _, workflow_id, state = run_meant(ref)
+    rows = dead_letters(state, filter_=filter_)
+    if json:
+        print_json(document(workflow_id, rows))
+    elif not rows:
+        print(none_of(workflow_id, is_narrowed=bool(filter_)))
+    else:
+        print_table(
+            ("ITEM", "STEP", "ATTEMPTS", "ERROR"),
+            ((key, item.step, str(item.attempts), item_cause(item)) for key, _, item in rows),
+        )
+        print(f"\nput {agreeing(len(rows), 'it', 'them')} back:  {program()} dlq retry {workflow_id}")

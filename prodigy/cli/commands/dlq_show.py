@@ -1,0 +1,28 @@
+"""`dlq show`: dead letters whole."""
+
+from prodigy.cli.dead_letters import Filter, ItemKeys, Ref, document, none_of, run_meant
+from prodigy.cli.options import Json
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.said import near, said_files
+from prodigy.plan.reference import as_text
+from prodigy.projections.failure import item_cause
+from prodigy.runtime.requeuing import dead_letters
+from prodigy.runtime.terminal import visible
+
+
+def show(ref: Ref = None, item: ItemKeys = None, filter_: Filter = None, json: Json = False) -> None:
+    """Show dead letters whole: the item, the error, where it failed."""
+    project, workflow_id, state = run_meant(ref)
+    rows = dead_letters(state, keys=tuple(item or ()), filter_=filter_)
+    if json:
+        print_json(document(workflow_id, rows))
+        return
+    if not rows:
+        print(none_of(workflow_id, is_narrowed=bool(item or filter_)))
+    for key, value, dead in rows:
+        print(f"{visible(key)}  failed at {visible(dead.step) or 'the item itself'}, attempt {dead.attempts}")
+        print(f"  item   {visible(as_text(value))}")
+        print(f"  why    {visible(item_cause(dead))}")
+        print("  error  " + "\n         ".join(visible(line) for line in dead.error.splitlines()))
+        for file in said_files(project.run(workflow_id), dead.output_file):
+            print(f"  output {visible(near(file))}")
