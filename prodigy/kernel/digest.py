@@ -23,28 +23,29 @@ _ENCODER = msgspec.json.Encoder(order="sorted", enc_hook=as_number)
 def digest_of(state: State) -> str:
     """Return 16 hexadecimal digits that are the same for states that mean the same. Cost: the size of the state."""
     nodes = {address: told for address, node in state.nodes.items() if (told := _meaning(node))}
-    meaning: dict[str, Any] = {
-        "nodes": nodes,
-        "outputs": dict(state.outputs.items()),
-        "version": state.version,
-    }
+    meaning: dict[str, Any] = {"captures": state.captures, "nodes": nodes, "outputs": dict(state.outputs.items())}
     if state.maps:
         meaning["maps"] = {address: _items(items) for address, items in state.maps.items()}
     if state.scoped:
-        meaning["scoped"] = dict(state.scoped.items())
-    digest = blake2b(b'{"captures":', digest_size=_DIGEST_BYTES)  # which come first in the order of names
-    for piece in _captures(state.captures):
+        meaning["scoped"] = immutables.Map({item: immutables.Map(own) for item, own in state.scoped.items()})
+    digest = blake2b(digest_size=_DIGEST_BYTES)
+    for piece in _json(immutables.Map(meaning | {"version": state.version})):
         digest.update(piece)
-    digest.update(b"," + _ENCODER.encode(meaning)[1:])
     return digest.hexdigest()
 
 
-def _captures(captures: immutables.Map[str, Any]) -> Iterator[bytes]:
-    """Yield their JSON one by one: those that are kept elsewhere may be larger together than the memory is."""
+def _json(value: Any) -> Iterator[bytes]:
+    """Yield the JSON of a value; of what persistent maps hold, and only of that, piece by piece.
+
+    Captures that are kept elsewhere may be larger together than the memory is.
+    """
+    if not isinstance(value, immutables.Map):
+        yield _ENCODER.encode(value)
+        return
     yield b"{"
-    for place, name in enumerate(sorted(captures)):
+    for place, name in enumerate(sorted(value)):
         yield (b"," if place else b"") + _ENCODER.encode(name) + b":"
-        yield _ENCODER.encode(captures[name])
+        yield from _json(value[name])
     yield b"}"
 
 

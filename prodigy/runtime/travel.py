@@ -6,7 +6,7 @@ history. A fork copies its history into a run of its own and stands alone.
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from prodigy.errors import DamagedState, RunNotFound, UsageProblem
 from prodigy.kernel import signals as sig
-from prodigy.kernel.snapshot import Snapshot, snapshot_of
+from prodigy.kernel.snapshot import snapshot_of
 from prodigy.kernel.state import State
 from prodigy.plan.parameters import fitted
 from prodigy.plan.reference import suggestion
@@ -72,8 +72,7 @@ def from_copy(owner: Owner, order: TakeCopy, display: Display) -> State:
         f"(then in flight: {in_flight})"
     )
     found = Found(state, checkpoint.generation, state.seq, checkpoint.chain)
-    restored = _whole(state)
-    return _go_on(owner, order, display, found, where=order.where, restored=restored)
+    return _go_on(owner, order, display, found, where=order.where, is_lost=True)
 
 
 def fork(project: Project, workflow_id: str, order: Fork, display: Display) -> State:
@@ -137,9 +136,9 @@ def _go_on(
     found: Found,
     *,
     where: str,
-    restored: Snapshot | None = None,
+    is_lost: bool = False,
 ) -> State:
-    """Begin a generation that continues from a moment, and play it; it is `restored` where no log leads to it."""
+    """Begin a generation that continues from a moment, and play it; where it `is_lost` no log leads to it."""
     project, workflow_id = owner.project, owner.workflow_id
     revision, notes = revision_of(project, workflow_id, found.state, accepts_changes=order.accepts_changes)
     _check_place(found, revision)
@@ -149,6 +148,9 @@ def _go_on(
         display.note(note)
     owner.end_orphans()
     generation = max(owner.folder.generations(), default=found.generation) + 1
+    journal = owner.keep(NewJournal(owner.folder, generation, seq=found.seq, chain=found.chain))
+    # What a copy names may be gone later with whoever keeps it.
+    state = moved(found.state, journal.values, workflow_id) if is_lost else found.state
     first = sig.ResumeRequested(
         time=now(),
         number=owner.next_number(),
@@ -167,21 +169,10 @@ def _go_on(
             reason=f"resume --from-checkpoint {where}",
             by=display.operator,
             target=found.target,
-            restored=restored,
+            restored=snapshot_of(state, dict(state.captures)) if is_lost else None,
         ),
     )
-    journal = owner.keep(NewJournal(owner.folder, generation, seq=found.seq, chain=found.chain))
-    return play(owner, display, found.state, journal, first)
-
-
-def _whole(state: State) -> Snapshot:
-    """Return the state to stand in an event, its captures whole, for what keeps them now may be gone later."""
-    scoped = {item: _fetched(captures) for item, captures in state.scoped.items()}
-    return snapshot_of(state, _fetched(state.captures), scoped=scoped)
-
-
-def _fetched(captures: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: whole(value) for name, value in captures.items()}
+    return play(owner, display, state, journal, first)
 
 
 def _moment_of(folder: RunFolder, at: str) -> Found:

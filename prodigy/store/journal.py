@@ -21,7 +21,7 @@ from prodigy.store.files import link, refused, sync_folder
 from prodigy.store.layout import RunFolder
 from prodigy.store.lock import check_owned
 from prodigy.store.log import EVENT_BYTES_MAX, START, Log, Position, Record, records
-from prodigy.store.shelf import damage_of_run, digest_of_value
+from prodigy.store.shelf import damage_of_run, digest_of_value, json_of_value, put_together, taken_apart
 from prodigy.store.values import Values
 
 STORED_BYTES_MIN = 16 * 1024
@@ -173,9 +173,14 @@ def _unnamed(path: Path, start: Position) -> Log:
 
 
 def encode(event: Event, values: Values) -> bytes:
-    """Return the body of a record; fields over `STORED_BYTES_MIN` are put into `values` first."""
+    """Return the body of a record; `values` gets large fields, and what is `Stored`, first."""
+    event, large = taken_apart(event)
+    stored = {
+        pointer: value.digest if values.has(value.digest) else values.put(json_of_value(value))
+        for pointer, value in large.items()
+    }
     body = _ENCODER.encode(event)
-    return body if len(body) <= STORED_BYTES_MIN else _stow(body, values)
+    return body if len(body) <= STORED_BYTES_MIN and not stored else _stow(body, values, stored)
 
 
 def decode(record: Record, values: Values, *, name: str) -> Event:
@@ -216,10 +221,10 @@ def _time_of(line: bytes) -> str:
     return line[start : line.index(b'"', start)].decode()
 
 
-def _stow(body: bytes, values: Values) -> bytes:
-    """Move the largest fields into files until none is large and the rest fits into a record."""
+def _stow(body: bytes, values: Values, stored: dict[str, str]) -> bytes:
+    """Move the largest fields into files, beside those of `stored`, until none is large and the rest fits a record."""
     fields: dict[str, Any] = dict(_FIELDS.decode(body))
-    stored: dict[str, str] = {}
+    stored = dict(stored)
     size = len(body)
     for name in sorted(fields, key=lambda name: -len(fields[name])):
         data = bytes(fields[name])
@@ -242,9 +247,10 @@ def stored_in(line: bytes) -> list[str]:
 def _restore(line: bytes, values: Values) -> Event:
     fields: dict[str, Any] = dict(_FIELDS.decode(line))
     stored = _STORED.decode(fields.pop("stored", b"{}"))
+    inner = {pointer: stored.pop(pointer) for pointer in list(stored) if pointer.startswith("/")}
     for name, digest in stored.items():
         fields[name] = msgspec.Raw(values.get(digest))
-    return _known(_decoder().decode(_ENCODER.encode(fields)))
+    return put_together(_known(_decoder().decode(_ENCODER.encode(fields))), inner, values)
 
 
 def lightened(event: Event, line: bytes, values: Values) -> Event:

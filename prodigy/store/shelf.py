@@ -1,20 +1,24 @@
 """Large captured values that stay in their files while a run is played or read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from prodigy.errors import DamagedState
+from prodigy.kernel.events import Event, RunRestored
 from prodigy.kernel.state import State
+from prodigy.plan.pointer import below, changed
 from prodigy.plan.spelling import as_spelled, from_json
 from prodigy.plan.stored import WHOLE_BYTES_MAX, Stored
 from prodigy.store.values import Values
+
+T = TypeVar("T")
 
 
 def json_of_value(value: Any) -> bytes:
@@ -53,6 +57,31 @@ def moved(state: State, values: Values, workflow_id: str) -> State:
     return replace(state, captures=state.captures.update(here(state.captures)), scoped=state.scoped.update(scoped))
 
 
+def taken_apart(event: Event) -> tuple[Event, dict[str, Stored]]:
+    """Return an event with None in the place of each `Stored` that it has within a field, and these by JSON Pointer."""
+    if type(event) is not RunRestored:
+        return event, {}
+    large = {
+        below(pointer, name): value
+        for pointer, captures in _captures_within(event).items()
+        for name, value in captures.items()
+        if isinstance(value, Stored)
+    }
+    return _with_captures(event, large, lambda *_: None), large
+
+
+def put_together(event: Event, digests: Mapping[str, str], values: Values) -> Event:
+    """Return an event that was taken apart as it was, with what `values` keep under these digests.
+
+    Raises:
+        DamagedState: a value is missing or altered.
+    """
+    if type(event) is not RunRestored:
+        return event
+    workflow_id = values.folder.parent.name
+    return _with_captures(event, digests, lambda _, digest: kept_value(digest, values, workflow_id))
+
+
 @contextmanager
 def damage_of_run(workflow_id: str) -> Iterator[None]:
     """Give a value that is lost or altered the id of its run, so that the message has the ways out."""
@@ -61,6 +90,20 @@ def damage_of_run(workflow_id: str) -> Iterator[None]:
     except DamagedState as problem:
         problem.workflow_id = workflow_id
         raise
+
+
+def _captures_within(event: RunRestored) -> dict[str, Mapping[str, Any]]:
+    """Return all captures that the event holds, by the JSON Pointers to where they stand."""
+    of_items = {below("/snapshot/scoped", item): captures for item, captures in event.snapshot.scoped.items()}
+    return {"/snapshot/captures": event.snapshot.captures, **of_items}
+
+
+def _with_captures(event: RunRestored, told: Mapping[str, T], change: Callable[[Any, T], Any]) -> RunRestored:
+    if not told:
+        return event
+    snapshot = event.snapshot
+    within = changed({"snapshot": {"captures": snapshot.captures, "scoped": snapshot.scoped}}, told, change)
+    return replace(event, snapshot=replace(snapshot, **within["snapshot"]))
 
 
 def _on_shelf(digest: str, values: Values, workflow_id: str) -> Stored:

@@ -8,11 +8,12 @@ import pytest
 
 from prodigy.errors import DamagedState
 from prodigy.kernel.digest import digest_of
-from prodigy.kernel.events import Event, ValueCaptured
-from prodigy.kernel.state import State
+from prodigy.kernel.events import Event, RunRestored, ValueCaptured
+from prodigy.kernel.snapshot import snapshot_of
+from prodigy.kernel.state import Origin, State
 from prodigy.plan.spelling import from_json, spellings_of
 from prodigy.plan.stored import WHOLE_BYTES_MAX, Stored, whole
-from prodigy.store.journal import Journal, decode_lines
+from prodigy.store.journal import Journal, decode_lines, stored_in
 from prodigy.store.log import Log, read_chunks, scan
 from prodigy.store.shelf import digest_of_value, json_of_value, kept_value, moved
 from prodigy.store.values import Values
@@ -27,6 +28,13 @@ ID = "w-abc123"
 
 def captured(value: Any) -> Event:
     return ValueCaptured(at="commands[1]", name="x", value=value)
+
+
+def restored(captures: dict[str, Any], scoped: dict[str, dict[str, Any]]) -> RunRestored:
+    """Return the event of a run that lost its log while it held these captures."""
+    origin = Origin(workflow_id=ID, workflow_path="w.yaml", directory="", started=TIME)
+    state = State(origin=origin, captures=immutables.Map(captures), scoped=immutables.Map(scoped))
+    return RunRestored(plan=state.plan, snapshot=snapshot_of(state, captures))
 
 
 def values_of(folder: Path) -> Values:
@@ -49,6 +57,17 @@ def read(folder: Path) -> Any:
     ((_, event),) = decode_lines(1, lines, values_of(folder), name="the log")
     assert isinstance(event, ValueCaptured), "it is what was appended"
     return event.value
+
+
+def written_and_read(folder: Path, event: Event) -> tuple[Event, list[str]]:
+    """Return an event as a reader of a log gets it, and the digests that its line names."""
+    path = folder / ID / "events-2.jsonl"
+    journal = Journal(Log.create(path), values_of(folder))
+    journal.append([(TIME, event)], sync=False)
+    journal.close()
+    ((_, lines),) = scan(read_chunks(path)).turns()
+    ((_, found),) = decode_lines(1, lines, values_of(folder), name="the log")
+    return found, stored_in(lines[0])
 
 
 @pytest.mark.parametrize("value", LARGE.values(), ids=LARGE)
@@ -96,6 +115,25 @@ def test_stored_values_are_equal_by_what_they_are(tmp_path: Path) -> None:
     unread = Stored(found.digest, lambda: pytest.fail("read for nothing"))
     assert (found == unread, found == TEXT, TEXT == found, found == TEXT + "y") == (True, True, True, False)
     assert found != Stored("0" * 64, lambda: pytest.fail("read for nothing"))
+
+
+def test_a_run_that_is_restored_names_its_large_values(tmp_path: Path) -> None:
+    """So that they stay where they are; whatever they and their items are called, and beside small ones."""
+    large = appended(tmp_path, TEXT)
+    event = restored({"x": large, "y/~": 1.5}, {"map[a/~1]": {"own": large, "z": "small"}, "map[b]": {}})
+    found, named = written_and_read(tmp_path, event)
+    assert (found, named) == (event, [large.digest] * 2)
+    assert isinstance(found, RunRestored)
+    assert isinstance(found.snapshot.captures["x"], Stored)
+    assert isinstance(found.snapshot.scoped["map[a/~1]"]["own"], Stored)
+
+
+def test_a_run_that_was_restored_with_whole_values_is_read(tmp_path: Path) -> None:
+    """As earlier prodigies wrote it: the snapshot is one file."""
+    event = restored({"x": TEXT, "lines": LINES, "spelled": SPELLED}, {"map[a]": {"own": TEXT}})
+    (tmp_path / ID).mkdir()
+    found, named = written_and_read(tmp_path, event)
+    assert (found, len(named)) == (event, 1)
 
 
 def test_a_value_that_was_removed_is_damage_of_its_run(tmp_path: Path) -> None:
