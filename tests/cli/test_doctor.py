@@ -1,17 +1,22 @@
 """`doctor`: what is not as the logs say, and what mends it. Each sickness is made by hand, found, mended and gone."""
 
 import fcntl
+import inspect
 import json
 import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from prodigy.cli.checks import folders, processes, runs
+from prodigy.cli.checks.finding import Examined, Finding
+from prodigy.cli.checks.folders import file_system_in
+from prodigy.cli.checks.table import CHECKS, examine
 from prodigy.cli.commands import doctor
-from prodigy.cli.commands.doctor import examined, file_system_in
 from prodigy.kernel import events as ev
 from prodigy.store.lock import RunLock
 from tests.cli.looks import begin, golden, looks, piped, private, settle, told
@@ -32,12 +37,12 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 def found(house: House) -> list[tuple[str, str]]:
     """Return the kind of each finding and its remedy, paths from the house on."""
-    return [(finding.check, finding.mend.replace(str(house.path) + "/", "")) for finding in examined(house.project)]
+    return [(finding.check, finding.mend.replace(str(house.path) + "/", "")) for finding in examine(house.project)]
 
 
 def mended(house: House) -> list[tuple[str, str]]:
     """Type every remedy that is a plain shell command, and return what is left."""
-    for finding in examined(house.project):
+    for finding in examine(house.project):
         subprocess.run(finding.mend, shell=True, check=True, cwd=house.root, stdout=subprocess.DEVNULL)
     return found(house)
 
@@ -60,6 +65,20 @@ def test_a_folder_in_which_nothing_was_cooked_has_nothing_wrong(
     """There is nothing yet that could be."""
     built = settle(tmp_path, monkeypatch)
     assert (found(built), piped("doctor").code) == ([], 0)
+
+
+def test_every_check_is_in_the_table_once() -> None:
+    """One that is not there finds nothing."""
+    written = [
+        function
+        for module in (runs, processes, folders)
+        for name, function in vars(module).items()
+        if inspect.isfunction(function)
+        and function.__module__ == module.__name__
+        and not name.startswith("_")
+        and list(inspect.get_annotations(function).values()) == [Examined, Iterator[Finding]]
+    ]
+    assert sorted(CHECKS, key=str) == sorted(written, key=str)
 
 
 def test_it_looks_like_this(house: House, monkeypatch: pytest.MonkeyPatch, rewrites: bool) -> None:
@@ -212,7 +231,7 @@ def test_a_run_of_another_machine_is_a_warning(house: House) -> None:
     begin(house, "foreign-1", *_interrupted(), start)
     house.project.checkpoint("foreign-1").touch(mode=0o600)
     assert ("trust", "prodigy resume foreign-1 --trust") in found(house)
-    severities = {finding.check: finding.severity for finding in examined(house.project)}
+    severities = {finding.check: finding.severity for finding in examine(house.project)}
     assert severities == {"trust": "warning", "checkpoint": "wrong"}
 
 
@@ -225,7 +244,7 @@ def _interrupted() -> list[ev.Event]:
 
 def test_a_warning_alone_exits_with_0(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a remote disk."""
-    monkeypatch.setattr(doctor, "file_system", lambda path: "nfs4")
+    monkeypatch.setattr(folders, "file_system", lambda path: "nfs4")
     said = piped("doctor")
     assert (said.code, said.out.count("is on nfs4"), said.out.endswith("\nnothing is wrong\n")) == (0, 2, True)
 
@@ -297,7 +316,7 @@ def test_a_link_is_shown_and_removed(house: House, kind: str) -> None:
     victim.write_text("mine")
     path.symlink_to(victim) if kind == "link" else os.mkfifo(path)
     quoted = shlex.quote(f"{house.path}/project/.prodigy/runs/{RUN}/outputs/a b")
-    assert [(f.check, f.mend) for f in examined(house.project)] == [("link", f"ls -l {quoted}; rm {quoted}")]
+    assert [(f.check, f.mend) for f in examine(house.project)] == [("link", f"ls -l {quoted}; rm {quoted}")]
     assert (mended(house), victim.read_text()) == ([], "mine")
 
 
