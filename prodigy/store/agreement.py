@@ -54,11 +54,23 @@ def _differing(checkpoint: Checkpoint, held: State, folded: State) -> Iterator[s
     right = _DOCUMENT.decode(encode_checkpoint(right))
     if checkpoint.snapshot.rested_s is None:  # nobody had counted yet
         right = replace(right, snapshot=replace(right.snapshot, rested_s=None))
+    written = _with_named(checkpoint, held, right.stored_scoped)
     for name in Checkpoint.__struct_fields__:
-        if getattr(right, name) != getattr(checkpoint, name):
+        if getattr(right, name) != getattr(written, name):
             yield name
     if held.plan != folded.plan:
         yield "plan"
+
+
+def _with_named(checkpoint: Checkpoint, held: State, named: dict[str, dict[str, str]]) -> Checkpoint:
+    """Return a checkpoint in which these captures of items are named by digest; an earlier version wrote them out."""
+    scoped = dict(checkpoint.snapshot.scoped)
+    stored = {item: dict(digests) for item, digests in checkpoint.stored_scoped.items()}
+    for item, names in named.items():
+        for name in names.keys() & scoped.get(item, {}).keys():
+            scoped[item] = {other: value for other, value in scoped[item].items() if other != name}
+            stored.setdefault(item, {})[name] = sha256(json_of_value(held.scoped[item][name])).hexdigest()
+    return replace(checkpoint, snapshot=replace(checkpoint.snapshot, scoped=scoped), stored_scoped=stored)
 
 
 def _digest_of_large(_name: str, value: Any) -> str | None:

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.house import House
+from tests.end_to_end.mapped import mapreduce
+
+LARGE = 2_000_000  # characters, more than is held in memory for an item
 
 
 @pytest.fixture
@@ -44,3 +47,29 @@ def test_one_that_counts_another_rest_is_wrong(house: House) -> None:
     rewritten(house, rested_s=99.5)
     said = house.prodigy("checkpoints", "validate", "demo")
     assert (7, True) == (said.code, "is not what the log folds to: snapshot" in said.out)
+
+
+@pytest.fixture
+def mapped(tmp_path: Path) -> Iterator[House]:
+    """A run that was killed while an item was at work that had captured much."""
+    built = House(tmp_path)
+    print_much = f"head -c {LARGE} /dev/zero | tr '\\0' x"
+    mapreduce(built, {"shell": print_much, "capture_output": "much"}, {"shell": built.gate("slow")}, items=["a"])
+    live = built.start("cook", "demo.yaml")
+    built.arrived("slow")
+    assert 0 == built.prodigy("stop", "demo").code
+    live.wait()
+    yield built
+    built.close()
+
+
+@pytest.mark.parametrize(("wrong", "expected"), [("", 0), ("y", 7)], ids=["as it was", "altered"])
+def test_one_that_wrote_out_what_its_items_captured_is_wrong_only_where_it_is(
+    mapped: House, wrong: str, expected: int
+) -> None:
+    """A version did that of which later ones write a digest."""
+    document = mapped.checkpoint
+    ((item, stored),) = document.pop("stored_scoped").items()
+    document["snapshot"]["scoped"][item] |= dict.fromkeys(stored, "x" * (LARGE - len(wrong)) + wrong)
+    mapped.checkpoint_file.write_text(json.dumps(document))
+    assert expected == mapped.prodigy("checkpoints", "validate", "demo").code
