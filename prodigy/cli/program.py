@@ -53,10 +53,11 @@ class Commands(TyperGroup):
         """Return the command that the arguments begin with.
 
         Raises:
-            UsageProblem: there is none of that name; the hint has the nearest.
+            UsageProblem: there is none of that name; the hint has the nearest. A shell that completes is told nothing:
+                what it printed would stand in the middle of the line that is typed.
         """
         name = args[0]
-        if name not in self.names() and not name.startswith("-"):
+        if name not in self.names() and not name.startswith("-") and not ctx.resilient_parsing:
             words = f"{ctx.command_path} {name}".partition(" ")[2]
             raise UsageProblem(f"there is no command {words!r}", hint=self._meant(ctx.command_path, name))
         return super().resolve_command(ctx, args)

@@ -1,9 +1,11 @@
 """Commands are imported when they are called, and known before."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 
+import pytest
 from typer.core import TyperGroup
 
 from prodigy.cli.registry import REGISTRY
@@ -36,3 +38,21 @@ def test_help_imports_no_command() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert "[]" == printed.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("prodigy dlq re", ["retry"]),
+        ("prodigy checkpoints l", ["list"]),
+        ("prodigy nothing --", []),
+        ("prodigy x y", []),
+    ],
+)
+def test_a_shell_that_completes_is_offered_what_there_is_and_told_nothing_else(typed: str, offered: list[str]) -> None:
+    """A complaint would stand in the middle of the line that is typed."""
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1), "_PRODIGY_COMPLETE": "complete_bash"}
+    script = "import sys; sys.argv = ['prodigy']; from prodigy.cli.app import run; run()"
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ | words, capture_output=True, text=True)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert offered == done.stdout.split()
