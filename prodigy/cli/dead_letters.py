@@ -86,6 +86,6 @@ def _is_given_up(now: Item | None, item: Item) -> bool:
 def too_late(workflow_id: str, what: str) -> RunNotFound:
     """Return the error of an order that had nothing left to do when it was obeyed."""
     return RunNotFound(
-        f"another order came first: what was meant {what} meanwhile",
+        f"another order came first: what was meant was {what} meanwhile",
         hint=f"Look: `prodigy dlq list {workflow_id}`.",
     )

@@ -11,7 +11,6 @@ from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.display import confirmed, has_terminal, note, user
 from prodigy.cli.output.formatting import counted
 from prodigy.errors import UsageProblem
-from prodigy.plan.phrases import agreeing
 from prodigy.runtime.requeuing import dead_letters
 from prodigy.runtime.upkeep import purge as give_up
 from prodigy.store.orders import Purge
@@ -46,7 +45,7 @@ def purge(
     else:
         give_up(project, workflow_id, order, note)
     if count == 0:
-        raise too_late(workflow_id, f"{agreeing(len(dead), 'was', 'were')} put back")
+        raise too_late(workflow_id, "put back")
     letters = counted(count, "dead letter")
     _print_purged(workflow_id, count, f"{letters} of {workflow_id} given up; the log keeps what they were", json=json)
 

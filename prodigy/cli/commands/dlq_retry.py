@@ -68,7 +68,7 @@ def _is_put_back(project: Project, workflow_id: str, state: State, order: Retry,
         return False
     count = len(now.put_back)
     if count == 0:
-        raise too_late(workflow_id, f"{agreeing(len(dead), 'was', 'were')} given up")
+        raise too_late(workflow_id, "given up")
     if json:
         print_json({"schema_version": 1, "workflow_id": workflow_id, "put_back": count})
     else:
