@@ -45,7 +45,6 @@ def test_help_imports_no_command() -> None:
     [
         ("prodigy dlq re", ["retry"]),
         ("prodigy checkpoints l", ["list"]),
-        ("prodigy nothing --", []),
         ("prodigy x y", []),
     ],
 )
