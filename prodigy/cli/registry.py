@@ -1,11 +1,13 @@
-"""Which commands there are, in the order in which help shows them, and the function of each.
+"""Which commands there are, in the order in which help shows them, and what it says of each.
 
-A module is imported when its command is called: so each imports at its top what it needs, and `--help`, a shell's
+Each is a file in `commands` that is named as it is typed, with a function of that name: `dlq retry` is `dlq_retry`. The
+file is imported when its command is called: so each imports at its top what it needs, and `--help`, a shell's
 completion and the other commands stay quick. The sentences are those of the commands' docstrings, as a test sees.
 """
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import typer
 
@@ -13,98 +15,49 @@ from prodigy.cli.framework import Command, Context
 from prodigy.cli.pairs import guarded
 from prodigy.cli.program import Commands, with_names_in_capitals
 
-
-class Entry(NamedTuple):
-    """A command before it is imported: `module:function` within this package, and what help says of it."""
-
-    target: str
-    sentence: str
-
-
 REGISTRY = {
-    "init": Entry("commands.init:init", "Write a first workflow, with the line that gives editors its schema."),
-    "validate": Entry(
-        "commands.validate:validate", "Show all mistakes of workflow files, and what is legal but may not be meant."
+    "init": "Write a first workflow, with the line that gives editors its schema.",
+    "validate": "Show all mistakes of workflow files, and what is legal but may not be meant.",
+    "schema": "Print the JSON Schema of workflow files, or what a key means.",
+    "cook": "Run a workflow from its beginning.",
+    "run": "The same as cook.",
+    "resume": "Go on with a run where it stopped.",
+    "resume-job": "Say how far a mapreduce job is, and go on with it.",
+    "approve": "Say yes to a stage or step that waits for confirmation, and go on with the run.",
+    "fork": "Make a new run that shares another's history until a moment, and go on with it.",
+    "ps": "List the runs that are live now, with the process that owns each.",
+    "stop": "Stop a live run as Ctrl-C would; it can be resumed.",
+    "status": "Show where a run stands; of one that is damaged the ways out of it, with exit 7.",
+    "logs": "Print what the steps of a run printed; of one step its last attempt, of a template's step every item's.",
+    "replay": "Fold the log of a run event by event, and show what changed at each.",
+    "explain": "Tell why a step ran, was skipped, retried, handled or run again.",
+    "diff": "Show two runs side by side: each step, and the items of maps and the variables that differ.",
+    "doctor": "Compare the logs with reality and print what mends each difference; mends nothing itself.",
+    "events ls": "List the events of a run, oldest first.",
+    "events search": "Show the events of a run that match a pattern; exits with 1 where none does.",
+    "events export": "Print the events of a run for another program.",
+    "events stats": "Count the events of a run: by type, and for each step its attempts, retries, time and cost.",
+    "events follow": "Print the events of a run as they happen, until it rests.",
+    "events verify": (
+        "Check every line of a run's log: its order, its chain, and that it can be read with the values it names."
     ),
-    "schema": Entry("commands.schema:schema", "Print the JSON Schema of workflow files, or what a key means."),
-    "cook": Entry("commands.cook:cook", "Run a workflow from its beginning."),
-    "run": Entry("commands.cook:cook", "The same as cook."),
-    "resume": Entry("commands.resume:resume", "Go on with a run where it stopped."),
-    "resume-job": Entry("commands.resume:resume_job", "Say how far a mapreduce job is, and go on with it."),
-    "approve": Entry(
-        "commands.approve:approve",
-        "Say yes to a stage or step that waits for confirmation, and go on with the run.",
+    "checkpoints list": "List the runs of this project, the one cooked or resumed last first.",
+    "checkpoints show": "Show where a run stands, or stood at one of its versions: its steps, variables and retries.",
+    "checkpoints validate": "Check a run's log, stored values, checkpoint and mirror against each other.",
+    "checkpoints clean": (
+        "Remove checkpoints, stored values and outputs of runs that are over; their logs stay for the audit."
     ),
-    "fork": Entry(
-        "commands.fork:fork",
-        "Make a new run that shares another's history until a moment, and go on with it.",
+    "dlq list": "List the dead letters of a run.",
+    "dlq show": "Show dead letters whole: the item, the error, where it failed.",
+    "dlq retry": "Put dead letters back and go on with the run; a completed one runs its reduce again.",
+    "dlq export": "Print dead letters for other programs.",
+    "dlq stats": (
+        "Count dead letters by the step and the cause that ended them; numbers, paths and ids make no other cause."
     ),
-    "ps": Entry("commands.ps:ps", "List the runs that are live now, with the process that owns each."),
-    "stop": Entry("commands.stop:stop", "Stop a live run as Ctrl-C would; it can be resumed."),
-    "status": Entry(
-        "commands.status:status", "Show where a run stands; of one that is damaged the ways out of it, with exit 7."
-    ),
-    "logs": Entry(
-        "commands.logs:logs",
-        ("Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."),
-    ),
-    "replay": Entry("commands.replay:replay", "Fold the log of a run event by event, and show what changed at each."),
-    "explain": Entry("commands.explain:explain", "Tell why a step ran, was skipped, retried, handled or run again."),
-    "diff": Entry(
-        "commands.diff:diff",
-        "Show two runs side by side: each step, and the items of maps and the variables that differ.",
-    ),
-    "doctor": Entry(
-        "commands.doctor:doctor",
-        "Compare the logs with reality and print what mends each difference; mends nothing itself.",
-    ),
-    "events ls": Entry("commands.events_ls:ls", "List the events of a run, oldest first."),
-    "events search": Entry(
-        "commands.events_search:search", "Show the events of a run that match a pattern; exits with 1 where none does."
-    ),
-    "events export": Entry("commands.events_export:export", "Print the events of a run for another program."),
-    "events stats": Entry(
-        "commands.events_stats:stats",
-        "Count the events of a run: by type, and for each step its attempts, retries, time and cost.",
-    ),
-    "events follow": Entry(
-        "commands.events_follow:follow", "Print the events of a run as they happen, until it rests."
-    ),
-    "events verify": Entry(
-        "commands.events_verify:verify",
-        ("Check every line of a run's log: its order, its chain, and that it can be read with the values it names."),
-    ),
-    "checkpoints list": Entry(
-        "commands.checkpoints_list:list_", "List the runs of this project, the one cooked or resumed last first."
-    ),
-    "checkpoints show": Entry(
-        "commands.checkpoints_show:show",
-        "Show where a run stands, or stood at one of its versions: its steps, variables and retries.",
-    ),
-    "checkpoints validate": Entry(
-        "commands.checkpoints_validate:validate",
-        "Check a run's log, stored values, checkpoint and mirror against each other.",
-    ),
-    "checkpoints clean": Entry(
-        "commands.checkpoints_clean:clean",
-        ("Remove checkpoints, stored values and outputs of runs that are over; their logs stay for the audit."),
-    ),
-    "dlq list": Entry("commands.dlq_list:list_", "List the dead letters of a run."),
-    "dlq show": Entry("commands.dlq_show:show", "Show dead letters whole: the item, the error, where it failed."),
-    "dlq retry": Entry(
-        "commands.dlq_retry:retry",
-        "Put dead letters back and go on with the run; a completed one runs its reduce again.",
-    ),
-    "dlq export": Entry("commands.dlq_export:export", "Print dead letters for other programs."),
-    "dlq stats": Entry(
-        "commands.dlq_stats:stats",
-        ("Count dead letters by the step and the cause that ended them; numbers, paths and ids make no other cause."),
-    ),
-    "dlq purge": Entry(
-        "commands.dlq_purge:purge",
-        "Give dead letters up for good: they count as skipped, and nothing retries them.",
-    ),
+    "dlq purge": "Give dead letters up for good: they count as skipped, and nothing retries them.",
 }
+# Commands whose function is not by their own name: `file:function`.
+ELSEWHERE = {"run": "cook:cook", "resume-job": "resume:resume_job"}
 # Where no command is typed behind the first word, help shows what there is.
 GROUPS = {
     "events": "Look at what happened: the event log of a run.",
@@ -132,7 +85,7 @@ class Registered(Commands):
     def sentence(self, name: str) -> str:
         """Return what help says of a command, without its module."""
         whole = self._whole(name)
-        return GROUPS[whole] if whole in GROUPS else REGISTRY[whole].sentence
+        return GROUPS[whole] if whole in GROUPS else REGISTRY[whole]
 
     def _whole(self, name: str) -> str:
         return f"{self.name} {name}" if self.name in GROUPS else name
@@ -146,12 +99,19 @@ def loaded(name: str) -> Command:
         below.callback()(_nothing)
         host.add_typer(below, name=name)
     else:
-        module, _, function = REGISTRY[name].target.partition(":")
-        said = REGISTRY[name].sentence if name == "run" else None
-        host.command(name, help=said)(getattr(import_module(f"prodigy.cli.{module}"), function))
+        said = REGISTRY[name] if name == "run" else None
+        host.command(name, help=said)(_function(name))
         host.callback()(_nothing)
     group = typer.main.get_group(host)
     return guarded(with_names_in_capitals(group.commands[name.split()[-1] if name in GROUPS else name]), name)
+
+
+def _function(name: str) -> Callable[..., None]:
+    """Return the function of a command: both it and its file bear the words of the command."""
+    own = name.replace(" ", "_")
+    file, _, function = ELSEWHERE.get(name, f"{own}:{own}").partition(":")
+    found: Callable[..., None] = getattr(import_module(f"prodigy.cli.commands.{file}"), function)
+    return found
 
 
 def _nothing() -> None:

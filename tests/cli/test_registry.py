@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from typer.core import TyperGroup
 
-from prodigy.cli.registry import REGISTRY
+from prodigy.cli import commands
+from prodigy.cli.registry import ELSEWHERE, REGISTRY
 from tests.cli.whole import whole
 
 
@@ -23,7 +25,13 @@ def sentences(group: TyperGroup, path: str = "") -> Iterator[tuple[str, str]]:
 
 def test_help_says_what_the_command_says_of_itself() -> None:
     """The sentence is written twice: here it is read without the module."""
-    assert {name: entry.sentence for name, entry in REGISTRY.items()} == dict(sentences(whole()))
+    assert REGISTRY == dict(sentences(whole()))
+
+
+def test_each_command_has_a_file_that_is_named_as_it_is_typed() -> None:
+    """And a file there that is no command belongs elsewhere."""
+    files = {path.stem for path in Path(commands.__file__).parent.glob("*.py")} - {"__init__"}
+    assert files == {name.replace(" ", "_") for name in REGISTRY.keys() - ELSEWHERE.keys()}
 
 
 def test_help_imports_no_command() -> None:

@@ -99,7 +99,7 @@ class Chosen(NamedTuple):
     dead: int = 0
 
 
-def clean(
+def checkpoints_clean(
     all_: Annotated[bool, typer.Option("--all", help="Every completed or cancelled run.")] = False,
     workflow_id: Annotated[
         str | None, typer.Option("--workflow-id", metavar="REF", help="This run, whatever its status.")

@@ -26,7 +26,7 @@ from prodigy.store.layout import Mirror, Project
 from prodigy.store.standing import Standing, read_header
 
 
-def list_(
+def checkpoints_list(
     workflow_id: Annotated[
         str | None, typer.Option("--workflow-id", metavar="REF", help="Only this run, with its versions.")
     ] = None,

@@ -10,7 +10,7 @@ from prodigy.cli.projects import mirror_of, project_here
 from prodigy.store.catalog import find_run
 
 
-def show(
+def checkpoints_show(
     ref: RunReference,
     version: Annotated[
         str | None, typer.Option("--version", metavar="VERSION", help="Show it as it was then: v3 or 3.")

@@ -20,7 +20,7 @@ from prodigy.store.validation import Finding, examine
 _TRUTH = ("log", "values")  # what cannot be rebuilt
 
 
-def validate(
+def checkpoints_validate(
     ref: RunReference,
     repair: Annotated[
         bool, typer.Option("--repair", help="Rewrite the checkpoint and its mirror from the log.")

@@ -11,7 +11,7 @@ from prodigy.errors import UsageProblem
 from prodigy.runtime.requeuing import dead_letters
 
 
-def export(
+def dlq_export(
     ref: Ref = None,
     format_: Annotated[
         str | None, typer.Option("--format", help="`json`, which is so without it, `jsonl` or `csv`.")

@@ -9,7 +9,7 @@ from prodigy.projections.failure import item_cause
 from prodigy.runtime.requeuing import dead_letters
 
 
-def list_(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
+def dlq_list(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
     """List the dead letters of a run."""
     _, workflow_id, state = run_meant(ref)
     rows = dead_letters(state, filter_=filter_)

@@ -16,7 +16,7 @@ from prodigy.runtime.upkeep import purge as give_up
 from prodigy.store.orders import Purge
 
 
-def purge(
+def dlq_purge(
     ref: Ref = None,
     item: ItemKeys = None,
     filter_: Filter = None,

@@ -24,7 +24,7 @@ from prodigy.store.layout import Project
 from prodigy.store.orders import Retry
 
 
-def retry(
+def dlq_retry(
     ref: Ref = None,
     item: ItemKeys = None,
     filter_: Filter = None,

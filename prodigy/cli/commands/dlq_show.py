@@ -10,7 +10,7 @@ from prodigy.runtime.requeuing import dead_letters
 from prodigy.runtime.terminal import visible
 
 
-def show(ref: Ref = None, item: ItemKeys = None, filter_: Filter = None, json: Json = False) -> None:
+def dlq_show(ref: Ref = None, item: ItemKeys = None, filter_: Filter = None, json: Json = False) -> None:
     """Show dead letters whole: the item, the error, where it failed."""
     project, workflow_id, state = run_meant(ref)
     rows = dead_letters(state, keys=tuple(item or ()), filter_=filter_)

@@ -7,7 +7,7 @@ from prodigy.projections.failure import grouped
 from prodigy.runtime.requeuing import dead_letters
 
 
-def stats(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
+def dlq_stats(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:
     """Count dead letters by the step and the cause that ended them; numbers, paths and ids make no other cause."""
     _, workflow_id, state = run_meant(ref)
     rows = grouped(dead_letters(state, filter_=filter_))

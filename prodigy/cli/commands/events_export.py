@@ -12,7 +12,7 @@ from prodigy.cli.rescue import tell_lost_end
 from prodigy.projections.timeline import CSV_COLUMNS, cells_of
 
 
-def export(
+def events_export(
     ref: filters.Ref = None,
     job_id: filters.JobId = None,
     format_: Annotated[

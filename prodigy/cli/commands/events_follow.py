@@ -15,7 +15,7 @@ from prodigy.cli.rescue import tell_lost_end
 from prodigy.runtime.terminal import visible
 
 
-def follow(
+def events_follow(
     ref: Ref = None,
     job_id: JobId = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document, when the run rests.")] = False,

@@ -13,7 +13,7 @@ from prodigy.store.history import lineage
 from prodigy.store.layout import RunFolder
 
 
-def ls(
+def events_ls(
     ref: filters.Ref = None,
     job_id: filters.JobId = None,
     type_: filters.Types = None,

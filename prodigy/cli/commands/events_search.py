@@ -21,7 +21,7 @@ from prodigy.store.values import Values
 EXCERPT_CHARS = 60
 
 
-def search(
+def events_search(
     pattern: Annotated[str, typer.Argument(help="A regular expression (RE2); it may match in any value.")],
     ref: filters.Ref = None,
     job_id: filters.JobId = None,

@@ -20,7 +20,7 @@ from prodigy.store.history import present_generation
 STEPS_SHOWN_MAX = 20
 
 
-def stats(ref: Ref = None, job_id: JobId = None, generation: Number = None, json: Json = False) -> None:
+def events_stats(ref: Ref = None, job_id: JobId = None, generation: Number = None, json: Json = False) -> None:
     """Count the events of a run: by type, and for each step its attempts, retries, time and cost.
 
     Without --generation all of them count: what was gone back over has taken its time and cost, too.

@@ -9,7 +9,7 @@ from prodigy.store.catalog import cleaning_of
 from prodigy.store.validation import verified
 
 
-def verify(
+def events_verify(
     ref: Ref = None,
     job_id: JobId = None,
     json: Json = False,
