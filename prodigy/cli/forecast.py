@@ -1,12 +1,11 @@
 """`cook --dry-run`: what a run would do, without doing it."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.display import note
 from prodigy.cli.output.formatting import counted
-from prodigy.cli.program import in_our_words
 from prodigy.kernel.signals import Listed
 from prodigy.projections.forecast import Forecast, forecast
 from prodigy.runtime.preflight import items_now, outlook
@@ -21,7 +20,7 @@ def print_forecast(file: Path, parameters: dict[str, Any], *, json: bool) -> Non
     """Print every step with its final command; nothing is run and nothing is written."""
     plan, notices = compiled_anew(read_workflow(file), file, parameters)
     if notices:
-        print(f"    note  {in_our_words(notices)}", file=sys.stderr)
+        note(notices)
     rows = forecast(plan)
     found = outlook(plan, Path.cwd())
     items = items_now(plan, Path.cwd())
@@ -29,8 +28,8 @@ def print_forecast(file: Path, parameters: dict[str, Any], *, json: bool) -> Non
         missing = {"missing": [*found.lacks, *found.notes]}
         print_json({"schema_version": 1, "name": plan.name, "steps": rows} | missing | _document(items))
         return
-    for note in (*found.lacks, *found.notes):
-        print(f"    note  {visible(note)}", file=sys.stderr)
+    for text in (*found.lacks, *found.notes):
+        note(text)
     print(f"{visible(plan.name)}: {_counted(rows)}; nothing is run, nothing is written\n")
     for row in rows:
         _print(row)

@@ -7,7 +7,7 @@ import msgspec
 
 from prodigy.cli.output.advice import advice
 from prodigy.cli.output.answers import print_json
-from prodigy.cli.output.columns import blocks, columns_of_terminal, table
+from prodigy.cli.output.columns import MARGIN, blocks, columns_of_terminal, fact, folded, table
 from prodigy.cli.output.formatting import counted, portion
 from prodigy.cli.output.times import clock, dated
 from prodigy.cli.program import program
@@ -80,7 +80,7 @@ def versions_of(folder: RunFolder) -> tuple[list[Made], list[str]]:
 def version_lines(made: list[Made]) -> list[str]:
     """Return versions as lines, each with the command that goes on after it: beside it where that fits, else below."""
     if not made:
-        return ["no versions yet: the first step that ends makes one"]
+        return folded("no versions yet: the first step that ends makes one", columns_of_terminal())
     columns = columns_of_terminal()
     headings = ("VERSION", "AFTER", "OUTCOME", "MADE", "GO ON AFTER IT WITH")
     rows = [_version_row(version) for version in made]
@@ -175,7 +175,8 @@ def _overview(checkpoint: Checkpoint, shown: Shown, validity: dict[str, Any] | N
     execution, retry = checkpoint.execution_state, checkpoint.retry_state
     stood = shown.status if shown.version is None else f"as it was at v{shown.version}"
     done = portion(len(checkpoint.completed_steps), execution.total_steps, "step")
-    yield f"{checkpoint.workflow_id}  {stood}  {done}"
+    columns = columns_of_terminal()
+    yield from folded(f"{checkpoint.workflow_id}  {stood}  {done}", columns, more=MARGIN)
     facts = [
         ("workflow", checkpoint.workflow_path),
         ("updated", f"{dated(checkpoint.timestamp)}  v{checkpoint.version}, generation {checkpoint.generation}"),
@@ -188,7 +189,7 @@ def _overview(checkpoint: Checkpoint, shown: Shown, validity: dict[str, Any] | N
     ]
     for name, value in facts:
         if value:
-            yield f"  {name:<10} " + ("\n" + " " * 13).join(visible(line) for line in value.splitlines())
+            yield fact(name, value, columns)
 
 
 def _culprit(state: State) -> NodeState:

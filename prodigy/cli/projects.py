@@ -1,7 +1,9 @@
 """Which project a command is about."""
 
+import shlex
 from pathlib import Path
 
+from prodigy.cli.program import program
 from prodigy.errors import ProdigyError
 from prodigy.store.catalog import find_run, folder_gone, last_run
 from prodigy.store.files import existing_folder
@@ -11,6 +13,13 @@ from prodigy.store.layout import Mirror, Project, find_mirror, find_project
 def project_here() -> Project:
     """Return the project that the working directory belongs to."""
     return Project(find_project(Path.cwd()))
+
+
+def command_in(project: Project, words: str) -> str:
+    """Return a command as it can be typed here about a project, wherever that is."""
+    if project.root == project_here().root:
+        return f"{program()} {words}"
+    return f"cd {shlex.quote(str(project.root))} && {program(is_elsewhere=True)} {words}"
 
 
 def run_of(project: Project, reference: str | None, *, with_cleaned: bool = False) -> str:

@@ -5,8 +5,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from prodigy.cli.program import program
-from prodigy.cli.projects import mirror_of, project_here
+from prodigy.cli.output.asides import tell
+from prodigy.cli.projects import command_in, mirror_of, project_here
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.store.layout import Mirror, Project
 from prodigy.store.lock import holder
@@ -14,11 +14,15 @@ from prodigy.store.rescue import Way, ways_out
 from prodigy.store.validation import lost_end
 
 
-def hint_of(problem: DamagedState) -> str | None:
-    """Return the hint of an error: what it says itself, and of a run that is damaged the ways out of it."""
+def hint_of(problem: DamagedState, project: Project | None = None) -> str | None:
+    """Return the hint of an error: what it says itself, and of a run that is damaged the ways out of it.
+
+    Args:
+        project: the run's; the one here without.
+    """
     if not problem.workflow_id:
         return problem.hint
-    project = project_here()
+    project = project or project_here()
     return "\n  ".join(lines(project, mirror_of(project), problem.workflow_id))
 
 
@@ -26,11 +30,11 @@ def lines(project: Project, mirror: Mirror | None, workflow_id: str) -> list[str
     """Return a line for each way out, with the command to type."""
     if hindrance := _before_all(project.run(workflow_id).lock):
         return [hindrance]
-    remove = f"`{program()} checkpoints clean --workflow-id {workflow_id} --purge`"
-    ways = [f"{way.says}: `{command(workflow_id, way)}`" for way in ways_out(project, mirror, workflow_id)]
+    remove = f"`{command_in(project, f'checkpoints clean --workflow-id {workflow_id} --purge')}`"
+    ways = [f"{way.says}: `{command(project, workflow_id, way)}`" for way in ways_out(project, mirror, workflow_id)]
     if not ways:
         return [
-            f"Nothing is left to go on from: cook its workflow again with `{program()} cook FILE`.",
+            f"Nothing is left to go on from: cook its workflow again with `{command_in(project, 'cook FILE')}`.",
             f"Remove what is left of it: {remove}",
         ]
     ways.append(f"give it up and remove it: {remove}")
@@ -59,17 +63,17 @@ def tell_lost_end(project: Project, workflow_id: str, generation: int | None = N
         if generation not in (None, max(project.run(workflow_id).generations(), default=None)):
             return
         if short := lost_end(project, mirror_of(project), workflow_id):
-            print(f"note: {short.message}", file=sys.stderr)
+            tell(f"note: {short.message}")
             for line in lines(project, mirror_of(project), workflow_id):
-                print(f"  {line}", file=sys.stderr)
+                tell(f"  {line}")
 
 
 def least_costly(project: Project, mirror: Mirror | None, workflow_id: str) -> str | None:
     """Return the command of the way that loses least, or None where there is none but to remove the run."""
     ways = ways_out(project, mirror, workflow_id)
-    return command(workflow_id, ways[0]) if ways else None
+    return command(project, workflow_id, ways[0]) if ways else None
 
 
-def command(workflow_id: str, way: Way) -> str:
+def command(project: Project, workflow_id: str, way: Way) -> str:
     """Return what to type to go a way."""
-    return f"{program()} resume {workflow_id} {shlex.join(way.options)}"
+    return command_in(project, f"resume {workflow_id} {shlex.join(way.options)}")

@@ -5,6 +5,7 @@ why it began, what each attempt came to, who retried, handled, skipped, passed o
 that decided it as they were then. An edited workflow may have moved a step; it is followed to where it was before.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
@@ -322,7 +323,7 @@ class _Story:
             case Status.AWAITING if state.status == "cancelled":
                 yield f"Resume asks again: `prodigy resume {state.run.workflow_id}`."
             case Status.AWAITING:
-                yield f"Nobody has answered yet: `prodigy approve {state.run.workflow_id} {self._at}`."
+                yield f"Nobody has answered yet: `prodigy approve {state.run.workflow_id} {shlex.quote(self._at)}`."
 
     def _clock(self, time: str = "") -> str:
         """Return a time as people say it: the date only where it is another one than was said last."""

@@ -10,6 +10,7 @@ no run is live that may be about to.
 
 import os
 import re
+import shlex
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -189,7 +190,7 @@ def _folder(path: Path, above: int | None, *, shown: Path | None = None) -> int 
     except OSError as error:
         raise DamagedState(
             f"nothing is removed in {shown or path}: it, or a folder above it, is no folder of ours ({error.strerror})",
-            hint=f"Look at it: ls -ld {shown or path}",
+            hint=f"Look at it: `ls -ld {shlex.quote(str(shown or path))}`.",
         ) from error
 
 

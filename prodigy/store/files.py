@@ -262,7 +262,9 @@ def _check_folder(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISDIR(status.st_mode):
         raise DamagedState(f"{path} is not a folder but {_kind(status.st_mode)}", hint=_remove(path))
     if status.st_uid != os.geteuid():
-        raise DamagedState(f"{path} belongs to user {status.st_uid}", hint=f"Look at it: ls -ld {path}")
+        raise DamagedState(
+            f"{path} belongs to user {status.st_uid}", hint=f"Look at it: `ls -ld {shlex.quote(str(path))}`."
+        )
 
 
 def _make_levels(path: Path) -> None:

@@ -121,7 +121,7 @@ def _of_copies(project: Project, mirror: Mirror | None, workflow_id: str) -> Ite
     own = project.checkpoint(workflow_id)
     if place := _place(own, workflow_id, values, *([copies] if copies else [])):
         says = f"go on from the checkpoint file, which has seen event {place[1]}"
-        yield place, Way(("--from-checkpoint", _short(own)), says)
+        yield place, Way(("--from-checkpoint", _short(own, project)), says)
 
 
 def _place(path: Path, workflow_id: str, *folders: Path) -> tuple[int, int] | None:
@@ -166,7 +166,8 @@ def _origin_in(folder: RunFolder) -> tuple[Origin | None, bool]:
     return None, False
 
 
-def _short(path: Path) -> str:
-    """Return a path relative to here where that is shorter."""
+def _short(path: Path, project: Project) -> str:
+    """Return a path relative to here where that is shorter, and here is in the project: it is typed there."""
     relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") or Path.cwd() == Path(path.anchor) else relative
+    is_here = Path.cwd().is_relative_to(project.root) and Path.cwd() != Path(path.anchor)
+    return relative if is_here and not relative.startswith("..") else str(path)

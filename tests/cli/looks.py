@@ -49,8 +49,11 @@ stages:
 GOLDEN = Path(__file__).parent / "golden"
 
 
-class _Terminal(io.StringIO):
+class Terminal(io.StringIO):
+    """A stream to a terminal."""
+
     def isatty(self) -> bool:
+        """Whether it is one."""
         return True
 
 
@@ -118,7 +121,7 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, *words: str) -> s
     """Return what `prodigy …` prints on a terminal of so many columns, without colours."""
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
-    out = _Terminal()
+    out = Terminal()
     with contextlib.redirect_stdout(out):
         try:
             typer.main.get_command(app).main(list(words), prog_name="prodigy", standalone_mode=False)

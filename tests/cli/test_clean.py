@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from prodigy.cli.commands import checkpoints_clean
-from prodigy.cli.commands.checkpoints_clean import Chosen
 from prodigy.cli.commands.resume import resume
 from prodigy.cli.output import display
 from prodigy.cli.program import program
-from prodigy.errors import RunNotFound
+from prodigy.cli.projects import command_in
+from prodigy.cli.rescue import hint_of
+from prodigy.errors import DamagedState, RunNotFound
 from prodigy.runtime import clock
 from prodigy.store.lock import RunLock
 from tests.cli.made import PROGRAM, STAGED, Ending, House, at, said
@@ -311,14 +312,36 @@ def test_outside_any_project_it_is_every_project(house: House, monkeypatch: pyte
     )
 
 
+def test_outside_any_project_the_ways_out_of_a_damaged_run_lead_into_its_own(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not into the one here, where there is no such run."""
+    log = house.run("done-aaaaaa").events(1)
+    log.write_bytes(log.read_bytes().replace(b"done-aaaaaa", b"done-aaaaab", 1))
+    monkeypatch.chdir(house.path)
+    refused = house.checkpoints("clean", "--all", "--force")
+    there = f"cd {house.root} && prodigy"
+    assert (refused.code, refused.err.splitlines()[1:]) == (
+        7,
+        [
+            "  Nothing was removed. To remove the run with its log: "
+            f"`{there} checkpoints clean --workflow-id done-aaaaaa --purge`.",
+        ],
+    )
+    assert hint_of(DamagedState("", workflow_id="done-aaaaaa"), house.project) == (
+        f"Go on from the mirror, which has seen event 9: `{there} resume done-aaaaaa --from-checkpoint mirror`\n"
+        f"  or start it over: `{there} resume done-aaaaaa --force`\n"
+        f"  or give it up and remove it: `{there} checkpoints clean --workflow-id done-aaaaaa --purge`"
+    )
+
+
 def test_outside_any_project_a_command_that_is_advised_leads_into_it(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By whole paths: in the root folder a relative one looks like one of another place."""
     monkeypatch.setenv("PATH", "/nowhere")
-    run = Chosen(house.project, None, "done-aaaaaa", "completed", "", 0, 1)
     monkeypatch.chdir("/")
-    assert (checkpoints_clean._look(run), program()) == (
+    assert (command_in(house.project, "dlq list done-aaaaaa"), program()) == (
         f"cd {house.root} && {PROGRAM} dlq list done-aaaaaa",
         str(PROGRAM),
     )

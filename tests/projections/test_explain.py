@@ -213,6 +213,13 @@ def test_a_confirmation_says_who_answered() -> None:
     ]
 
 
+def test_what_is_to_be_typed_is_quoted_for_a_shell() -> None:
+    """That of a step without an id has brackets, which a shell would look for among the files."""
+    plan = compiled({"shell": "true", "requires_confirmation": True})
+    asked = sentences(plan, "commands[0]", ev.ConfirmationRequested(at="commands[0]"))
+    assert asked[-1] == "Nobody has answered yet: `prodigy approve demo-000001 'commands[0]'`."
+
+
 def test_what_was_said_no_to_waits_for_nobody() -> None:
     """Whoever resumes is asked again."""
     plan = compiled(step("a", requires_confirmation=True))

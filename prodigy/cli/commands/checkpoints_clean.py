@@ -11,13 +11,12 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from prodigy.cli.output.answers import print_json
-from prodigy.cli.output.columns import columns_of_terminal, table
+from prodigy.cli.output.answers import print_json, print_prose
+from prodigy.cli.output.columns import columns_of_terminal, table, typed
 from prodigy.cli.output.complaints import complain
 from prodigy.cli.output.display import confirmed, has_terminal, note, user
 from prodigy.cli.output.times import since
-from prodigy.cli.program import program
-from prodigy.cli.projects import mirror_of, project_here
+from prodigy.cli.projects import command_in, mirror_of, project_here
 from prodigy.errors import ProdigyError, UsageProblem
 from prodigy.plan.phrases import agreeing, counted
 from prodigy.runtime.upkeep import clean as clean_run
@@ -71,10 +70,10 @@ class Report:
         )
         self.freed_bytes += size_bytes if result in ("cleaned", "purged") else 0
 
-    def refuse(self, problem: ProdigyError) -> int:
-        """Say what was refused, and return its exit code."""
+    def refuse(self, problem: ProdigyError, project: Project) -> int:
+        """Say what was refused of a project, and return its exit code."""
         self.errors.append(problem.message)
-        return complain(problem, is_answer=False)
+        return complain(problem, is_answer=False, project=project)
 
     def document(self, code: int) -> dict[str, Any]:
         """Return all of it."""
@@ -149,7 +148,7 @@ def _carry_out(choice: Choice, report: Report, *, force: bool, dry_run: bool) ->
     if is_everywhere or dry_run or (not force and has_terminal()):
         print("\n".join(_table(runs, _shared(runs, places), with_projects=is_everywhere)))
     if dry_run:
-        print(f"would free {_total(runs, places)} of {counted(len(runs), 'run')}; nothing was removed")
+        print_prose(f"would free {_total(runs, places)} of {counted(len(runs), 'run')}; nothing was removed")
         for run in runs:
             report.tell(run, "would_go", run.size_bytes)
         return code
@@ -182,7 +181,7 @@ def _gathered(places: list[tuple[Project, Mirror | None]], choice: Choice, repor
         try:
             runs += _chosen(project, mirror, choice)
         except ProdigyError as problem:
-            refused = report.refuse(problem)
+            refused = report.refuse(problem, project)
             code = code or refused
     return runs, code
 
@@ -226,8 +225,10 @@ def _without_dead_letters(runs: list[Chosen], choice: Choice, report: Report, *,
     letters = counted(sum(run.dead for run in kept), "open dead letter")
     if choice.workflow_id is None:
         several = f"{counted(len(kept), 'run')} with {letters}"
+        look = command_in(kept[0].project, f"dlq list {kept[0].workflow_id}")
         takes = f"--dead-letters takes {agreeing(len(kept), 'it', 'them')} too"
-        print(f"kept     {several}; {takes}, and look first: {_look(kept[0])}")
+        why = f"kept     {several}; {takes}, and look first"
+        print("\n".join(typed(why, look, columns_of_terminal())))
         for run in kept:
             report.tell(run, "kept")
         return [run for run in runs if not run.dead]
@@ -238,14 +239,6 @@ def _without_dead_letters(runs: list[Chosen], choice: Choice, report: Report, *,
         hint=f"Retry them: `prodigy dlq retry {kept[0].workflow_id}`.\n"
         f"  Take them too: `{choice._replace(dead_letters=True).command} --force`.",
     )
-
-
-def _look(run: Chosen) -> str:
-    """Return the command that looks at a run's dead letters, wherever its project is."""
-    if run.project == project_here():
-        return f"{program()} dlq list {run.workflow_id}"
-    there = shlex.quote(str(run.project.root))
-    return f"cd {there} && {program(is_elsewhere=True)} dlq list {run.workflow_id}"
 
 
 def _is_confirmed(runs: list[Chosen], choice: Choice, size: str) -> bool:
@@ -286,7 +279,7 @@ def _clean(runs: list[Chosen], places: list[tuple[Project, Mirror | None]], choi
         try:
             size = clean_run(run.project, run.mirror, run.workflow_id, order, note)
         except ProdigyError as problem:
-            refused = report.refuse(problem)
+            refused = report.refuse(problem, run.project)
             code = code or refused
             continue
         if size is None:
@@ -302,7 +295,7 @@ def _clean(runs: list[Chosen], places: list[tuple[Project, Mirror | None]], choi
     freed += shared
     report.freed_bytes += shared
     logs = "" if choice.purge or not count else "; what happened stays in the log, until --purge"
-    print(f"freed {in_bytes(freed)} of {counted(count, 'run')}{logs}")
+    print_prose(f"freed {in_bytes(freed)} of {counted(count, 'run')}{logs}")
     return code
 
 

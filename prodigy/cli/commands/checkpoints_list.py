@@ -1,7 +1,6 @@
 """`checkpoints list`: where every run stands, and every version that it can go back to."""
 
 import os
-import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -12,7 +11,8 @@ from prodigy.cli.options import Json
 from prodigy.cli.output.advice import document as advised
 from prodigy.cli.output.advice import typed
 from prodigy.cli.output.answers import print_json
-from prodigy.cli.output.columns import columns_of_terminal, table
+from prodigy.cli.output.asides import tell
+from prodigy.cli.output.columns import MARGIN, columns_of_terminal, fact, folded, table
 from prodigy.cli.output.formatting import money
 from prodigy.cli.output.times import clock, dated, since
 from prodigy.cli.program import program
@@ -50,7 +50,7 @@ def checkpoints_list(
         for run in runs:
             if run.problem:
                 way = _way_out(project, mirror, run)
-                print(f"note: {run.workflow_id}: {run.problem}\n  {way[0].capitalize()}: {way[1]}", file=sys.stderr)
+                tell(f"note: {run.workflow_id}: {run.problem}\n  {way[0].capitalize()}: {way[1]}")
 
 
 def _none_here() -> str:
@@ -93,13 +93,14 @@ def _block(project: Project, mirror: Mirror | None, run: Standing) -> list[str]:
         ("process", str(run.owner.pid) if run.owner else ""),
         *_next(project, mirror, run),
     ]
-    return [f"{run.workflow_id}  {run.status}  {visible(run.step)}", *_facts(facts)]
+    head = folded(f"{run.workflow_id}  {run.status}  {visible(run.step)}", columns_of_terminal(), more=MARGIN)
+    return ["\n".join(head), *_facts(facts)]
 
 
 def _facts(facts: list[tuple[str, str]]) -> Iterator[str]:
     for name, value in facts:
         if value:
-            yield f"  {name:<10} " + ("\n" + " " * 13).join(visible(line) for line in value.splitlines())
+            yield fact(name, value, None if name in _TYPED else columns_of_terminal())
 
 
 def _way_out(project: Project, mirror: Mirror | None, run: Standing) -> tuple[str, str]:
@@ -182,7 +183,8 @@ def _list_versions(project: Project, mirror: Mirror | None, run: Standing, *, js
     kept = block if verbose else [block[0], *(line for line in block[1:] if line.split()[0] in _IN_SHORT)]
     print("\n".join([*kept, "", *version_lines(made)]))
     for problem in problems:
-        print(f"note: {problem}", file=sys.stderr)
+        tell(f"note: {problem}")
 
 
+_TYPED = ("go on", "look", "way out")  # commands, which a terminal may break, but no newline
 _IN_SHORT = ("workflow", "updated", "failure", "problem", "look", "way", "process", "go")

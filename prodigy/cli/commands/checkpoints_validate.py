@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from prodigy.cli.options import Json, RunReference
-from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.answers import print_json, print_prose
+from prodigy.cli.output.columns import MARGIN, columns_of_terminal, typed
 from prodigy.cli.program import program
 from prodigy.cli.projects import mirror_of, project_here
 from prodigy.cli.rescue import lines as ways_out
@@ -17,6 +18,7 @@ from prodigy.store.files import existing_folder
 from prodigy.store.layout import Project
 from prodigy.store.validation import Finding, examine
 
+_BELOW = " " * 21  # what is said of a thing stands behind its name
 _TRUTH = ("log", "values")  # what cannot be rebuilt
 
 
@@ -43,9 +45,11 @@ def checkpoints_validate(
         document = {"schema_version": 1, "workflow_id": workflow_id, "ok": is_sound, "repaired": is_repaired}
         print_json(document | {"findings": shown})
     else:
-        print("\n".join(_lines(workflow_id, findings, was_asked=repair, is_repaired=is_repaired)))
+        for line in _lines(workflow_id, findings, was_asked=repair, is_repaired=is_repaired):
+            print_prose(line, more=_BELOW if line.startswith(" ") else None)
         if _is_truth_wrong(findings):
-            print("\n".join(f"  {way}" for way in ways_out(project, mirror, workflow_id)))
+            for way in ways_out(project, mirror, workflow_id):
+                print_prose(way, indent="  ", more=MARGIN)
     raise typer.Exit(ExitCode.COMPLETED if is_sound else ExitCode.DAMAGED)
 
 
@@ -89,5 +93,6 @@ def _lines(workflow_id: str, findings: list[Finding], *, was_asked: bool, is_rep
     elif wrong.intersection(_TRUTH):
         lines.append("the log itself, or what it names, is damaged: nothing can be rebuilt from it; what is left:")
     elif wrong:
-        lines.append(f"mend it with:  {program()} checkpoints validate {workflow_id} --repair")
+        mend = f"{program()} checkpoints validate {workflow_id} --repair"
+        lines += typed("mend it with", mend, columns_of_terminal())
     return lines

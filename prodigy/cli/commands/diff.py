@@ -9,7 +9,8 @@ import msgspec
 import typer
 
 from prodigy.cli.options import Json
-from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.answers import print_json, print_prose
+from prodigy.cli.output.columns import MARGIN, folded
 from prodigy.cli.output.formatting import duration
 from prodigy.cli.output.width import cells, cut, padded, wrapped
 from prodigy.cli.projects import project_here, run_of
@@ -57,7 +58,8 @@ def diff(
         print_json({"schema_version": 1, "a": id_a, "b": id_b, "is_equal": not found.count, **fields})
     else:
         _print([Row(" ", "", id_a, id_b), *rows_of(found)])
-        print(f"\n{_counted(found)}")
+        print()
+        print_prose(_counted(found))
     if found.count:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -178,7 +180,8 @@ def _lines(row: Row, label: int, width: int, columns: int) -> list[str]:
     """Return a row as it stands on a terminal: in its columns where it fits, else one below the other."""
     if cells(row.label) <= label and cells(row.a) <= width and cells(row.b) <= columns - label - width - 6:
         return [f"{row.mark} {padded(row.label, label)}  {padded(row.a, width)}  {row.b}".rstrip()]
-    lines = [f"{row.mark} {row.label}"]  # never cut: its end may be all that tells two items apart
+    head = f"{row.mark} {row.label}".rstrip()
+    lines = folded(head, columns, more=MARGIN) if head else []  # never cut: its end may tell two items apart
     for sign, text in (("<", row.a), (">", row.b)):
         if text:
             first, *more = wrapped(cut(text, VALUE_COLUMNS_MAX), columns - 6)

@@ -3,6 +3,7 @@
 from prodigy.cli.dead_letters import Filter, Ref, document, none_of, run_meant
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json, print_table
+from prodigy.cli.output.columns import columns_of_terminal, typed
 from prodigy.cli.program import program
 from prodigy.plan.phrases import agreeing
 from prodigy.projections.failure import item_cause
@@ -22,4 +23,5 @@ def dlq_list(ref: Ref = None, filter_: Filter = None, json: Json = False) -> Non
             ("ITEM", "STEP", "ATTEMPTS", "ERROR"),
             ((key, item.step, str(item.attempts), item_cause(item)) for key, _, item in rows),
         )
-        print(f"\nput {agreeing(len(rows), 'it', 'them')} back:  {program()} dlq retry {workflow_id}")
+        why = f"put {agreeing(len(rows), 'it', 'them')} back"
+        print("\n".join(["", *typed(why, f"{program()} dlq retry {workflow_id}", columns_of_terminal())]))

@@ -13,7 +13,7 @@ from prodigy import __version__
 from prodigy.cli.checks.finding import Finding
 from prodigy.cli.checks.table import examine
 from prodigy.cli.options import Json
-from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.answers import print_json, print_prose
 from prodigy.cli.projects import project_here
 from prodigy.errors import ExitCode, ProdigyError
 from prodigy.plan.phrases import agreeing, counted
@@ -77,8 +77,8 @@ def _said_version(path: str) -> str | None:
 
 def _print(facts: Facts, findings: list[Finding]) -> None:
     versions = (f"{name} {version or 'not found'}" for name, version in facts.versions.items())
-    print("  ".join(versions))
-    print(f"project  {visible(facts.project)}  {counted(facts.runs, 'run')}")
+    print_prose("  ".join(versions))
+    print_prose(f"project  {visible(facts.project)}  {counted(facts.runs, 'run')}", more=" " * 9)
     print(f"home     {visible(facts.home)}")
     for finding in findings:
         print(f"\n{'✗' if finding.severity == 'wrong' else '!'} {visible(finding.what)}")

@@ -5,6 +5,7 @@ import sys
 from prodigy.cli import event_filters as filters
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_table
+from prodigy.cli.output.columns import columns_of_terminal, typed
 from prodigy.cli.output.events import event_row, print_events
 from prodigy.cli.program import program
 from prodigy.cli.rescue import tell_lost_end
@@ -48,4 +49,5 @@ def _tell_earlier(folder: RunFolder, generation: int | None) -> None:
         parent, last_seq = continued[-1]
         before, how = parent.number, f"goes on after event {last_seq} of generation {parent.number}"
     command = f"{program()} events ls {folder.path.name} --generation {before}"
-    print(f"note: this is generation {present}, which {how}; what was before:  {command}", file=sys.stderr)
+    why = f"note: this is generation {present}, which {how}; what was before"
+    print("\n".join(typed(why, command, columns_of_terminal(sys.stderr))), file=sys.stderr)

@@ -8,7 +8,7 @@ import msgspec
 
 from prodigy.cli.event_filters import JobId, Number, Ref, records, run_meant
 from prodigy.cli.options import Json
-from prodigy.cli.output.answers import print_json, print_table
+from prodigy.cli.output.answers import print_json, print_prose, print_table
 from prodigy.cli.output.formatting import duration, money
 from prodigy.cli.output.times import local, since
 from prodigy.cli.rescue import tell_lost_end
@@ -40,12 +40,13 @@ def events_stats(ref: Ref = None, job_id: JobId = None, generation: Number = Non
 
 def _print_statistics(workflow_id: str, generations: list[int], told: Statistics) -> None:
     count = f"generation {generations[0]}" if len(generations) == 1 else counted(len(generations), "generation")
-    print(f"{workflow_id}  {counted(told.events, 'event')} in {count}")
-    print(f"{local(told.first)} to {local(told.last)}, {since(told.last)}")
+    print_prose(f"{workflow_id}  {counted(told.events, 'event')} in {count}")
+    print_prose(f"{local(told.first)} to {local(told.last)}, {since(told.last)}")
     line = f"{counted(told.attempts, 'attempt')} took {duration(told.duration_s)}: {told.failed} failed, "
     line += f"{told.interrupted} interrupted, {counted(told.retries, 'retry')}, "
     line += counted(told.resumes, "resume")
-    print(f"{line}, {money(told.cost_usd, told.attempts_of_unknown_cost)}\n")
+    print_prose(f"{line}, {money(told.cost_usd, told.attempts_of_unknown_cost)}")
+    print()
     print_table(("EVENT", "COUNT"), ((name, str(number)) for name, number in told.types.items()))
     if not told.steps:
         return
@@ -69,4 +70,4 @@ def _print_statistics(workflow_id: str, generations: list[int], told: Statistics
         keeps_end=True,
     )
     if len(shown) < len(told.steps):
-        print(f"and {counted(len(told.steps) - len(shown), 'more step')}, which took less: --json has all")
+        print_prose(f"and {counted(len(told.steps) - len(shown), 'more step')}, which took less: --json has all")

@@ -2,7 +2,7 @@
 
 from prodigy.cli.event_filters import JobId, Ref, run_meant
 from prodigy.cli.options import Json
-from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.answers import print_json, print_prose
 from prodigy.cli.projects import mirror_of
 from prodigy.plan.phrases import counted
 from prodigy.store.catalog import cleaning_of
@@ -28,9 +28,9 @@ def events_verify(
     besides = "; its stored values were cleaned" if is_cleaned else ""
     for log in logs:
         if log.damage:
-            print(f"{log.name}: damaged, and left behind: the run has gone on from elsewhere ({log.damage})")
+            print_prose(f"{log.name}: damaged, and left behind: the run has gone on from elsewhere ({log.damage})")
             continue
-        print(f"{log.name}: {counted(log.events, 'event')}, every one as it was written{besides}")
+        print_prose(f"{log.name}: {counted(log.events, 'event')}, every one as it was written{besides}")
         if log.torn:
             at = f"{counted(log.torn.size_bytes, 'byte')} of an unfinished turn at offset {log.torn.offset}"
-            print(f"  behind them {at}: a crash leaves such; resume cuts them off and keeps them beside the log")
+            print_prose(f"  behind them {at}: a crash leaves such; resume cuts them off and keeps them beside the log")

@@ -1,15 +1,13 @@
 """`explain`: why a step ran, was skipped, retried, handled or run again: one paragraph from the log."""
 
 import shlex
-import shutil
-import sys
-import textwrap
 from typing import Annotated
 
 import typer
 
 from prodigy.cli.options import Json, RunReference
 from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.columns import columns_of_terminal, prose
 from prodigy.cli.output.times import said
 from prodigy.cli.program import in_our_words
 from prodigy.cli.projects import project_here, run_of
@@ -79,9 +77,8 @@ def _paragraph(explanation: Explanation) -> str:
     what = f" ({explanation.what})" if explanation.what else ""
     lead = f"{explanation.address}{what} {_standing(explanation.status)}."
     text = visible(in_our_words(" ".join([lead, *explanation.sentences])))
-    if not sys.stdout.isatty():
-        return text
-    return textwrap.fill(text, min(COLUMNS_MAX, shutil.get_terminal_size().columns), break_on_hyphens=False)
+    columns = columns_of_terminal()
+    return "\n".join(prose(text, columns and min(COLUMNS_MAX, columns)))
 
 
 def _standing(status: str) -> str:

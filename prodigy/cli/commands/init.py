@@ -1,6 +1,7 @@
 """`init`: a first workflow to cook and to change."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,9 @@ def init(
     if file.exists() or file.is_symlink():
         raise UsageProblem(f"{file} exists already", hint="Name another file: `prodigy init FILE`.")
     if not file.absolute().parent.is_dir():
-        raise UsageProblem(f"there is no folder {file.parent}", hint=f"Make it first: `mkdir -p {file.parent}`.")
+        raise UsageProblem(
+            f"there is no folder {file.parent}", hint=f"Make it first: `mkdir -p {shlex.quote(str(file.parent))}`."
+        )
 
     project = project_here()
     prepare(project)
@@ -63,4 +66,5 @@ def init(
     if json:
         print_json({"schema_version": 1, "file": str(file), "schema": schema})
         return
-    print(f"wrote {file}\n  look:  {program()} cook {file} --dry-run\n  cook:  {program()} cook {file}")
+    cook = f"{program()} cook {shlex.quote(str(file))}"
+    print(f"wrote {file}\n  look:  {cook} --dry-run\n  cook:  {cook}")

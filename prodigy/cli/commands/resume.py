@@ -1,6 +1,5 @@
 """`resume` and `resume-job`: go on with a run where it stopped."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from prodigy.cli.foreground import go_on
 from prodigy.cli.job import print_job
 from prodigy.cli.options import AcceptChanges, JsonSummary, MaxParallel, MaxRetries, RunReference, Trust, Yes
-from prodigy.cli.output.display import confirmed, visible_lines
+from prodigy.cli.output.display import confirmed, note
 from prodigy.cli.projects import mirror_of, project_here, run_of
 from prodigy.runtime.beside import DAY_S, age_s, stood
 from prodigy.runtime.clock import now
@@ -87,7 +86,7 @@ def _last(project: Project, mirror: Mirror | None, *, yes: bool) -> str:
     path = run.header.workflow_path
     is_other = refused not in ("", path)
     after = f"; {refused} was refused and has no run" if is_other else ""
-    print(f"    note  {visible_lines(f'the last run is {stood(run, time)} of {path}{after}')}", file=sys.stderr)
+    note(f"the last run is {stood(run, time)} of {path}{after}")
     if (is_other or age_s(run, time) > DAY_S) and not confirmed("go on with it?", yes=yes):
         raise typer.Exit(1)
     return run.workflow_id

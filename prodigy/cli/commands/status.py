@@ -10,7 +10,7 @@ from prodigy.cli.options import Json
 from prodigy.cli.output.advice import advice
 from prodigy.cli.output.advice import document as advised
 from prodigy.cli.output.answers import print_json
-from prodigy.cli.output.columns import MARGIN, columns_of_terminal, folded
+from prodigy.cli.output.columns import MARGIN, columns_of_terminal, folded, prose
 from prodigy.cli.output.formatting import duration, money
 from prodigy.cli.output.redrawn import LiveLines, can_move_cursor
 from prodigy.cli.output.streams import check_reader
@@ -51,7 +51,8 @@ def status(
         print("\n".join(lines(run)))
     if run.state is None and run.owner is None:
         if not json:
-            print("\n".join(f"  {way}" for way in ways_out(project, mirror, workflow_id)))
+            ways, columns = ways_out(project, mirror, workflow_id), columns_of_terminal()
+            print("\n".join(line for way in ways for line in prose(way, columns, indent="  ", more="    ")))
         raise typer.Exit(ExitCode.DAMAGED)
 
 
@@ -77,7 +78,7 @@ def lines(run: Standing, *, is_watched: bool = False) -> list[str]:
     """Return what to show of a run, a line each, and then what to type next; a watcher knows how to watch."""
     state = run.state
     if state is None:
-        return [f"{run.workflow_id}  damaged", f"  {run.problem}"]
+        return [f"{run.workflow_id}  damaged", *_folded(f"  {run.problem}", columns_of_terminal())]
     end = now() if run.owner else state.time
     status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
     shown = [f"{run.workflow_id}  {status}  {run.step}  {took(state, end)}"]

@@ -2,13 +2,12 @@
 
 import os
 import shutil
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
-from prodigy.cli.output.columns import columns_of_terminal, table
+from prodigy.cli.output.columns import columns_of_terminal, prose, table
 from prodigy.cli.output.streams import check_reader
 from prodigy.cli.output.width import cells
 from prodigy.errors import Problem, UsageProblem
@@ -67,14 +66,7 @@ def shown(problem: Problem) -> str:
         text, before = _around(problem.source, problem.column - 1, columns)
         lines += [_INDENT + visible(text), _INDENT + " " * cells(visible(before)) + "^"]
     if problem.hint:
-        lines += textwrap.wrap(
-            visible(problem.hint),
-            columns + len(_INDENT),
-            initial_indent=_INDENT,
-            subsequent_indent=_INDENT,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        lines += prose(visible(problem.hint), columns + len(_INDENT), indent=_INDENT)
     return "\n".join(lines)
 
 
@@ -90,6 +82,11 @@ def _around(line: str, offset: int, columns: int) -> tuple[str, str]:
     end = max(end, offset + 1)
     tail = "…" if end < len(line) else ""
     return head + line[start:end] + tail, head + line[start:offset]
+
+
+def print_prose(text: str, *, indent: str = "", more: str | None = None) -> None:
+    """Print sentences to stdout, folded on a terminal; see `prose`."""
+    print("\n".join(prose(text, columns_of_terminal(), indent=indent, more=more)))
 
 
 def print_table(

@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypedDict, Unpack
+from typing import TextIO, TypedDict, Unpack
 
 from prodigy.cli.output.width import cells, cut, cut_start, padded, wrapped
 from prodigy.runtime.terminal import visible
@@ -21,14 +21,17 @@ CUT_CHARS_MIN = 12  # so much of the column that is cut is always shown
 LAST_CHARS_MIN = 24  # and so much of the last one stands beside the others
 COLUMNS_MIN = 20
 
+_NAME_CHARS = 10
+_BESIDE_NAME = " " * 13
 _GOES_ON = " \\"
+_QUOTED = re.compile(r"`[^`]*`")  # in a sentence: a command
 _WORD = re.compile(r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"]|['\"])+")  # of a shell's command, quotes and all
 
 
-def columns_of_terminal() -> int | None:
-    """Return how wide the terminal is that stdout goes to, as COLUMNS or the terminal says; None in a pipe."""
+def columns_of_terminal(stream: TextIO | None = None) -> int | None:
+    """Return how wide the terminal is that a stream goes to, stdout without, as COLUMNS or it says; None in a pipe."""
     try:
-        is_terminal = sys.stdout.isatty()
+        is_terminal = (stream or sys.stdout).isatty()
     except ValueError:
         return None
     return max(COLUMNS_MIN, shutil.get_terminal_size().columns) if is_terminal else None
@@ -57,8 +60,34 @@ def folded(text: str, columns: int | None, *, indent: str = "", more: str | None
     behind = indent if more is None else more
     if columns is None or cells(indent + text) <= columns:
         return [indent + text]
-    first, *others = wrapped(text, columns - max(cells(indent), cells(behind)), breaks_words=False)
-    return [indent + first, *(behind + line for line in others)]
+    first, *others = wrapped(text, columns - cells(indent), breaks_words=False)
+    if others and cells(behind) > cells(indent):
+        others = wrapped(text.removeprefix(first).lstrip(" "), columns - cells(behind), breaks_words=False)
+    return [(indent + first).rstrip(), *(behind + line for line in others)]
+
+
+def prose(text: str, columns: int | None, *, indent: str = "", more: str | None = None) -> list[str]:
+    """Return sentences as lines that fit, as `folded` does; what they have in backticks can be typed, and stays whole.
+
+    A line of the text begins a line anew, and what does not fit of it goes on below it, as far to the right.
+    """
+    lines = list[str]()
+    for line in text.split("\n"):
+        words = line.lstrip(" ")
+        head = indent + " " * (len(line) - len(words))
+        held = _QUOTED.sub(lambda match: match[0].replace(" ", "\0"), words)
+        pieces = folded(held, columns, indent=head, more=head if more is None else more)
+        lines += [piece.replace("\0", " ") for piece in pieces]
+    return lines
+
+
+def fact(name: str, value: str, columns: int | None) -> str:
+    """Return what is known of a thing by its name: what does not fit beside that goes on below itself."""
+    head, *others = value.splitlines()
+    lines = folded(visible(head), columns, indent=f"  {name:<{_NAME_CHARS}} ", more=_BESIDE_NAME)
+    for line in others:
+        lines += folded(visible(line), columns, indent=_BESIDE_NAME)
+    return "\n".join(lines)
 
 
 def typed(why: str, command: str, columns: int | None, *, indent: str = "") -> list[str]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from prodigy.cli.job import job_lines
+from prodigy.cli.output.asides import tell
 from prodigy.cli.output.floor import Floor
 from prodigy.cli.output.formatting import counted, duration, first_line
 from prodigy.cli.output.nonblocking import Paper
@@ -221,7 +222,7 @@ def visible_lines(text: str) -> str:
 
 def note(sentence: str) -> None:
     """Say something on stderr that is no answer, beside a command that plays no run."""
-    print(f"    note  {visible_lines(in_our_words(sentence))}", file=sys.stderr)
+    tell(f"    note  {visible_lines(in_our_words(sentence))}", more=" " * 10)
 
 
 def confirmed(question: str, *, yes: bool) -> bool:

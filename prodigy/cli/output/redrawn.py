@@ -6,12 +6,15 @@ import sys
 from collections.abc import Sequence
 
 from prodigy.cli.output.outlet import draw
-from prodigy.cli.output.width import cut
+from prodigy.cli.output.width import cells
 from prodigy.runtime.terminal import visible
 
 
 class LiveLines:
-    """The last lines on stdout, each cut to fit; never more than there are rows, for what scrolled away stays."""
+    """The last lines on stdout; never more rows than there are, for what scrolled away stays.
+
+    A line that is wider than the terminal goes on in its next row, as the terminal breaks it: a command to type is one.
+    """
 
     def __init__(self) -> None:
         self._drawn = 0
@@ -19,11 +22,17 @@ class LiveLines:
     def show(self, lines: Sequence[str]) -> None:
         """Show these lines in the place of those before."""
         columns, rows = shutil.get_terminal_size()
-        shown = [cut(visible(line), columns) for line in lines[: rows - 1]]
+        shown, drawn = list[str](), 0
+        for line in map(visible, lines):
+            height = max(1, -(-cells(line) // columns))
+            if drawn + height > rows - 1:
+                break
+            shown.append(line)
+            drawn += height
         back = f"\x1b[{self._drawn}A" if self._drawn else ""
-        draw(back + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J")
+        draw(f"{back}\x1b[J" + "".join(f"{line}\n" for line in shown))
         sys.stdout.flush()
-        self._drawn = len(shown)
+        self._drawn = drawn
 
 
 def can_move_cursor() -> bool:
