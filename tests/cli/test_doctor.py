@@ -320,6 +320,14 @@ def test_a_link_is_shown_and_removed(house: House, kind: str) -> None:
     assert (mended(house), victim.read_text()) == ([], "mine")
 
 
+def test_a_link_in_the_place_of_a_run_is_shown_and_removed(house: House) -> None:
+    """The other runs are looked at all the same."""
+    killed(house)
+    (house.project.runs / "link-1").symlink_to(house.run(RUN).path)
+    path = "project/.prodigy/runs/link-1"
+    assert found(house) == [("owner", "prodigy resume killed-1"), ("link", f"ls -l {path}; rm {path}")]
+
+
 def test_a_project_that_is_a_link_is_said(house: House) -> None:
     """Nothing behind it is looked at."""
     house.project.state.rename(house.path / "elsewhere")

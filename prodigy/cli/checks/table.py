@@ -41,10 +41,10 @@ def _looked_at(project: Project) -> Examined:
 
 
 def _runs(project: Project) -> list[str]:
-    """Return the runs that can be looked at; none where a link or the like is in the place of a folder."""
+    """Return the runs that can be looked at; a link in the place of a folder is found as such."""
     if project.state.is_symlink() or not project.state.is_dir():
         return []
     try:
-        return workflow_ids(project)
+        return [workflow_id for workflow_id in workflow_ids(project) if not project.run(workflow_id).path.is_symlink()]
     except ProdigyError:
         return []
