@@ -44,6 +44,9 @@ def stop(
 
 def _next(project: Project, workflow_id: str) -> str:
     """Return what can be done with a run that is not running."""
-    if listed(project, workflow_id).state is None:
+    run = listed(project, workflow_id)
+    if run.state is None:
         return "\n  ".join(lines(project, mirror_of(project), workflow_id))
+    if run.status == "completed":
+        return f"It is completed. Look at it: `prodigy status {workflow_id}`."
     return f"Go on with it: `prodigy resume {workflow_id}`."
