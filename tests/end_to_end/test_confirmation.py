@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.house import DEADLINE_S, House, eventually, find
+from tests.end_to_end.house import DEADLINE_S, House, Live, eventually, find
 from tests.end_to_end.test_stages import stage, stages
 
 PROMPT = "Go on? [y/N]"
@@ -288,6 +288,66 @@ def test_another_terminal_approves_a_live_run(house: House, terminal: At) -> Non
     assert 0 == house.prodigy("approve", "demo", "production").code
     expected = [("production", True, "with prodigy approve")]
     assert (0, expected) == (person.wait(), answers(house))
+
+
+def suspended(house: House, terminal: At) -> tuple[Terminal, Live]:
+    """Return a run that asks and is suspended, and an approval from elsewhere that waits for it."""
+    deploying(house)
+    person = terminal("cook", "demo.yaml")
+    person.shows(PROMPT)
+    os.kill(person.pid, signal.SIGSTOP)
+    approving = house.start("approve", "demo")
+    approving.says(f"has not taken the order yet; is process {person.pid} suspended?")
+    return person, approving
+
+
+def orders_waiting(house: House) -> list[str]:
+    """Return the names of the orders that nobody has taken."""
+    return [path.name for path in (house.run / "inbox").glob("*.json")]
+
+
+def test_an_approval_is_told_when_the_log_shows_it(house: House, terminal: At) -> None:
+    """Not when it was sent: whoever runs the run may not look."""
+    person, approving = suspended(house, terminal)
+    assert (None, []) == (approving.process.poll(), answers(house))
+    os.kill(person.pid, signal.SIGCONT)
+    told = f"production of {house.run_id} was approved; process {person.pid} goes on\n"
+    assert (0, told) == approving.wait()[:2]
+    assert ([("production", True, "with prodigy approve")], 0) == (answers(house), person.wait())
+
+
+def test_an_approval_that_nobody_waits_for_is_taken_back(house: House, terminal: At) -> None:
+    """After Ctrl-C the run asks still."""
+    person, approving = suspended(house, terminal)
+    approving.send(signal.SIGINT)
+    assert (130, []) == (approving.wait().code, orders_waiting(house))
+    os.kill(person.pid, signal.SIGCONT)
+    person.types("n\n")
+    assert (1, "cancelled", ["build"]) == (person.wait(), house.status, house.trace)
+
+
+def test_an_approval_whose_run_was_killed_first_says_what_to_type(house: House, terminal: At) -> None:
+    """The yes is taken back: a later resume asks."""
+    person, approving = suspended(house, terminal)
+    os.kill(person.pid, signal.SIGKILL)
+    person.wait()
+    code, out, err = approving.wait()
+    assert (6, "", []) == (code, out, orders_waiting(house))
+    assert f"production was not approved: process {person.pid}, which ran {house.run_id}, ended first" in err
+    assert f"approve {house.run_id} production`" in err
+    assert (0, ["build", "deploy", "tell"]) == (house.prodigy("approve", house.run_id).code, house.trace)
+
+
+def test_an_approval_that_comes_after_a_no_says_so(house: House, terminal: At) -> None:
+    """Both were given while the run could not look; a no at the terminal comes first or the yes holds."""
+    person, approving = suspended(house, terminal)
+    (order,) = (house.run / "inbox").glob("*.json")
+    kept = order.rename(house.path / "order")
+    person.types("n\n")
+    os.kill(person.pid, signal.SIGCONT)
+    code, _, err = approving.wait()
+    assert (1, 6, True) == (person.wait(), code, "Somebody said no. To be asked again:" in err)
+    assert kept.exists()
 
 
 def test_after_an_approval_from_elsewhere_the_next_question_hears_the_first_word(house: House, terminal: At) -> None:

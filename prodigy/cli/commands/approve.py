@@ -1,22 +1,28 @@
 """`approve`: say yes to a stage or step that waits for confirmation, from any terminal."""
 
+import shlex
 from typing import Annotated
 
 import typer
 
 from prodigy.cli.foreground import go_on
+from prodigy.cli.obeyed import is_obeyed
 from prodigy.cli.options import JsonSummary, RunReference
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.display import user
 from prodigy.cli.projects import project_here, run_of
-from prodigy.errors import UsageProblem
+from prodigy.errors import RunNotFound, UsageProblem
+from prodigy.kernel.events import ConfirmationAnswered
 from prodigy.kernel.lifecycle import Status
+from prodigy.kernel.state import State
 from prodigy.plan.phrases import agreeing, together
 from prodigy.projections.naming import address_of
 from prodigy.store.catalog import listed
-from prodigy.store.inbox import send
+from prodigy.store.history import lineage
 from prodigy.store.layout import Project
+from prodigy.store.lock import Holder
 from prodigy.store.orders import Approve
+from prodigy.store.standing import Standing
 
 
 def approve(
@@ -30,22 +36,20 @@ def approve(
     """Say yes to a stage or step that waits for confirmation, and go on with the run."""
     project = project_here()
     workflow_id = run_of(project, ref)
-    if order := _approve_in_owner(project, workflow_id, node, json=json):
+    run = listed(project, workflow_id)
+    order = _order(workflow_id, run.sound(), node)
+    if run.owner is None:
         go_on(project, workflow_id, order, json=json)
+    else:
+        _approve_in_owner(project, run, order, run.owner, json=json)
 
 
-def _approve_in_owner(project: Project, workflow_id: str, node: str | None, *, json: bool) -> Approve | None:
-    """Leave the yes in the run's inbox if somebody owns the run; else return the order: the caller goes on with it.
-
-    Args:
-        node: what is approved, by id, address or name; None for the only one that waits.
+def _order(workflow_id: str, state: State, node: str | None) -> Approve:
+    """Return the order that is meant; `node` is an id, address or name, None for the only one that waits.
 
     Raises:
-        DamagedState: the run cannot be read.
         UsageProblem: there is no such node, it does not wait for confirmation, or several do; the hint names them.
     """
-    run = listed(project, workflow_id)
-    state = run.sound()
     waiting = [at for at, here in state.nodes.items() if here.status is Status.AWAITING]
     if node is None and len(waiting) != 1:
         what = "several things wait" if waiting else "nothing waits"
@@ -55,15 +59,45 @@ def _approve_in_owner(project: Project, workflow_id: str, node: str | None, *, j
     address = waiting[0] if node is None else address_of(workflow_id, state, node)
     if address not in waiting:
         raise UsageProblem(f"{node!r} of {workflow_id} does not wait for confirmation", hint=f"{_subject(waiting)}.")
-    order = Approve(at=address, by=f"{user()} with prodigy approve")
-    if run.owner is None:
-        return order
-    send(project.run(workflow_id).inbox, order)
+    return Approve(at=address, by=f"{user()} with prodigy approve")
+
+
+def _approve_in_owner(project: Project, run: Standing, order: Approve, owner: Holder, *, json: bool) -> None:
+    """Have the owner of a live run take the yes, and say so once the log shows it.
+
+    Raises:
+        RunNotFound: the owner ended first, or took the yes and did nothing.
+    """
+    workflow_id, before = run.workflow_id, run.sound()
+
+    def is_done(now: State) -> bool:
+        was, here = before.node(order.at), now.node(order.at)
+        is_asked_still = here.status is Status.AWAITING and here.since == was.since
+        return not is_asked_still and _is_approved(project, before, order.at)
+
+    if not is_obeyed(project, workflow_id, order, is_done):
+        raise RunNotFound(
+            f"{order.at} was not approved: process {owner.pid}, which ran {workflow_id}, ended first",
+            hint=_next(project, workflow_id, order.at),
+        )
     if json:
-        print_json({"schema_version": 1, "workflow_id": workflow_id, "approved": address, "pid": run.owner.pid})
+        print_json({"schema_version": 1, "workflow_id": workflow_id, "approved": order.at, "pid": owner.pid})
     else:
-        print(f"{address} of {workflow_id} was approved; process {run.owner.pid} goes on")
-    return None
+        print(f"{order.at} of {workflow_id} was approved; process {owner.pid} goes on")
+
+
+def _is_approved(project: Project, before: State, address: str) -> bool:
+    """Whether the log shows, after a state, that somebody said yes; what is approved may wait once more by now."""
+    history = lineage(project.run(before.run.workflow_id), before.generation)
+    events = (moment.event for moment in history.moments() if moment.seq > before.seq)
+    return any(isinstance(one, ConfirmationAnswered) and one.at == address and one.is_confirmed for one in events)
+
+
+def _next(project: Project, workflow_id: str, address: str) -> str:
+    """Return how to say yes to a run that nobody runs any more."""
+    if listed(project, workflow_id).status == "cancelled":
+        return f"Somebody said no. To be asked again: `prodigy resume {workflow_id}`."
+    return f"Say it again, and go on with the run: `prodigy approve {workflow_id} {shlex.quote(address)}`."
 
 
 def _subject(waiting: list[str]) -> str:
