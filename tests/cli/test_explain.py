@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.looks import begin, golden, looks, piped, settle, told
-from tests.cli.made import House
+from tests.cli.made import Ending, House
 
 RUN = "story-000001"
 
@@ -23,6 +23,16 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 def test_it_looks_like_this(house: House, monkeypatch: pytest.MonkeyPatch, rewrites: bool, step: str) -> None:
     """A line in a pipe, a paragraph on a terminal."""
     golden(f"explain-{step}", looks(monkeypatch, "explain", "story", step), rewrites=rewrites)
+
+
+def test_what_has_not_run_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the reason behind it."""
+    built = settle(tmp_path, monkeypatch)
+    text = "name: short\ncommands: [{id: a, shell: 'false'}, {id: b, shell: 'true'}]\n"
+    built.make("short-000001", text, ends=lambda spawn: Ending(1))
+    assert piped("explain", "short", "b").out == (
+        "b (shell: true) has not run: the run failed at a before its turn came: exit 1.\n"
+    )
 
 
 @pytest.mark.parametrize("step", ["lint", "check.lint"])

@@ -75,8 +75,9 @@ def _address(workflow_id: str, state: State, step: str) -> str:
 def _paragraph(explanation: Explanation) -> str:
     """Return the story as one paragraph, which is one line in a pipe."""
     what = f" ({explanation.what})" if explanation.what else ""
-    lead = f"{explanation.address}{what} {_standing(explanation.status)}."
-    text = visible(in_our_words(" ".join([lead, *explanation.sentences])))
+    stands = _standing(explanation.status)
+    story = " ".join([f"{explanation.address}{what} {stands}.", *explanation.sentences])
+    text = visible(in_our_words(story.replace(f"{stands}. It {stands}: ", f"{stands}: ", 1)))
     columns = columns_of_terminal()
     return "\n".join(prose(text, columns and min(COLUMNS_MAX, columns)))
 
