@@ -52,10 +52,10 @@ b  failed at check, attempt 1
   output {file}
 """
 CSV = """\
-key,item,step,attempts,error
-a,"{""id"":""a"",""severity"":""high""}",check,1,severity high
-b,"{""id"":""b"",""severity"":""low""}",check,1,severity low
-c,"{""id"":""c"",""severity"":""high""}",check,1,severity high
+key,item,step,attempts,error,cause
+a,"{""id"":""a"",""severity"":""high""}",check,1,severity high,exit 3 · severity high
+b,"{""id"":""b"",""severity"":""low""}",check,1,severity low,exit 3 · severity low
+c,"{""id"":""c"",""severity"":""high""}",check,1,severity high,exit 3 · severity high
 """
 STATS = """\
 COUNT  STEP   ERROR

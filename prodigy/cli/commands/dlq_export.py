@@ -8,6 +8,7 @@ from prodigy.cli.dead_letters import Filter, Ref, document, letter, run_meant
 from prodigy.cli.output.answers import as_json_too, print_json, print_json_line
 from prodigy.cli.output.spreadsheet import print_csv
 from prodigy.errors import UsageProblem
+from prodigy.projections.failure import item_cause
 from prodigy.runtime.requeuing import dead_letters
 
 
@@ -33,7 +34,7 @@ def dlq_export(
             for row in rows:
                 print_json_line(letter(*row))
         case "csv":
-            cells = ((key, value, item.step, item.attempts, item.error) for key, value, item in rows)
-            print_csv(("key", "item", "step", "attempts", "error"), cells)
+            cells = ((key, value, dead.step, dead.attempts, dead.error, item_cause(dead)) for key, value, dead in rows)
+            print_csv(("key", "item", "step", "attempts", "error", "cause"), cells)
         case _:
             raise UsageProblem(f"--format is json, jsonl or csv, not {format_!r}")
