@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import takewhile
 
 from prodigy.errors import ProdigyError, RunNotFound
+from prodigy.plan.phrases import agreeing
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.files import existing_folder
 from prodigy.store.generation import Generation, cleaned_at, newest_generation, was_cleaned
@@ -216,9 +217,8 @@ def _not_found(reference: str, matching: list[Standing], runs: list[Standing], c
         )
     if not runs:
         return RunNotFound(f"there is no run {reference}", hint="Nothing was cooked here yet: `prodigy cook FILE`.")
-    return RunNotFound(
-        f"there is no run {reference}; there are {_names(runs)}", hint="All: `prodigy checkpoints list`."
-    )
+    others = f"there {agreeing(len(runs), 'is', 'are')} {_names(runs)}"
+    return RunNotFound(f"there is no run {reference}; {others}", hint="All: `prodigy checkpoints list`.")
 
 
 def _names(runs: list[Standing]) -> str:

@@ -95,6 +95,13 @@ def test_a_run_that_only_the_mirror_knows_is_meant_where_it_is_asked(house: Hous
     assert refusal(house, "othre")[0].startswith("there is no run othre; there are short-abbbbb")
 
 
+def test_a_single_run_is_told_in_the_singular(house: House) -> None:
+    """Where no other is left."""
+    for workflow_id in ("other-cccccc", "short-abbbbb"):
+        shutil.rmtree(house.run(workflow_id).path)
+    assert refusal(house, "othre")[0].startswith("there is no run othre; there is short-aaaaaa (")
+
+
 def test_numbers_go_on_after_those_that_only_the_mirror_knows(house: House) -> None:
     """None is given twice."""
     shutil.rmtree(house.run("other-cccccc").path)
