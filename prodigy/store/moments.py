@@ -227,6 +227,8 @@ def _no_such_step(folder: RunFolder, state: State, name: str) -> UsageProblem:
 
 
 def _versions(known: set[int]) -> str:
+    if len(known) == 1:
+        return f"v{min(known)}"
     return f"v{min(known)} to v{max(known)}" if known else "none yet"
 
 

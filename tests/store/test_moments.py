@@ -11,6 +11,7 @@ from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
+from prodigy.store import moments
 from prodigy.store.layout import RunFolder
 from prodigy.store.moments import find_moment, find_node, find_seq, find_version, version_number
 from tests.cli.made import STAGED, Ending, House, changed
@@ -177,3 +178,9 @@ def test_an_unknown_name_finds_the_nearest(folder: RunFolder) -> None:
 def test_a_name_of_digits_is_a_version(folder: RunFolder) -> None:
     """As both forms are accepted everywhere."""
     assert find_moment(folder, "2") == find_moment(folder, "v2") == find_version(folder, 2)
+
+
+@pytest.mark.parametrize(("known", "told"), [(set(), "none yet"), ({1}, "v1"), ({1, 2, 3}, "v1 to v3")], ids=str)
+def test_the_versions_that_there_are_are_told_as_a_range(known: set[int], told: str) -> None:
+    """A single one alone."""
+    assert told == moments._versions(known)
