@@ -17,7 +17,7 @@ from bench.measure import Series, exponent, in_turns, ratio
 from bench.place import PRODIGY, Place
 from bench.report import Row
 from bench.rivals import PARALLEL, Command, rivals_at_once
-from prodigy.runtime.orphans import end_marked
+from prodigy.runtime.processes.orphans import end_marked
 
 ITEM_TIMES_MAX = 2.0
 EXPONENT_MAX = 1.1

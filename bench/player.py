@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from prodigy.runtime import bootstrap
-from prodigy.runtime.checkpointer import Checkpointer
+from prodigy.runtime.orders import bootstrap
+from prodigy.runtime.orders.checkpointer import Checkpointer
 
 
 class Share(msgspec.Struct):

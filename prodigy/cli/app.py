@@ -75,7 +75,7 @@ def _unforeseen(failure: Exception) -> ExitCode:
     if isinstance(failure, ExceptionGroup) and failure.subgroup(ReaderGone):
         return ExitCode.COMPLETED
 
-    from prodigy.runtime.defects import defect  # 23 ms that only a mistake of ours should cost
+    from prodigy.runtime.host.defects import defect  # 23 ms that only a mistake of ours should cost
 
     return complain(defect(failure))
 

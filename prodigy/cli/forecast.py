@@ -8,9 +8,9 @@ from prodigy.cli.output.display import note
 from prodigy.cli.output.formatting import counted
 from prodigy.kernel.signals import Listed
 from prodigy.projections.forecast import Forecast, forecast
-from prodigy.runtime.preflight import items_now, outlook
+from prodigy.runtime.orders.preflight import items_now, outlook
+from prodigy.runtime.orders.workflow import compiled_anew, read_workflow
 from prodigy.runtime.terminal import visible
-from prodigy.runtime.workflow import compiled_anew, read_workflow
 
 ITEMS_SHOWN_MAX = 5
 _INDENT = "  "

@@ -10,9 +10,9 @@ from prodigy.cli.output.display import Display
 from prodigy.cli.output.streams import let_answer_decide_nothing
 from prodigy.cli.output.summary import exit_code, print_summary
 from prodigy.kernel.state import State
-from prodigy.runtime.bootstrap import go_on as carry_out
-from prodigy.runtime.leaving import leave_soon
-from prodigy.runtime.trust import is_known
+from prodigy.runtime.host.leaving import leave_soon
+from prodigy.runtime.orders.bootstrap import go_on as carry_out
+from prodigy.runtime.orders.trust import is_known
 from prodigy.store.layout import Project
 from prodigy.store.orders import GoingOn
 

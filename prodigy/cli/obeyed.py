@@ -7,7 +7,7 @@ from collections.abc import Callable
 from prodigy.cli.output.display import note
 from prodigy.errors import RunNotFound
 from prodigy.kernel.state import State
-from prodigy.runtime.obeying import signal_of
+from prodigy.runtime.orders.obeying import signal_of
 from prodigy.store.catalog import listed
 from prodigy.store.inbox import send
 from prodigy.store.layout import Project

@@ -15,7 +15,7 @@ LEVELS = ("debug", "info")
 VARIABLE = "PRODIGY_LOG"
 
 
-class Diary(Protocol):
+class OperatorLog(Protocol):
     """Where entries go: a word for what happened, and its fields with units in their names."""
 
     def debug(self, event: str, **fields: Any) -> Any: ...
@@ -32,16 +32,16 @@ class _Silent:
 
 
 @cache
-def diary() -> Diary:
+def operator_log() -> OperatorLog:
     """Return the operator's log of this process; any word but `debug` means `info`."""
     level = os.environ.get(VARIABLE, "")
     return _structured("debug" if level == "debug" else "info") if level else _Silent()
 
 
-def _structured(level: str) -> Diary:
+def _structured(level: str) -> OperatorLog:
     import structlog  # 52 ms, for who asks for this log
 
-    logger: Diary = structlog.wrap_logger(
+    logger: OperatorLog = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,

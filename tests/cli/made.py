@@ -24,8 +24,8 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.events import Event, GenerationStarted
 from prodigy.kernel.state import State
 from prodigy.plan.compile import compile_workflow
-from prodigy.runtime.checkpointer import Checkpointer
-from prodigy.runtime.reactor import Reactor
+from prodigy.runtime.host.reactor import Reactor
+from prodigy.runtime.orders.checkpointer import Checkpointer
 from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder, prepare_mirror, prepare_run
 from prodigy.store.log import Log, Position

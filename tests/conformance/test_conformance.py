@@ -17,8 +17,8 @@ from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.state import State
-from prodigy.runtime.bootstrap import cook, go_on
-from prodigy.runtime.reactor import Record
+from prodigy.runtime.host.reactor import Record
+from prodigy.runtime.orders.bootstrap import cook, go_on
 from prodigy.store.generation import Generation
 from prodigy.store.layout import Project
 from prodigy.store.orders import Cook, Resume

@@ -19,7 +19,7 @@ from prodigy.kernel import effects as fx
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.document import read_data
 from prodigy.plan.nodes import Source
-from prodigy.runtime.items import read_items
+from prodigy.runtime.host.items import read_items
 from tests.corpus.lists import json_examples, yaml_examples
 
 

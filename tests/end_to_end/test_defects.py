@@ -37,9 +37,9 @@ SLOW: Command = {"id": "slow", "shell": ONCE.format("begun")}
 SHORT: Command = {"id": "short", "shell": "true"}
 LEAVES: Command = {"id": "leaves", "shell": f"sh -c '{ONCE.format('left')}' & until test -e left; do sleep 0.01; done"}
 
-IN_PROCESSES = "from prodigy.runtime.processes import Processes; Processes.{0} = fails"
-IN_HOST = "from prodigy.runtime.host import Host; Host.{0} = fails"
-IN_CHECKPOINTER = "from prodigy.runtime.checkpointer import Checkpointer; Checkpointer.{0} = fails"
+IN_PROCESSES = "from prodigy.runtime.processes.supervisor import Processes; Processes.{0} = fails"
+IN_HOST = "from prodigy.runtime.host.host import Host; Host.{0} = fails"
+IN_CHECKPOINTER = "from prodigy.runtime.orders.checkpointer import Checkpointer; Checkpointer.{0} = fails"
 IN_CATALOG = "from prodigy.store import catalog; catalog.find_run = fails"
 IN_DISPLAY = "from prodigy.cli.output.display import Display; Display.{0} = fails"
 
@@ -62,18 +62,20 @@ CASES = {
     "the timer of a timeout": Case(IN_PROCESSES.format("_time_out"), {**SLOW, "timeout": 0.1}),
     "the ladder of signals": Case(IN_PROCESSES.format("_climb"), sends=signal.SIGINT),
     "the thread that waits where there is no pidfd": Case(
-        "import os; del os.pidfd_open; from prodigy.runtime.child import Child; Child.wait = fails",
+        "import os; del os.pidfd_open; from prodigy.runtime.processes.child import Child; Child.wait = fails",
         SHORT,
     ),
     "the thread that reads a transcript": Case(
         "from prodigy.runtime import claude; claude.read_transcript = fails", {"claude": "hello"}
     ),
-    "the decision": Case("from prodigy.runtime import reactor; reactor.decide = fails_later(reactor.decide)", SHORT),
+    "the decision": Case(
+        "from prodigy.runtime.host import reactor; reactor.decide = fails_later(reactor.decide)", SHORT
+    ),
     "the timer of a retry": Case(
-        "from prodigy.runtime.alarms import Alarms; Alarms._rung = fails",
+        "from prodigy.runtime.host.alarms import Alarms; Alarms._rung = fails",
         {"shell": "mkdir tried || rmdir tried; test ! -e tried", "retry": 1},
     ),
-    "the look into the inbox": Case("from prodigy.runtime import host; host.take = fails"),
+    "the look into the inbox": Case("from prodigy.runtime.host import host; host.take = fails"),
     "the thread that hears signals": Case(IN_HOST.format("_rung"), sends=signal.SIGINT),
     "the handler of a signal": Case(IN_HOST.format("_meet_stop"), sends=signal.SIGINT),
     "the callback of a signal": Case(IN_HOST.format("_stop"), sends=signal.SIGTERM),
@@ -119,7 +121,7 @@ def test_whatever_fails_ends_the_run_at_once_and_it_can_be_resumed(broken: House
 def test_the_thread_that_reads_items_may_fail_too(broken: House) -> None:
     """A run that waited for items that never come would wait for ever."""
     mapreduce(broken, {"shell": "true"}, items=["a", "b"])
-    breaks = "from prodigy.runtime import items; items.read_items = fails"
+    breaks = "from prodigy.runtime.host import items; items.read_items = fails"
     ends_well(broken, broken.start("cook", "demo.yaml", BREAK=breaks))
     assert 0 == broken.prodigy("resume").code
 
@@ -127,7 +129,7 @@ def test_the_thread_that_reads_items_may_fail_too(broken: House) -> None:
 def test_what_fails_before_the_first_turn_leaves_nothing_to_resume(broken: House) -> None:
     """So nobody is told to."""
     broken.workflow({"shell": "true"})
-    breaks = "from prodigy.runtime import reactor; reactor.decide = fails"
+    breaks = "from prodigy.runtime.host import reactor; reactor.decide = fails"
     code, _, err = broken.start("cook", "demo.yaml", BREAK=breaks).wait()
     assert 1 == code
     assert "Nothing had begun." in err
@@ -163,14 +165,16 @@ def test_a_report_goes_to_the_temporary_folder_where_nothing_else_takes_it(broke
 
 HANGS = {
     "a callback": "from prodigy.cli.output.display import Display; Display.show = hangs",
-    "the writer of checkpoints": "from prodigy.runtime import checkpointer; checkpointer.write_checkpoint = hangs",
-    "the closing": "from prodigy.runtime.processes import Processes; Processes.close = hangs",
+    "the writer of checkpoints": (
+        "from prodigy.runtime.orders import checkpointer\ncheckpointer.write_checkpoint = hangs"
+    ),
+    "the closing": "from prodigy.runtime.processes.supervisor import Processes; Processes.close = hangs",
     "a busy loop": "from prodigy.cli.output.display import Display\ndef turn(*_):\n"
     " open('hangs.up', 'w').close()\n while True: pass\nDisplay.show = turn",
     "a signal that is blocked in the main thread": "import signal; from prodigy.cli.output.display import Display\n"
     "def block(*_):\n signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]); hangs()\nDisplay.show = block",
-    "the end of the reaper": "from prodigy.runtime.reaper import Reaper; Reaper.close = hangs",
-    "the end of the reaper, and what is left to be shown": "from prodigy.runtime.reaper import Reaper; "
+    "the end of the reaper": "from prodigy.runtime.processes.reaper import Reaper; Reaper.close = hangs",
+    "the end of the reaper, and what is left to be shown": "from prodigy.runtime.processes.reaper import Reaper; "
     "Reaper.close = hangs; from prodigy.cli.output.display import Display; Display.close = hangs",
 }
 

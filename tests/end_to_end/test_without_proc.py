@@ -9,7 +9,7 @@ from tests.end_to_end.mapped import mapreduce
 
 BLIND = f"""#!{sys.executable}
 from prodigy.__main__ import main
-from prodigy.runtime import orphans
+from prodigy.runtime.processes import orphans
 orphans.PROC = "/nowhere"
 main()
 """

@@ -14,7 +14,7 @@ from prodigy.kernel.effects import effects
 from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.state import State
 from prodigy.kernel.turn import Turn
-from prodigy.runtime.reactor import Reactor, Record
+from prodigy.runtime.host.reactor import Reactor, Record
 from tests.kernel.story import exited, given, starts, stop
 from tests.simulation.plans import compiled, step
 

@@ -26,7 +26,7 @@ COUNTED: dict[type[ast.operator], type[ast.operator]] = {
     ast.FloorDiv: ast.Mult,
 }
 RENAMED = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list", "reversed": "list"}
-DIARY = ("diary.", "log.")  # what is told to nobody but the operators of the program
+OPERATOR_LOG = ("operator_log.", "operator_log().", "log.")  # what is told to nobody but the operators of the program
 LIMIT = 16  # of a larger number of the author's choice, one more or less is as good
 CHARS_SHOWN, CHARS_AROUND = 160, 50
 LEAVES = (ast.Return, ast.Continue, ast.Break, ast.Raise)
@@ -131,7 +131,7 @@ def _living(node: ast.AST, when_imported: bool) -> Iterator[tuple[ast.AST, bool]
 def _is_told_only(node: ast.AST) -> bool:
     if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Constant)):
         return False
-    return isinstance(node.value, ast.Constant) or ast.unparse(node.value.func).startswith(DIARY)
+    return isinstance(node.value, ast.Constant) or ast.unparse(node.value.func).startswith(OPERATOR_LOG)
 
 
 def _is_number(node: ast.AST) -> bool:

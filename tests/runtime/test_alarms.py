@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from prodigy.kernel import signals as sig
-from prodigy.runtime import alarms as module
-from prodigy.runtime.alarms import Alarm, Alarms
 from prodigy.runtime.clock import now
+from prodigy.runtime.host import alarms as module
+from prodigy.runtime.host.alarms import Alarm, Alarms
 from prodigy.runtime.timers import go_on, rest
 from tests.runtime.world import until
 

@@ -5,7 +5,7 @@ from signal import SIGHUP, SIGINT, SIGQUIT, SIGTERM
 
 import pytest
 
-from prodigy.runtime.bell import Stops
+from prodigy.runtime.host.bell import Stops
 
 HEARD = {
     "TERM, to the process and to its group": ([(SIGTERM, 0.0), (SIGTERM, 0.01), (SIGTERM, 0.9)], 1),

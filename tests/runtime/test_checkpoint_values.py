@@ -11,7 +11,7 @@ from prodigy.errors import StorageFailure
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX
-from prodigy.runtime import checkpointer
+from prodigy.runtime.orders import checkpointer
 from prodigy.store.values import Values
 from tests.runtime.test_checkpointer import BEGUN, RUN, Desk
 from tests.simulation.plans import compiled, step

@@ -16,8 +16,8 @@ import pytest
 
 from prodigy.kernel.state import State
 from prodigy.plan.compile import compile_workflow
-from prodigy.runtime import checkpointer
-from prodigy.runtime.checkpointer import FIRST_REST_S, MIRROR_INTERVAL_S, REST_S_MAX, Checkpointer
+from prodigy.runtime.orders import checkpointer
+from prodigy.runtime.orders.checkpointer import FIRST_REST_S, MIRROR_INTERVAL_S, REST_S_MAX, Checkpointer
 from prodigy.store.checkpoints import write_checkpoint
 from prodigy.store.layout import Mirror, Project, prepare_mirror, prepare_run
 from prodigy.store.values import Values

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from prodigy.runtime.child import Child, Process, keep_descriptors, start
-from prodigy.runtime.commands import Prepared, encode
+from prodigy.runtime.processes.child import Child, Process, keep_descriptors, start
+from prodigy.runtime.processes.commands import Prepared, encode
 
 
 class Ground(NamedTuple):

@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from prodigy.kernel.effects import RenderedClaude
 from prodigy.runtime import claude
-from prodigy.runtime.attempts import OUTSTAYED
 from prodigy.runtime.claude import ResultWatch
+from prodigy.runtime.processes.attempts import OUTSTAYED
 from tests.runtime.test_endings import RESULT, fake_claude
 from tests.runtime.world import World, exited, playing, until
 

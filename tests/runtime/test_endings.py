@@ -13,10 +13,10 @@ import pytest_asyncio
 
 from prodigy.kernel.effects import RenderedClaude
 from prodigy.kernel.signals import Exited
-from prodigy.runtime import orphans
-from prodigy.runtime import processes as module
-from prodigy.runtime.outputs import OutputFile
-from prodigy.runtime.processes import Processes
+from prodigy.runtime.processes import orphans
+from prodigy.runtime.processes import supervisor as module
+from prodigy.runtime.processes.outputs import OutputFile
+from prodigy.runtime.processes.supervisor import Processes
 from tests.runtime.world import World, exited, is_alive, playing, until
 
 

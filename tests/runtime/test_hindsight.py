@@ -6,8 +6,8 @@ import pytest
 
 from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.signals import Exited
-from prodigy.runtime import hindsight
-from prodigy.runtime.hindsight import Hindsight, is_doubtful
+from prodigy.runtime.host import hindsight
+from prodigy.runtime.host.hindsight import Hindsight, is_doubtful
 from tests.runtime.world import until
 
 DOUBTFUL = Exited(time="", at="a", epoch=Epoch(3), signal="SIGTERM")

@@ -19,11 +19,11 @@ from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
-from prodigy.runtime import host
-from prodigy.runtime.checkpointer import Checkpointer
-from prodigy.runtime.host import Host
-from prodigy.runtime.processes import Processes
-from prodigy.runtime.reactor import Record
+from prodigy.runtime.host import host
+from prodigy.runtime.host.host import Host
+from prodigy.runtime.host.reactor import Record
+from prodigy.runtime.orders.checkpointer import Checkpointer
+from prodigy.runtime.processes.supervisor import Processes
 from prodigy.store.journal import Journal
 from prodigy.store.layout import Project, prepare_run
 from prodigy.store.log import Log

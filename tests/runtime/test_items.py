@@ -17,8 +17,8 @@ from prodigy.kernel.sources import asked_for
 from prodigy.plan.json_path import DEPTH_MAX
 from prodigy.plan.nodes import Source
 from prodigy.plan.reference import parse_template
-from prodigy.runtime import items
-from prodigy.runtime.items import read_items
+from prodigy.runtime.host import items
+from prodigy.runtime.host.items import read_items
 
 
 def effect(text: str, **words: Any) -> fx.List:

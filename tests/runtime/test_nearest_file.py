@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.runtime.nearby import nearest_file
+from prodigy.runtime.orders.nearby import nearest_file
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from prodigy.errors import ProdigyError, RunNotFound, UsageProblem
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.state import State
-from prodigy.runtime import obeying
-from prodigy.runtime.obeying import signal_of
+from prodigy.runtime.orders import obeying
+from prodigy.runtime.orders.obeying import signal_of
 from prodigy.store.orders import (
     Approve,
     Clean,

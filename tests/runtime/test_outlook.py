@@ -8,7 +8,7 @@ import pytest
 from prodigy.errors import Unprepared
 from prodigy.kernel import events as ev
 from prodigy.plan.nodes import Plan
-from prodigy.runtime.preflight import items_now, outlook, require, still_missing
+from prodigy.runtime.orders.preflight import items_now, outlook, require, still_missing
 from tests.kernel.story import breaks, ends, fails, given, starts, succeeds
 from tests.simulation.plans import compiled, mapped, step
 

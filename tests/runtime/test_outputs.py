@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from prodigy.runtime.following import follow
-from prodigy.runtime.outputs import Outputs
-from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.processes.outputs import Outputs
+from prodigy.runtime.processes.reaper import Reaper
 from tests.runtime.world import World
 
 FILES = ("out", "err")
@@ -122,7 +122,7 @@ def test_a_disk_without_links_gets_new_files(tmp_path: Path, outputs: Outputs, m
 def test_a_file_that_cannot_be_opened_again_leaves_nothing(
     tmp_path: Path, outputs: Outputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Too many open files is weather: the start is tried again, under the same name."""
+    """Too many open files is a lack of room: the start is tried again, under the same name."""
     command(outputs, 1)
     command(outputs, 2)
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from prodigy.runtime import commands, orphans, outputs
-from prodigy.runtime import processes as module
+from prodigy.runtime.processes import commands, orphans, outputs
+from prodigy.runtime.processes import supervisor as module
 from tests.runtime.world import PATIENCE_S, World, exited, playing
 
 
@@ -161,7 +161,7 @@ def test_signals_are_at_their_defaults(tmp_path: Path) -> None:
 import asyncio, signal
 from pathlib import Path
 from prodigy.kernel.effects import RenderedShell, Spawn
-from prodigy.runtime.processes import Processes
+from prodigy.runtime.processes.supervisor import Processes
 for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD, signal.SIGUSR1):
     signal.signal(number, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])
@@ -244,7 +244,7 @@ def test_memory_does_not_grow_with_the_output(tmp_path: Path) -> None:
 import asyncio, resource
 from pathlib import Path
 from prodigy.kernel.effects import RenderedShell, Spawn
-from prodigy.runtime.processes import Processes
+from prodigy.runtime.processes.supervisor import Processes
 from prodigy.runtime.terminal import Lines
 def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -447,7 +447,7 @@ async def test_in_bad_weather_fewer_are_at_work(world: World, monkeypatch: pytes
 
 
 async def test_a_start_that_waits_can_be_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C does not wait for the weather."""
+    """Ctrl-C does not wait for room."""
     stormy(monkeypatch, errno.EAGAIN, times=1)
     monkeypatch.setattr(module, "WEATHER_FIRST_DELAY_S", 0.01)
     world.spawn("true")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.runtime.orphans import REAPER_NAME
-from prodigy.runtime.reaper import GROUPS_MAX, Reaper
+from prodigy.runtime.processes.orphans import REAPER_NAME
+from prodigy.runtime.processes.reaper import GROUPS_MAX, Reaper
 from tests.runtime.world import World
 
 # What is promised, and a second more, for this machine may be busy with other things.
@@ -23,8 +23,8 @@ COORDINATOR = """
 import asyncio, sys
 from pathlib import Path
 from prodigy.kernel.effects import RenderedShell, Spawn
-from prodigy.runtime.processes import Processes
-from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.processes.supervisor import Processes
+from prodigy.runtime.processes.reaper import Reaper
 here, *scripts = Path(sys.argv[1]), *sys.argv[2:]
 reaper = Reaper.start(here)
 async def main():
@@ -140,7 +140,7 @@ def test_a_forgotten_group_is_not_touched(tmp_path: Path) -> None:
     script = """
 import sys, time
 from pathlib import Path
-from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.processes.reaper import Reaper
 reaper = Reaper.start(Path(sys.argv[1]))
 reaper.add(int(sys.argv[2]))
 reaper.discard(int(sys.argv[2]))

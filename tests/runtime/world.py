@@ -11,8 +11,8 @@ import msgspec
 from prodigy.kernel.effects import RenderedShell, Spawn
 from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.signals import Exited
-from prodigy.runtime.processes import Processes
-from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.processes.reaper import Reaper
+from prodigy.runtime.processes.supervisor import Processes
 
 PATIENCE_S = 10.0
 

@@ -27,7 +27,7 @@ from prodigy.kernel import (
     scope,
 )
 from prodigy.kernel.rules import commands, confirmations, handlers, maps, nodes, recovery, rewinding, runs, sequences
-from prodigy.runtime import reactor
+from prodigy.runtime.host import reactor
 from prodigy.store import log
 from tests.scenarios import test_scenarios as scenarios
 from tests.simulation import test_crash_everywhere as crashing

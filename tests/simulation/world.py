@@ -24,7 +24,7 @@ from prodigy.kernel.state import State
 from prodigy.plan.address import item_of
 from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import as_number
-from prodigy.runtime.reactor import Reactor, Record
+from prodigy.runtime.host.reactor import Reactor, Record
 from prodigy.store.log import START, Position, frame, scan
 
 CrashMode = Literal["before", "torn", "after", "power"]

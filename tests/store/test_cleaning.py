@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from prodigy.errors import DamagedState, RunNotFound, StorageFailure
 from prodigy.kernel.events import RunCleaned
-from prodigy.runtime import upkeep
+from prodigy.runtime.orders import upkeep
 from prodigy.store.catalog import cleaning_of, workflow_ids
 from prodigy.store.cleaning import clean_values, weigh, weigh_values
 from prodigy.store.lock import RunLock

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prodigy.cli.checks.finding import Examined, Finding, warning, wrong
-from prodigy.runtime.orphans import PROC, Found, find_marked, run_mark, why_blind
+from prodigy.runtime.processes.orphans import PROC, Found, find_marked, run_mark, why_blind
 from prodigy.store.layout import Project
 
 NAMED_MAX = 20

@@ -19,7 +19,7 @@ from prodigy.cli.output.times import since
 from prodigy.cli.projects import command_in, mirror_of, project_here
 from prodigy.errors import ProdigyError, UsageProblem
 from prodigy.plan.phrases import agreeing, counted
-from prodigy.runtime.upkeep import clean as clean_run
+from prodigy.runtime.orders.upkeep import clean as clean_run
 from prodigy.store.catalog import cleaned_ids, cleaning_of, find_run, list_standings, standing
 from prodigy.store.cleaning import FINISHED, clean_values, weigh, weigh_values
 from prodigy.store.layout import Mirror, Project, home, mirrors

@@ -11,8 +11,8 @@ from prodigy.cli.program import program
 from prodigy.cli.projects import mirror_of, project_here
 from prodigy.cli.rescue import lines as ways_out
 from prodigy.errors import DamagedState, ExitCode, StorageFailure
+from prodigy.runtime.orders.upkeep import repair
 from prodigy.runtime.terminal import visible
-from prodigy.runtime.upkeep import repair
 from prodigy.store.catalog import find_run, folder_gone
 from prodigy.store.files import existing_folder
 from prodigy.store.layout import Project

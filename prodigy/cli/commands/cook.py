@@ -13,10 +13,10 @@ from prodigy.cli.options import JsonSummary, MaxRetries, Yes, parameters
 from prodigy.cli.projects import project_here
 from prodigy.errors import UsageProblem, WorkflowProblem
 from prodigy.plan.document import read_mapping
-from prodigy.runtime.bootstrap import cook as start
-from prodigy.runtime.nearby import workflows_near
+from prodigy.runtime.orders.bootstrap import cook as start
+from prodigy.runtime.orders.nearby import workflows_near
+from prodigy.runtime.orders.workflow import read_workflow, remembered
 from prodigy.runtime.terminal import visible
-from prodigy.runtime.workflow import read_workflow, remembered
 from prodigy.store.orders import Cook
 from prodigy.store.refusal import remember_refusal
 

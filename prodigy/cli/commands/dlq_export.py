@@ -9,7 +9,7 @@ from prodigy.cli.output.answers import as_json_too, print_json, print_json_line
 from prodigy.cli.output.spreadsheet import print_csv
 from prodigy.errors import UsageProblem
 from prodigy.projections.failure import item_cause
-from prodigy.runtime.requeuing import dead_letters
+from prodigy.runtime.orders.requeuing import dead_letters
 
 
 def dlq_export(

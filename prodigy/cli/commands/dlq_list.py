@@ -7,7 +7,7 @@ from prodigy.cli.output.columns import columns_of_terminal, typed
 from prodigy.cli.program import program
 from prodigy.plan.phrases import agreeing
 from prodigy.projections.failure import item_cause
-from prodigy.runtime.requeuing import dead_letters
+from prodigy.runtime.orders.requeuing import dead_letters
 
 
 def dlq_list(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:

@@ -11,8 +11,8 @@ from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.display import confirmed, has_terminal, note, user
 from prodigy.cli.output.formatting import counted
 from prodigy.errors import UsageProblem
-from prodigy.runtime.requeuing import dead_letters
-from prodigy.runtime.upkeep import purge as give_up
+from prodigy.runtime.orders.requeuing import dead_letters
+from prodigy.runtime.orders.upkeep import purge as give_up
 from prodigy.store.orders import Purge
 
 

@@ -19,7 +19,7 @@ from prodigy.cli.output.summary import summary
 from prodigy.kernel.state import State
 from prodigy.plan.phrases import agreeing
 from prodigy.projections.next_steps import rest_of
-from prodigy.runtime.requeuing import dead_letters
+from prodigy.runtime.orders.requeuing import dead_letters
 from prodigy.store.layout import Project
 from prodigy.store.orders import Retry
 

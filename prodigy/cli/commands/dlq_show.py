@@ -6,7 +6,7 @@ from prodigy.cli.output.answers import print_json
 from prodigy.cli.said import near, said_files
 from prodigy.plan.reference import as_text
 from prodigy.projections.failure import item_cause
-from prodigy.runtime.requeuing import dead_letters
+from prodigy.runtime.orders.requeuing import dead_letters
 from prodigy.runtime.terminal import visible
 
 

@@ -4,7 +4,7 @@ from prodigy.cli.dead_letters import Filter, Ref, none_of, run_meant
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json, print_table
 from prodigy.projections.failure import grouped
-from prodigy.runtime.requeuing import dead_letters
+from prodigy.runtime.orders.requeuing import dead_letters
 
 
 def dlq_stats(ref: Ref = None, filter_: Filter = None, json: Json = False) -> None:

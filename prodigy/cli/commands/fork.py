@@ -7,7 +7,7 @@ import typer
 from prodigy.cli.foreground import in_foreground
 from prodigy.cli.options import JsonSummary, RunReference, Trust, Yes, parameters
 from prodigy.cli.projects import project_here, run_of
-from prodigy.runtime.travel import fork as make_fork
+from prodigy.runtime.orders.travel import fork as make_fork
 from prodigy.store.orders import Fork
 
 

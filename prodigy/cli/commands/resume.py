@@ -9,8 +9,8 @@ from prodigy.cli.job import print_job
 from prodigy.cli.options import AcceptChanges, JsonSummary, MaxParallel, MaxRetries, RunReference, Trust, Yes
 from prodigy.cli.output.display import confirmed, note
 from prodigy.cli.projects import mirror_of, project_here, run_of
-from prodigy.runtime.beside import DAY_S, age_s, stood
 from prodigy.runtime.clock import now
+from prodigy.runtime.orders.beside import DAY_S, age_s, stood
 from prodigy.store.catalog import find_run, last_unfinished, listed
 from prodigy.store.layout import Mirror, Project
 from prodigy.store.orders import GoBack, GoingOn, Resume, StartOver, TakeCopy

@@ -12,7 +12,7 @@ from prodigy.cli.output.answers import print_json, shown
 from prodigy.errors import ExitCode, Problem, WorkflowProblem
 from prodigy.plan.compile import workflow_notices
 from prodigy.plan.phrases import counted
-from prodigy.runtime.workflow import read_workflow
+from prodigy.runtime.orders.workflow import read_workflow
 
 
 def validate(

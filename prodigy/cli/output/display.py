@@ -25,7 +25,7 @@ from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Run
 from prodigy.projections.telling import command_of
-from prodigy.runtime.reactor import Record
+from prodigy.runtime.host.reactor import Record
 from prodigy.runtime.terminal import Lines, harmless, visible
 
 SUM_INTERVAL_S = 1.0

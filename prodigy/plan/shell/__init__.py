@@ -9,8 +9,8 @@ How a `${name}` in a script travels to the child's environment:
    mistake with its line, before anything runs.
 3. `values.render_script` runs before each attempt. It writes a reference to a variable, `"$PRODIGY_VALUE_1"`, into each
    slot, and puts the value beside the script; `render` says which quotes are needed there.
-4. The kernel hands both on in the effect `Spawn`; `runtime/commands.py` makes the variables part of the environment,
-   or private files where they are too large.
+4. The kernel hands both on in the effect `Spawn`; `runtime/processes/commands.py` makes the variables part of the
+   environment, or private files where they are too large.
 
 `interpreter` says which programs are shells, and `dialect` what only bash knows.
 """

@@ -75,7 +75,7 @@ class Listing:
         return listed
 
     def _items(self, effect: fx.List, printed: bytes | None = None) -> sig.Listed | None:
-        from prodigy.runtime.items import read_items  # 1.4 ms that only a map should cost
+        from prodigy.runtime.host.items import read_items  # 1.4 ms that only a map should cost
 
         return read_items(effect, directory=self._directory / effect.working_dir, printed=printed)
 

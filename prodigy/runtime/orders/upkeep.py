@@ -9,9 +9,9 @@ from contextlib import suppress
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.kernel import signals as sig
 from prodigy.runtime.clock import now
-from prodigy.runtime.owner import Owner, owned
-from prodigy.runtime.requeuing import chosen
-from prodigy.runtime.trust import mirror_that_knows
+from prodigy.runtime.orders.owner import Owner, owned
+from prodigy.runtime.orders.requeuing import chosen
+from prodigy.runtime.orders.trust import mirror_that_knows
 from prodigy.store.catalog import cleaning_of, unbegun_ids
 from prodigy.store.cleaning import has_folder, is_finished, remove, remove_checkpoints, weigh
 from prodigy.store.history import read_history

@@ -22,13 +22,14 @@ from prodigy.errors import ProdigyError, StorageFailure
 from prodigy.kernel.effects import VALUES_FOLDER, RenderedClaude, Spawn, values_folder
 from prodigy.kernel.signals import Exited
 from prodigy.plan.phrases import counted
-from prodigy.runtime import claude, orphans
-from prodigy.runtime.attempts import STDERR_BYTES_MAX, Attempt, exit_of, with_answer
-from prodigy.runtime.backpressure import Weather
-from prodigy.runtime.child import Process, keep_descriptors, start
-from prodigy.runtime.commands import (
+from prodigy.runtime import claude
+from prodigy.runtime.processes import orphans
+from prodigy.runtime.processes.attempts import STDERR_BYTES_MAX, Attempt, exit_of, with_answer
+from prodigy.runtime.processes.backpressure import Backpressure
+from prodigy.runtime.processes.child import Process, keep_descriptors, start
+from prodigy.runtime.processes.commands import (
     DISK,
-    WEATHER,
+    EXHAUSTED,
     WEATHER_S_MAX,
     CannotStart,
     Prepared,
@@ -39,8 +40,8 @@ from prodigy.runtime.commands import (
     remove_private,
     why_not,
 )
-from prodigy.runtime.outputs import Outputs
-from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.processes.outputs import Outputs
+from prodigy.runtime.processes.reaper import Reaper
 from prodigy.runtime.timers import Timer, awake_s, go_on, rest
 
 SHOW_EVERY_S = 0.1
@@ -96,7 +97,7 @@ class Processes:
         self._emit = emit
         self._now = now
         self._give_up = give_up
-        self._weather = Weather()
+        self._backpressure = Backpressure()
         self._show = show
         self._reaper = reaper
         self._marks = encode({"PRODIGY_RUN_ID": workflow_id, "PRODIGY_RUN_DIR": str(self._run_folder)})
@@ -228,8 +229,8 @@ class Processes:
 
     def _start(self, attempt: Attempt) -> None:
         effect = attempt.effect
-        if not self._weather.has_room(self._started):
-            attempt.asked_at = awake_s()  # a long wait for one's turn is no bad weather
+        if not self._backpressure.has_room(self._started):
+            attempt.asked_at = awake_s()  # a long wait for one's turn is no lack of room
             self._try_later(attempt, CROWDED_DELAY_S)
             return
         try:
@@ -264,7 +265,7 @@ class Processes:
         try:
             attempt.files = self._outputs.open(attempt.effect.epoch, extensions)
         except OSError as error:
-            if error.errno in WEATHER:
+            if error.errno in EXHAUSTED:
                 raise
             raise StorageFailure(f"what {attempt.effect.at} prints cannot be kept: {error.strerror}") from error
         attempt.begun = awake_s()
@@ -366,22 +367,22 @@ class Processes:
         if not self._attempts:
             self._idle.set()
 
-    # Starts that fail, and those that wait for better weather.
+    # Starts that fail, and those that wait for room.
 
     @property
     def _started(self) -> int:
         return sum(attempt.process is not None for attempt in self._attempts.values())
 
     def _refused(self, attempt: Attempt, error: OSError) -> None:
-        """The system refused a start: that is the command's own failure, or weather, which the run sits out or not."""
+        """The system refused a start: the command's own failure, or a lack of room that the run sits out or not."""
         reason = why_not(error, self._working_dir(attempt.effect))
         if error.errno in DISK:
             self._abandon(attempt, f"{attempt.effect.at} cannot start: {error.strerror}")
             return
-        if error.errno not in WEATHER:
+        if error.errno not in EXHAUSTED:
             self._fail(attempt, reason)
             return
-        self._weather.turned_bad(self._started)
+        self._backpressure.refused(self._started)
         delay_s = attempt.weather_delay_s or WEATHER_FIRST_DELAY_S
         if awake_s() + delay_s > attempt.asked_at + WEATHER_S_MAX:
             self._abandon(attempt, reason)

@@ -12,12 +12,12 @@ from typing import TypeVar
 
 from prodigy.kernel import signals as sig
 from prodigy.kernel.state import State
-from prodigy.runtime.checkpointer import Checkpointer
-from prodigy.runtime.orphans import end_marked
-from prodigy.runtime.reactor import Reactor
-from prodigy.runtime.reaper import Reaper
-from prodigy.runtime.trust import mirror_for
-from prodigy.runtime.waiting import acquire
+from prodigy.runtime.host.reactor import Reactor
+from prodigy.runtime.orders.checkpointer import Checkpointer
+from prodigy.runtime.orders.trust import mirror_for
+from prodigy.runtime.orders.waiting import acquire
+from prodigy.runtime.processes.orphans import end_marked
+from prodigy.runtime.processes.reaper import Reaper
 from prodigy.store.catalog import last_number
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.generation import Generation

@@ -11,13 +11,13 @@ from prodigy.kernel.events import PlanChanged
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.queries import questions
 from prodigy.kernel.state import State
-from prodigy.runtime.checkpointer import Checkpointer
-from prodigy.runtime.defects import defect
-from prodigy.runtime.host import Display, Host
-from prodigy.runtime.loss import lost
-from prodigy.runtime.orphans import why_blind
-from prodigy.runtime.owner import Owner
-from prodigy.runtime.trust import known_mirror
+from prodigy.runtime.host.defects import defect
+from prodigy.runtime.host.host import Display, Host
+from prodigy.runtime.orders.checkpointer import Checkpointer
+from prodigy.runtime.orders.loss import lost
+from prodigy.runtime.orders.owner import Owner
+from prodigy.runtime.orders.trust import known_mirror
+from prodigy.runtime.processes.orphans import why_blind
 from prodigy.store.ignoring import put_back
 from prodigy.store.journal import Journal
 from prodigy.store.layout import read_path

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from prodigy.errors import ProdigyError
-from prodigy.runtime import orphans
-from prodigy.runtime.orphans import Found, end_marked, find_marked, read_ps, run_mark, send
+from prodigy.runtime.processes import orphans
+from prodigy.runtime.processes.orphans import Found, end_marked, find_marked, read_ps, run_mark, send
 
 Started = subprocess.Popen[bytes]
 
@@ -89,7 +89,7 @@ def test_the_mark_in_another_place_is_no_mark(tmp_path: Path) -> None:
 def test_we_and_our_ancestors_are_spared(tmp_path: Path) -> None:
     """A step may call prodigy on the very run that it belongs to."""
     inner = (
-        "import pathlib; from prodigy.runtime.orphans import end_marked; "
+        "import pathlib; from prodigy.runtime.processes.orphans import end_marked; "
         f"print(end_marked(pathlib.Path({str(tmp_path)!r}), grace_s=0))"
     )
     environment = {**os.environ, "PRODIGY_RUN_DIR": str(tmp_path)}

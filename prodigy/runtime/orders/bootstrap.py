@@ -19,18 +19,18 @@ from prodigy.kernel.state import Origin, State
 from prodigy.plan.nodes import Plan
 from prodigy.plan.phrases import agreeing, counted
 from prodigy.plan.spelling import as_number
-from prodigy.runtime.beside import beside
 from prodigy.runtime.clock import now
-from prodigy.runtime.host import Display
-from prodigy.runtime.operator_log import diary
-from prodigy.runtime.owner import Owner, new_run, owned
-from prodigy.runtime.play import answers_to, play
-from prodigy.runtime.preflight import require, still_missing
-from prodigy.runtime.requeuing import requeue_of
-from prodigy.runtime.travel import from_copy, go_back
-from prodigy.runtime.trust import trusted_mirror
-from prodigy.runtime.upkeep import clear_unbegun
-from prodigy.runtime.workflow import check_limit, compiled, compiled_anew, read_workflow, remembered, revision_of
+from prodigy.runtime.host.host import Display
+from prodigy.runtime.operator_log import operator_log
+from prodigy.runtime.orders.beside import beside
+from prodigy.runtime.orders.owner import Owner, new_run, owned
+from prodigy.runtime.orders.play import answers_to, play
+from prodigy.runtime.orders.preflight import require, still_missing
+from prodigy.runtime.orders.requeuing import requeue_of
+from prodigy.runtime.orders.travel import from_copy, go_back
+from prodigy.runtime.orders.trust import trusted_mirror
+from prodigy.runtime.orders.upkeep import clear_unbegun
+from prodigy.runtime.orders.workflow import check_limit, compiled, compiled_anew, read_workflow, remembered, revision_of
 from prodigy.store.catalog import folder_gone, unfinished_of
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.files import existing_folder
@@ -166,7 +166,7 @@ def _take_up(owner: Owner, order: Resume | Retry | Approve, display: Display) ->
     state = history.state
     took_ms = round(1000 * (time.monotonic() - began), 1)
     is_current = not history.notes
-    diary().info("log_opened", run=owner.workflow_id, seq=state.seq, from_checkpoint=is_current, took_ms=took_ms)
+    operator_log().info("log_opened", run=owner.workflow_id, seq=state.seq, from_checkpoint=is_current, took_ms=took_ms)
     if state.origin is None:
         raise DamagedState(f"{owner.workflow_id} was never started: its log is empty", workflow_id=owner.workflow_id)
     requeue = requeue_of(state, order) if isinstance(order, Retry) else None

@@ -23,7 +23,7 @@ from prodigy.plan.reference import Reference, references
 from prodigy.projections.needs import CLAUDE, Need, needs, told
 from prodigy.runtime.claude import NOT_FOUND
 from prodigy.runtime.clock import now
-from prodigy.runtime.commands import find_program
+from prodigy.runtime.processes.commands import find_program
 
 
 class Outlook(NamedTuple):
@@ -80,7 +80,7 @@ def items_now(plan: Plan, directory: Path) -> sig.Listed | None:
         return sig.Listed(time=state.time, at=effect.at, error=effect.reason)
     if not isinstance(effect, fx.List):
         return None
-    from prodigy.runtime.items import read_items  # 1.4 ms that only a map should cost
+    from prodigy.runtime.host.items import read_items  # 1.4 ms that only a map should cost
 
     return read_items(effect, directory=directory / effect.working_dir)
 

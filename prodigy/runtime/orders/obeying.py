@@ -5,7 +5,7 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.runtime.clock import now
-from prodigy.runtime.requeuing import chosen
+from prodigy.runtime.orders.requeuing import chosen
 from prodigy.store.orders import Approve, Order, Purge, Retry, Stop
 
 

@@ -27,20 +27,20 @@ from prodigy.kernel.events import CheckpointMarked, CommandFinished, Event, Item
 from prodigy.kernel.queries import is_awaited
 from prodigy.kernel.state import State
 from prodigy.projections.steps import confirmation
-from prodigy.runtime.alarms import Alarms
-from prodigy.runtime.bell import Bell, Stops
-from prodigy.runtime.checkpointer import Checkpointer
 from prodigy.runtime.clock import Leaps, now
-from prodigy.runtime.commands import WEATHER
-from prodigy.runtime.defects import heard
-from prodigy.runtime.hindsight import Hindsight, is_doubtful
-from prodigy.runtime.leaving import leave_soon
-from prodigy.runtime.listing import Listing
-from prodigy.runtime.obeying import signal_of
-from prodigy.runtime.operator_log import diary
-from prodigy.runtime.processes import Processes
-from prodigy.runtime.reactor import Reactor, Record
-from prodigy.runtime.reaper import Reaper
+from prodigy.runtime.host.alarms import Alarms
+from prodigy.runtime.host.bell import Bell, Stops
+from prodigy.runtime.host.defects import heard
+from prodigy.runtime.host.hindsight import Hindsight, is_doubtful
+from prodigy.runtime.host.leaving import leave_soon
+from prodigy.runtime.host.listing import Listing
+from prodigy.runtime.host.reactor import Reactor, Record
+from prodigy.runtime.operator_log import operator_log
+from prodigy.runtime.orders.checkpointer import Checkpointer
+from prodigy.runtime.orders.obeying import signal_of
+from prodigy.runtime.processes.commands import EXHAUSTED
+from prodigy.runtime.processes.reaper import Reaper
+from prodigy.runtime.processes.supervisor import Processes
 from prodigy.runtime.timers import BEAT_S, beat, go_on
 from prodigy.store.inbox import Taken, take
 from prodigy.store.journal import Journal
@@ -184,7 +184,7 @@ class Host:
     def _give_up(self, reason: str) -> None:
         """Stop the run because nothing can be started for minutes now; what waits is interrupted, not failed."""
         self._display.note(reason)
-        self.send(sig.StopRequested(time=now(), by="bad weather"))
+        self.send(sig.StopRequested(time=now(), by="lack of resources"))
 
     def _meet_stop(self, number: signal.Signals) -> None:
         """Know of a stop before any end is heard: whoever signalled us may have signalled the commands too.
@@ -207,7 +207,7 @@ class Host:
         began = time.monotonic()
         effects = self._reactor.handle(signals)
         took_ms = round(1000 * (time.monotonic() - began), 3)
-        diary().debug("turn", signals=len(signals), effects=len(effects), seq=self.state.seq, took_ms=took_ms)
+        operator_log().debug("turn", signals=len(signals), effects=len(effects), seq=self.state.seq, took_ms=took_ms)
         asked = [effect for effect in effects if isinstance(effect, fx.Ask)]
         for effect in effects:
             if not isinstance(effect, fx.Ask):
@@ -395,4 +395,4 @@ class Host:
 def _is_weather(problem: Exception) -> bool:
     """Whether the system had no room just now, such as no free descriptor: the next look finds what waits."""
     cause = problem.__cause__ or problem
-    return isinstance(cause, OSError) and cause.errno in WEATHER
+    return isinstance(cause, OSError) and cause.errno in EXHAUSTED

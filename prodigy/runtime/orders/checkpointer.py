@@ -25,7 +25,7 @@ from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import as_number
 from prodigy.plan.stored import Stored
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
-from prodigy.runtime.operator_log import diary
+from prodigy.runtime.operator_log import operator_log
 from prodigy.store.checkpoints import encode_checkpoint, write_checkpoint
 from prodigy.store.layout import Mirror
 from prodigy.store.shelf import json_of_value
@@ -180,7 +180,9 @@ class Checkpointer:
         if self._is_saved:
             took_ms = round(1000 * (time.monotonic() - began), 1)
             run, version, size = checkpoint.workflow_id, checkpoint.version, len(data)
-            diary().info("checkpoint_saved", run=run, version=version, seq=state.seq, size_bytes=size, took_ms=took_ms)
+            operator_log().info(
+                "checkpoint_saved", run=run, version=version, seq=state.seq, size_bytes=size, took_ms=took_ms
+            )
         with self._condition:
             if not self._is_saved and self._slot is None:
                 self._slot = (state, chain)  # to be tried again

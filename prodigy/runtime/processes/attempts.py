@@ -16,9 +16,9 @@ from prodigy.kernel.outcome import end_of
 from prodigy.kernel.signals import Exited
 from prodigy.plan.phrases import counted
 from prodigy.runtime import claude
-from prodigy.runtime.child import Process
-from prodigy.runtime.commands import VALUE_TOO_LONG
-from prodigy.runtime.outputs import OutputFile, Tail
+from prodigy.runtime.processes.child import Process
+from prodigy.runtime.processes.commands import VALUE_TOO_LONG
+from prodigy.runtime.processes.outputs import OutputFile, Tail
 from prodigy.runtime.timers import Timer, awake_s
 
 STDERR_BYTES_MAX = 16 * 1024
@@ -29,7 +29,7 @@ _ARGUMENTS_TOO_LONG = os.strerror(errno.E2BIG)
 
 
 class Attempt:
-    """One `Spawn` until its `Exited`. `process` is None while the start waits for better weather.
+    """One `Spawn` until its `Exited`. `process` is None while the start waits for room.
 
     `files` are the outputs: stdout, stderr, and for claude, whose stdout is a transcript, the answer.
     """

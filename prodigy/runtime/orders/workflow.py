@@ -15,7 +15,7 @@ from prodigy.kernel.align import Alignment, align
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Map, Plan
 from prodigy.plan.phrases import agreeing, counted, together
-from prodigy.runtime.nearby import nearest_file, workflows_near
+from prodigy.runtime.orders.nearby import nearest_file, workflows_near
 from prodigy.store.layout import Project, written_path
 
 WORKFLOWS_NAMED_MAX = 10

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 
-from prodigy.runtime.commands import Prepared
+from prodigy.runtime.processes.commands import Prepared
 
 _FIRST_OTHER = 3  # after stdin, stdout and stderr
 _NUMBERS_MAX = 1 << 16

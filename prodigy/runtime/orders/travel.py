@@ -20,11 +20,11 @@ from prodigy.plan.parameters import fitted
 from prodigy.plan.reference import suggestion
 from prodigy.plan.stored import whole
 from prodigy.runtime.clock import now
-from prodigy.runtime.host import Display
-from prodigy.runtime.owner import Owner, new_run
-from prodigy.runtime.play import answers_to, play
-from prodigy.runtime.trust import check_trust
-from prodigy.runtime.workflow import check_limit, is_unedited, revision_of
+from prodigy.runtime.host.host import Display
+from prodigy.runtime.orders.owner import Owner, new_run
+from prodigy.runtime.orders.play import answers_to, play
+from prodigy.runtime.orders.trust import check_trust
+from prodigy.runtime.orders.workflow import check_limit, is_unedited, revision_of
 from prodigy.store.files import link
 from prodigy.store.history import lineage
 from prodigy.store.journal import NewJournal

@@ -24,7 +24,7 @@ from prodigy.store.files import FOLDER_MODE, open_private, private_folder, write
 
 SCRIPT_ARGUMENT_BYTES_MAX = 100 * 1024  # an argument holds 128 KiB on Linux, its terminating NUL included
 SCRIPT_NAME = "script"
-WEATHER = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # too much of something just now
+EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # too much of something just now
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)  # the place of our own files, never the command's fault
 WEATHER_S_MAX = 300.0
 VALUE_TOO_LONG = (
@@ -94,7 +94,7 @@ def why_not(error: OSError, directory: str) -> str:
     """Return why a command could not start in `directory`, as a sentence that also says what to do."""
     if error.errno == errno.E2BIG:
         return f"cannot start, its script and values are too long for the system: {VALUE_TOO_LONG}"
-    if error.errno in WEATHER:
+    if error.errno in EXHAUSTED:
         return (
             f"cannot start for {WEATHER_S_MAX:g} s now: {error.strerror}; run fewer things at once, "
             "or raise the limit (`ulimit -a`), then `prodigy resume`"

@@ -18,7 +18,7 @@ from pathlib import Path
 from struct import Struct
 from typing import NoReturn, Self
 
-from prodigy.runtime.orphans import REAPER_NAME, Found, end, find_marked, run_mark
+from prodigy.runtime.processes.orphans import REAPER_NAME, Found, end, find_marked, run_mark
 
 GROUPS_MAX = 4096  # attempts at once; what is beyond is found by its mark alone
 GRACE_S = 0.3

@@ -1,0 +1,1 @@
+"""The host and its reactor: signals in, effects out."""

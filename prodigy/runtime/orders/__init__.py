@@ -1,0 +1,1 @@
+"""Orders carried out: who owns a run, and how each order begins."""
