@@ -193,7 +193,7 @@ def _overview(checkpoint: Checkpoint, shown: Shown, validity: dict[str, Any] | N
 
 
 def _culprit(state: State) -> NodeState:
-    return state.node(state.failed_at) if state.status == "failed" else PENDING
+    return state.culprit if state.status == "failed" else PENDING
 
 
 def _steps(checkpoint: Checkpoint, state: State) -> list[tuple[str, ...]]:

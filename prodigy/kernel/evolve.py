@@ -67,7 +67,7 @@ def _generation_started(state: State, event: ev.GenerationStarted, time: str) ->
         generation=event.generation,
         version=event.version,
         status="running",
-        stopping="",
+        stopping=None,
     )
 
 
@@ -79,13 +79,13 @@ def _run_resumed(state: State, event: ev.RunResumed, time: str) -> State:
         nodes=state.nodes.update(_used(state, stood)),
         rested_s=state.rested_s + elapsed_s(stood, time),
         status="running",
-        stopping="",
+        stopping=None,
         in_flight=immutables.Map(),
         expired=frozenset(),
         number=event.number,
         max_retries=event.max_retries,
         max_parallel=event.max_parallel,
-        failed_at="",
+        failed_at=None,
         failure="",
         maps=on_map.resumed(state.maps, time),
     )
@@ -306,7 +306,7 @@ def _run_forked(state: State, event: ev.RunForked, time: str) -> State:
         state,
         generation=1,
         status="running",
-        stopping="",
+        stopping=None,
         origin=replace(state.run, workflow_id=event.workflow_id, parameters=given, spellings={}),
         plan=replace(state.plan, variables={**state.plan.variables, **plain}, spellings={}),
         captures=state.captures.update({name: event.variables[name] for name in names}),
@@ -314,7 +314,7 @@ def _run_forked(state: State, event: ev.RunForked, time: str) -> State:
 
 
 def _run_restored(state: State, event: ev.RunRestored, time: str) -> State:
-    return replace(state, **restored(event.snapshot, event.plan) | {"status": "running", "stopping": ""})
+    return replace(state, **restored(event.snapshot, event.plan) | {"status": "running", "stopping": None})
 
 
 def _run_failed(state: State, event: ev.RunFailed, time: str) -> State:

@@ -79,10 +79,10 @@ class Fill(_Move, frozen=True):
 
 
 class SettleItem(_Move, frozen=True):
-    """Settle an item of a map; `error` is empty where it succeeded."""
+    """Settle an item of a map; `error` says why it failed, None where it succeeded."""
 
     at: str
-    error: str = ""
+    error: str | None = None
 
 
 class HandlersSettled(_Move, frozen=True):

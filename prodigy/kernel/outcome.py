@@ -25,20 +25,26 @@ _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended; `error` is empty when it succeeded."""
+    """How an attempt ended; `error` says why it failed, None when it succeeded."""
 
-    error: str = ""
+    error: str | None = None
     exit_code: int | None = None
     is_timeout: bool = False
     signal: str | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def failure(self) -> str:
+        """Why it failed; asked only of an attempt that did."""
+        assert self.error is not None, "it succeeded"
+        return self.error
 
 
 def judge(exited: Exited) -> Outcome:
     """Return how the attempt ended; `error` is what `${id.error}` will say."""
     is_ok = exited.exit_code == 0 and not exited.error and exited.timed_out_s is None
     return Outcome(
-        error="" if is_ok else _reason(exited),
+        error=None if is_ok else _reason(exited),
         exit_code=exited.exit_code,
         is_timeout=exited.timed_out_s is not None,
         signal=exited.signal,
@@ -68,13 +74,13 @@ def explained(node: Node, outcome: Outcome, lookup: Lookup) -> Outcome:
         if isinstance(value, str) and len(value.split()) > 1:
             name = ".".join(map(str, reference.path))
             hint = f"{reference.text} is one word, blanks and all; if it is code, splice it: ${{{name}|raw}}"
-            return msgspec.structs.replace(outcome, error=f"{outcome.error}\n{hint}")
+            return msgspec.structs.replace(outcome, error=f"{outcome.failure}\n{hint}")
     return outcome
 
 
 def captured(node: Node, exited: Exited, outcome: Outcome) -> tuple[Any, Outcome]:
     """Return the value a successful step captures; one that cannot be read so fails the attempt."""
-    if not node.policy.capture or outcome.error:
+    if not node.policy.capture or outcome.error is not None:
         return None, outcome
     text = exited.output.removesuffix("\n")
     try:

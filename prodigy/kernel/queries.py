@@ -29,13 +29,11 @@ def is_held(state: State, address: str) -> bool:
 
 def is_open(state: State, address: str) -> bool:
     """Whether all that the node is in still works on it: a late timer or answer starts nothing in what timed out."""
-    while address != ROOT:
-        owner = state.plan.node(state.plan.node(address).parent)
-        handlers = owner.policy.on_failure
-        is_handler = handlers is not None and handlers.address == address
-        if state.node(owner.address).status is not (Status.HANDLING if is_handler else Status.RUNNING):
+    for around in state.plan.ancestors(address):
+        is_handler = state.plan.is_handlers(address)
+        if state.node(around).status is not (Status.HANDLING if is_handler else Status.RUNNING):
             return False
-        address = owner.address
+        address = around
     return True
 
 
@@ -131,13 +129,6 @@ def at_fault(state: State, address: str) -> str | None:
             break
         at = below
     return at if at != address else None
-
-
-def deepest_failure(state: State, at: str) -> str:
-    """Return the address of what failed a node: the first failure below it, as deep as there is one."""
-    while below := next(failures(state, state.plan.node(at)), None):
-        at = below
-    return at
 
 
 # How far is a map? -------------------------------------------------------------------------------------------

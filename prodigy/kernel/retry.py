@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
+from prodigy.kernel.counts import count_of
 from prodigy.kernel.outcome import Outcome
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Backoff, Node, Retry
-from prodigy.plan.reference import render_count
 
 ATTEMPTS_MAX = 1001
 _EXPONENT_MAX = 64
@@ -37,12 +37,9 @@ def attempts_of(state: State, node: Node, retry: Retry) -> int:
     """
     if isinstance(retry.attempts, int):
         return retry.attempts
-    text = render_count(retry.attempts, lookup_in(state, node.address))
-    attempts = int(text) + retry.is_further if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if not 1 <= attempts <= ATTEMPTS_MAX:
-        least = 1 - retry.is_further
-        raise ValueError(f"retry is {text[:60]!r}, not a number from {least} to {least + ATTEMPTS_MAX - 1}")
-    return attempts
+    first = int(retry.is_further)  # the attempt that the template does not count
+    lookup = lookup_in(state, node.address)
+    return first + count_of(retry.attempts, lookup, name="retry", least=1 - first, most=ATTEMPTS_MAX - first)
 
 
 def is_retried(node: Node, outcome: Outcome) -> bool:
@@ -95,7 +92,7 @@ def _matches(condition: int | str, outcome: Outcome) -> bool:
         return outcome.is_timeout
     if condition == "killed":
         return outcome.signal is not None and not outcome.is_timeout
-    return condition in outcome.error
+    return condition in outcome.failure
 
 
 def _factor(backoff: Backoff, tries: int) -> float:

@@ -70,6 +70,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 # Where the state and its snapshot call a thing by the same name, it is the same thing.
 _IN_BOTH = frozenset(State.__struct_fields__) & frozenset(Snapshot.__struct_fields__) - {"time", "maps"}
+# What of these may be missing in the state is written down as an empty text.
+_EMPTY_IF_NONE = ("stopping", "failed_at")
 _OF_ITEMS = frozenset(Items.__struct_fields__) & frozenset(ItemsSnapshot.__struct_fields__) - {"listed", "active"}
 
 
@@ -90,6 +92,7 @@ def snapshot_of(
     maps = {at: _items_of(items, has_list=at not in elsewhere) for at, items in state.maps.items()}
     if scoped is not None:
         same["scoped"] = scoped
+    same |= {name: same[name] or "" for name in _EMPTY_IF_NONE}
     return Snapshot(**same | {"origin": state.run, "time": state.time, "captures": captures, "maps": maps})
 
 
@@ -97,6 +100,7 @@ def restored(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     """Return the fields of the state that a snapshot is of; its place in the log, and its time, are not among them."""
     same = {name: _persistent(getattr(snapshot, name)) for name in _IN_BOTH}
     maps = immutables.Map({at: _items(items) for at, items in snapshot.maps.items()})
+    same |= {name: same[name] or None for name in _EMPTY_IF_NONE}
     same |= {"rested_s": snapshot.rested_s or 0.0, "expired": frozenset(snapshot.expired)}
     return same | {"plan": plan, "addresses": ids_of(plan), "maps": maps}
 

@@ -54,6 +54,11 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     def is_settled(self) -> bool:
         return self.status in SETTLED
 
+    @property
+    def failure(self) -> str:
+        """Why it failed; empty where it did not, or where an early version's log does not say."""
+        return self.error or ""
+
 
 PENDING = NodeState()
 
@@ -99,7 +104,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 1
     version: int = 0
     status: RunStatus = "running"
-    stopping: str = ""
+    stopping: str | None = None
     origin: Origin | None = None
     plan: Plan = Plan(name="", nodes={})
     number: int = 0
@@ -115,7 +120,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     outputs: immutables.Map[str, str] = immutables.Map()
     cost_usd: float = 0.0
     costs_unknown: int = 0
-    failed_at: str = ""
+    failed_at: str | None = None
     failure: str = ""
     folder: str = ""
 
@@ -133,6 +138,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     def is_over(self) -> bool:
         """Whether the run has come to rest: nothing is in flight and nothing will start by itself."""
         return self.origin is not None and self.status != "running"
+
+    @property
+    def culprit(self) -> NodeState:
+        """What the step has done at which the run failed, paused or was cancelled; nothing where it did not."""
+        return PENDING if self.failed_at is None else self.node(self.failed_at)
 
     @property
     def map_at(self) -> str | None:

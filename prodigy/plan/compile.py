@@ -196,7 +196,7 @@ class _Compilation:
             self._mapreduce(self.document.map)
             return
         if not self.document.stages:
-            self._sequence(self.document.commands, at=ROOT, parent="")
+            self._sequence(self.document.commands, at=ROOT, parent=None)
             return
         children = tuple(stage.name.text for stage in self.document.stages)
         self.nodes[ROOT] = Node(address=ROOT, body=Sequence(children=children))
@@ -218,7 +218,7 @@ class _Compilation:
 
     # Nodes ------------------------------------------------------------------------------------------------
 
-    def _sequence(self, steps: tuple[Step, ...], *, at: str, parent: str) -> None:
+    def _sequence(self, steps: tuple[Step, ...], *, at: str, parent: str | None) -> None:
         prefix = None if at == ROOT else at
         children = [address.of_step(text_of(step.id), index, parent=prefix) for index, step in enumerate(steps)]
         self.nodes[at] = Node(address=at, body=Sequence(), parent=parent)

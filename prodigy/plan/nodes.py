@@ -179,11 +179,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One vertex. `index` is its 0-based place in its parent, `definition` a digest of what it runs."""
+    """One vertex. `index` is its 0-based place in its parent, `definition` a digest of what it runs.
+
+    `parent` is the address of the node that it stands in, None of the root.
+    """
 
     address: str
     body: Body
-    parent: str = ""
+    parent: str | None = None
     index: int = 0
     id: str | None = None
     name: str | None = None
@@ -191,6 +194,11 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     policy: Policy = Policy()
     definition: str = ""
     keeps_output: bool = False
+
+    @property
+    def is_claude(self) -> bool:
+        """Whether this is a leaf that runs Claude Code."""
+        return isinstance(self.body, Run) and isinstance(self.body.command, Claude)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
@@ -223,6 +231,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
         """Return the node at an address as the plan has it: of one inside an item, the template's own."""
         found = self.nodes.get(address)
         return self.nodes[template_of(address)] if found is None else found
+
+    def owner_of(self, node: Node) -> Node:
+        """Return the node that a node stands in; only the root stands in none."""
+        assert node.parent is not None, "the root has no owner"
+        return self.node(node.parent)
+
+    def ancestors(self, address: str) -> Iterator[str]:
+        """Yield the addresses of all that a node stands in, the nearest first; a handler stands in its owner."""
+        while (parent := self.node(address).parent) is not None:
+            yield parent
+            address = parent
 
     @cached_property
     def within_items(self) -> dict[str, tuple[str, ...]]:
@@ -266,8 +285,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
 
     def is_handlers(self, address: str) -> bool:
         """Whether the node at an address is the handlers of its parent."""
-        handlers = self.template(self.template(address).parent).policy.on_failure if address != ROOT else None
-        return handlers is not None and handlers.address == self.template(address).address
+        node = self.node(address)
+        handlers = None if node.parent is None else self.node(node.parent).policy.on_failure
+        return handlers is not None and handlers.address == address
 
     def walk(self, address: str = ROOT) -> Iterator[Node]:
         """Yield the node at `address` and all below it in document order, handlers and map items not among them."""
@@ -278,9 +298,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
             if isinstance(node.body, Sequence):
                 stack.extend(reversed(node.body.children))
 
-    def leaves(self) -> list[Node]:
-        """Return the steps in document order, a map as one; the order `total_steps` counts."""
-        return [node for node in self.walk() if not isinstance(node.body, Sequence)]
+    def leaves(self, address: str = ROOT) -> list[Node]:
+        """Return the steps below an address in document order, a map as one; the order `total_steps` counts."""
+        return [node for node in self.walk(address) if not isinstance(node.body, Sequence)]
 
 
 def _for_item(nodes: dict[str, "Node"], address: str) -> "Node":
@@ -298,14 +318,11 @@ def _for_item(nodes: dict[str, "Node"], address: str) -> "Node":
     if policy.on_failure is not None:
         handlers = msgspec.structs.replace(policy.on_failure, address=own(policy.on_failure.address))
         policy = msgspec.structs.replace(policy, on_failure=handlers)
+    assert node.parent is not None, "a template stands in its map"
     parent = parts.map if node.parent == parts.map else own(node.parent)
     return msgspec.structs.replace(node, address=address, parent=parent, body=body, policy=policy)
 
 
 def is_below(plan: Plan, address: str, ancestor: str) -> bool:
     """Whether the node at `address` is `ancestor` or stands anywhere below it, in a handler of it among others."""
-    while address != ancestor:
-        if address == ROOT:
-            return False
-        address = plan.node(address).parent
-    return True
+    return address == ancestor or ancestor in plan.ancestors(address)

@@ -12,7 +12,7 @@ import msgspec
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.headline import headline
-from prodigy.plan.nodes import Map, Node, Sequence
+from prodigy.plan.nodes import Map, Node
 from prodigy.projections.item_diff import MapPair, map_pair
 from prodigy.projections.replay import variables_of
 from prodigy.projections.steps import Step, steps_of
@@ -105,8 +105,7 @@ def _steps(state: State) -> list[Step]:
     for node in state.plan.nodes.values():
         handlers = node.policy.on_failure
         if handlers is not None and state.node(handlers.address).status is not Status.PENDING:
-            leaves = [leaf for leaf in state.plan.walk(handlers.address) if not isinstance(leaf.body, Sequence)]
-            begun[node.address] = leaves
+            begun[node.address] = state.plan.leaves(handlers.address)
     found: list[Step] = []
     for step in steps_of(state):
         found.append(step)

@@ -219,7 +219,7 @@ class _Story:
         error = cause(event.error, before.node(culprit or self._at).exit_code)
         why = f"{culprit} in it had failed: {error}" if culprit else error
         text = f"It failed for good at {self._clock()}: {why}."
-        owner = before.plan.node(node.parent) if node.parent else None
+        owner = _owner(before, node)
         if owner is None or not isinstance(owner.body, Steps) or not is_tolerated(owner, node):
             return text
         asking = owner.body.answers.get(node.address, ())
@@ -234,15 +234,10 @@ class _Story:
         """Whether the node stands below `at`; of what it stands in, only some events concern it."""
         if not self._at or self._state.origin is None:
             return False
-        address = self._at
-        while address != ROOT:
-            try:
-                address = self._state.plan.node(address).parent
-            except (KeyError, ValueError):  # an edit brought it later
-                return False
-            if address == at:
-                return True
-        return False
+        try:
+            return at in self._state.plan.ancestors(self._at)
+        except (KeyError, ValueError):  # an edit brought it later
+            return False
 
     def _of_owner(self, event: ev.Event) -> Iterator[str]:
         match event:
@@ -340,7 +335,7 @@ def _standing(status: Status, state: State) -> str:
 def _reason(state: State, node: Node) -> str:
     """Return why a node began: its condition, or what came before it."""
     when = node.policy.when
-    owner = state.plan.node(node.parent) if node.parent else None
+    owner = _owner(state, node)
     if when is not None:
         return f"its condition was true, {expression.explain(when, lookup_in(state, node.address))}"
     if owner is None:
@@ -348,35 +343,32 @@ def _reason(state: State, node: Node) -> str:
     if not isinstance(owner.body, Steps):
         return f"it is an item of {owner.address}, and its turn had come"
     if state.plan.is_handlers(owner.address):
-        failed = owner.parent
+        failed = state.plan.owner_of(owner).address
         place = "" if node.index == 0 else f", and {owner.body.children[node.index - 1]} before it had ended"
         return f"{failed} had failed ({node_cause(state.node(failed))}){place}"
     if node.index == 0:
         return "it is the first step" if owner.address == ROOT else f"it is the first step of {owner.address}"
     previous = owner.body.children[node.index - 1]
-    return f"{previous} before it {_ended(state, owner, previous)}"
+    return f"{previous} before it {_ENDED.get(state.node(previous).status, 'had ended')}"
 
 
-def _ended(state: State, owner: Node, address: str) -> str:
-    match state.node(address).status:
-        case Status.SUCCEEDED:
-            return "had succeeded"
-        case Status.HANDLED:
-            return "had failed and was handled"
-        case Status.SKIPPED:
-            return "was skipped"
-        case Status.FAILED:
-            return "had failed, which was tolerated"
-    return "had ended"
+_ENDED = {
+    Status.SUCCEEDED: "had succeeded",
+    Status.HANDLED: "had failed and was handled",
+    Status.SKIPPED: "was skipped",
+    Status.FAILED: "had failed, which was tolerated",
+}
+
+
+def _owner(state: State, node: Node) -> Node | None:
+    return None if node.parent is None else state.plan.node(node.parent)
 
 
 def _what_holds(state: State, address: str) -> str:
     """Return why a node that has not begun has not."""
-    owner = state.plan.node(address).parent
-    while owner not in ("", ROOT):
+    for owner in state.plan.ancestors(address):
         if state.plan.is_handlers(owner) and state.node(owner).status is Status.PENDING:
             return f"{state.plan.node(owner).parent} did not need its on_failure"
-        owner = state.plan.node(owner).parent
     match state.status:
         case "failed":
             return f"the run failed at {state.failed_at} before its turn came: {failure_of(state)}"
@@ -392,11 +384,7 @@ def _what_holds(state: State, address: str) -> str:
 
 def _is_cut_off(state: State, address: str) -> bool:
     """Whether something that the node stands in was skipped: that has been said."""
-    while address != ROOT:
-        address = state.plan.node(address).parent
-        if state.node(address).status is Status.SKIPPED:
-            return True
-    return False
+    return any(state.node(around).status is Status.SKIPPED for around in state.plan.ancestors(address))
 
 
 def _sentence(text: str) -> str:

@@ -45,7 +45,7 @@ def failure_of(state: State) -> str:
     """Return in one line why a run failed, paused or was cancelled; empty where it did none of these."""
     if state.status != "failed":
         return state.failure
-    return cause(state.failure, state.node(state.failed_at).exit_code)
+    return cause(state.failure, state.culprit.exit_code)
 
 
 def reason_of(state: State) -> str:

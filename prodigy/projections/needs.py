@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from prodigy.plan.nodes import ROOT, Claude, Node, Plan, Run, Sequence, Shell
+from prodigy.plan.nodes import Claude, Node, Plan, Run, Sequence, Shell
 from prodigy.plan.reference import Template, references, render
 from prodigy.plan.shell.interpreter import program_of
 from prodigy.projections.forecast import Forecast, forecast
@@ -89,18 +89,16 @@ class _Walk:
 
     def _is_sure(self, node: Node, rows: dict[str, Forecast]) -> bool:
         """Whether a step must run, and the run fails where it cannot."""
-        while True:
-            row, policy = rows.get(node.address), node.policy
+        for around in (node, *map(self._plan.node, self._plan.ancestors(node.address))):
+            row, policy, body = rows.get(around.address), around.policy, around.body
             if row is not None and (row.condition or row.is_handler):
                 return False
             if policy.on_failure or policy.allow_failure:
                 return False
-            if node.address == ROOT:
-                return True
-            parent = self._plan.nodes[node.parent]
-            if isinstance(parent.body, Sequence) and node.address in parent.body.answers:
+            if isinstance(body, Sequence) and node.address in body.answers:
                 return False
-            node = parent
+            node = around
+        return True
 
     def _of_step(self, node: Node, *, is_sure: bool) -> Iterator[Need]:
         assert isinstance(node.body, Run)

@@ -29,7 +29,7 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
 
     workflow_id: str
     status: str
-    failed_at: str = ""
+    failed_at: str | None = None
     culprit: Culprit = "other"
     dead: int = 0
     left: int = 0
@@ -91,8 +91,8 @@ def way_on(rest: Rest) -> NextStep | None:
 def _culprit(state: State) -> Culprit:
     if state.failed_at in state.maps:
         return "map"
-    node = state.plan.nodes.get(state.failed_at)
-    has_said = node is not None and isinstance(node.body, Run) and state.node(state.failed_at).output_file
+    node = state.plan.nodes.get(state.failed_at or "")
+    has_said = node is not None and isinstance(node.body, Run) and state.culprit.output_file
     return "step" if has_said else "other"
 
 
@@ -105,13 +105,11 @@ def _completed(rest: Rest) -> Iterator[NextStep]:
 def _failed(rest: Rest) -> Iterator[NextStep]:
     """Yield where to look, and what goes on: dead letters have to be put back only where they failed the map."""
     run = rest.workflow_id
-    match rest.culprit:
-        case "step":
-            yield NextStep(why="look", command=f"logs {run} {shlex.quote(rest.failed_at)}")
-        case "map":
-            yield NextStep(why="look", command=f"logs {run} --failed")
-        case "other" if rest.failed_at:
-            yield NextStep(why="look", command=f"explain {run} {shlex.quote(rest.failed_at)}")
+    if rest.culprit == "map":
+        yield NextStep(why="look", command=f"logs {run} --failed")
+    elif rest.failed_at is not None:
+        command = "logs" if rest.culprit == "step" else "explain"
+        yield NextStep(why="look", command=f"{command} {run} {shlex.quote(rest.failed_at)}")
     if rest.culprit == "map" and rest.dead:
         yield _retry(rest, f"mend it, then put {_them(rest)} back")
         if rest.left:

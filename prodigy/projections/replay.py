@@ -164,12 +164,16 @@ def is_told(change: Change) -> bool:
 
 
 def _of_run(before: State, after: State) -> Iterator[Change]:
-    was = before.status if before.origin is not None else ""
-    now = after.status if after.origin is not None else ""
-    for field in _RUN_FIELDS:
-        old, new = (was, now) if field == "status" else (getattr(before, field), getattr(after, field))
+    for field, old, new in zip(_RUN_FIELDS, _run_values(before), _run_values(after), strict=True):
         if old != new:
             yield Change(kind="run", name="", field=field, before=old, after=new)
+
+
+def _run_values(state: State) -> Iterator[Any]:
+    """Yield the values of `_RUN_FIELDS`, empty for what is not there; of a run that has not begun no status."""
+    for field in _RUN_FIELDS:
+        value = getattr(state, field) if field != "status" or state.origin is not None else None
+        yield "" if value is None and field != "max_retries" else value
 
 
 def _of_node(address: str, before: NodeState, after: NodeState) -> Iterator[Change]:

@@ -67,11 +67,10 @@ def stage_of(state: State, current: Step | None) -> Stage | None:
     stages = list(root.body.children)
     if not any(isinstance(state.plan.node(at).body, Sequence) for at in stages):
         return None
-    address = current.leaf.address if current else stages[-1]
-    while address not in stages:
-        if address == ROOT:
-            return None
-        address = state.plan.node(address).parent
+    here = current.leaf.address if current else stages[-1]
+    address = next((at for at in (here, *state.plan.ancestors(here)) if at in stages), None)
+    if address is None:
+        return None
     name = state.plan.node(address).name or address
     return Stage(stages.index(address) + 1, len(stages), name, _standing(state, address))
 
@@ -89,7 +88,7 @@ def progress(state: State) -> str:
 
 def confirmation(state: State, address: str) -> str:
     """Return the question before a node that requires confirmation: what is about to happen."""
-    leaves = [node for node in state.plan.walk(address) if not isinstance(node.body, Sequence)]
+    leaves = state.plan.leaves(address)
     shown = [f"  {told_later(state, leaf.address)}" for leaf in leaves[:CONFIRMED_STEPS_SHOWN]]
     if len(leaves) > CONFIRMED_STEPS_SHOWN:
         shown.append(f"  and {counted(len(leaves) - CONFIRMED_STEPS_SHOWN, 'more step')}")
@@ -101,7 +100,7 @@ def _standing(state: State, address: str) -> str:
         case Status.AWAITING if state.status == "cancelled":
             return "cancelled"
         case Status.AWAITING:
-            return "not confirmed" if state.status == "cancelled" else "waiting for confirmation"
+            return "waiting for confirmation"
         case Status.FAILED:
             return "failed"
         case Status.SUCCEEDED | Status.HANDLED:

@@ -171,7 +171,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return Rest(
             workflow_id=self.workflow_id,
             status=self.status,
-            failed_at=at,
+            failed_at=at or None,
             culprit="map" if at in self.noted.snapshot.maps else "step" if has_said else "other",
             dead=items.dead_letters if items else 0,
             left=items.pending + items.in_flight + items.failed if items else 0,

@@ -48,10 +48,10 @@ RUN_EVENTS: dict[str, tuple[ev.Event, dict[str, Any]]] = {
             "max_retries": 1,
             "max_parallel": 2,
             "status": "running",
-            "stopping": "",
+            "stopping": None,
             "in_flight": immutables.Map(),
             "expired": frozenset(),
-            "failed_at": "",
+            "failed_at": None,
             "failure": "",
             "rested_s": FULL.rested_s + 60.0,
             "maps": immutables.Map({"map": PACE}),
@@ -59,13 +59,13 @@ RUN_EVENTS: dict[str, tuple[ev.Event, dict[str, Any]]] = {
     ),
     "a generation": (
         ev.GenerationStarted(generation=3, parent=2, from_seq=4, from_chain="c", version=9, reason="why"),
-        {"generation": 3, "version": 9, "status": "running", "stopping": ""},
+        {"generation": 3, "version": 9, "status": "running", "stopping": None},
     ),
     "a generation of another run": (
         ev.GenerationStarted(
             generation=3, parent=2, from_seq=4, from_chain="c", version=9, reason="why", workflow_id="demo-000002"
         ),
-        {"generation": 3, "version": 9, "status": "running", "stopping": "", "origin": ORIGIN},
+        {"generation": 3, "version": 9, "status": "running", "stopping": None, "origin": ORIGIN},
     ),
     "a stop": (ev.StopRequested(by="SIGTERM"), {"stopping": "SIGTERM"}),
     "a pause": (ev.RunPaused(at="r", reason="why"), {"status": "paused", "failed_at": "r", "failure": "why"}),
@@ -86,7 +86,7 @@ RUN_EVENTS: dict[str, tuple[ev.Event, dict[str, Any]]] = {
         {
             "generation": 1,
             "status": "running",
-            "stopping": "",
+            "stopping": None,
             "origin": FORKED,
             "plan": replace(FULL.plan, variables={"new": 2}),
             "captures": immutables.Map({"x": 5}),
@@ -94,7 +94,7 @@ RUN_EVENTS: dict[str, tuple[ev.Event, dict[str, Any]]] = {
     ),
     "a moment that is restored": (
         ev.RunRestored(plan=FULL.plan, snapshot=snapshot_of(replace(FULL, cost_usd=9.0), dict(FULL.captures))),
-        {"status": "running", "stopping": "", "cost_usd": 9.0},
+        {"status": "running", "stopping": None, "cost_usd": 9.0},
     ),
 }
 

@@ -38,7 +38,7 @@ def test_a_later_event_hides_no_change_by_hand(monkeypatch: pytest.MonkeyPatch) 
     """It is noticed before anything is folded on top of it."""
 
     def rest(turn: Turn, move: mv.Rest) -> mv.Moves:
-        turn.state = msgspec.structs.replace(turn.state, stopping="")
+        turn.state = msgspec.structs.replace(turn.state, stopping=None)
         turn.emit(ev.RunInterrupted())
         return ()
 

@@ -15,8 +15,8 @@ def end(**fields: Any) -> Exited:
     return Exited(**{"time": NOW, "at": "a", "epoch": 3, "exit_code": 1, **fields})
 
 
-ERRORS: dict[str, tuple[Exited, str]] = {
-    "success": (end(exit_code=0, stderr="a warning"), ""),
+ERRORS: dict[str, tuple[Exited, str | None]] = {
+    "success": (end(exit_code=0, stderr="a warning"), None),
     "the end of stderr": (end(stderr="first\nlast\n", output="out"), "first\nlast"),
     "stdout where stderr is empty": (end(stderr=" \n", output="out\n"), "out"),
     "an exit code": (end(exit_code=3), "exit code 3"),
@@ -107,7 +107,7 @@ def test_an_empty_capture_of_a_script_that_redirects_is_a_warning() -> None:
     exited = end(exit_code=0)
     value, outcome = captured(plan.nodes["a"], exited, judge(exited))
     warning = "files is empty: the script sends its output to a file, so there was nothing to capture"
-    assert (value, outcome.error, outcome.warnings) == ("", "", (warning,))
+    assert (value, outcome.error, outcome.warnings) == ("", None, (warning,))
 
 
 def test_a_capture_loses_one_newline_at_its_end() -> None:

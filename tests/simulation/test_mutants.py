@@ -225,10 +225,10 @@ MUTANTS = {
         queries, "or (done > 0 and not items.pending and not items.active)", "or False"
     ),
     "a map that failed says nothing to its handlers": Mutant(
-        nodes, "error=outcome.error, step=at_fault", 'error="", step=at_fault'
+        nodes, "error=outcome.failure, step=at_fault", 'error="", step=at_fault'
     ),
     "handlers of a stage are not told which step failed": Mutant(
-        nodes, 'error=outcome.error, step=at_fault(turn.state, move.at) or ""', "error=outcome.error"
+        nodes, 'error=outcome.failure, step=at_fault(turn.state, move.at) or ""', "error=outcome.failure"
     ),
     "a stage that timed out names no step": Mutant(
         queries, "        at = below\n    return at if", "        break\n    return at if"

@@ -366,7 +366,7 @@ def meaning(state: State) -> dict[str, Any]:
         "nodes": nodes,
         "captures": dict(state.captures),
         "outputs": dict(state.outputs),
-        "failed_at": state.failed_at,
+        "failed_at": state.failed_at or "",
         "failure": state.failure,
     }
 

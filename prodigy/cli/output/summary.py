@@ -37,7 +37,7 @@ def exit_code(state: State) -> ExitCode:
         case "paused":
             return ExitCode.PAUSED
         case "interrupted":
-            return _BY_SIGNAL.get(state.stopping, ExitCode.INTERRUPT)
+            return _BY_SIGNAL.get(state.stopping or "", ExitCode.INTERRUPT)
         case _:
             return ExitCode.FAILED
 
@@ -64,8 +64,8 @@ def print_summary(state: State, folder: RunFolder, *, json: bool, needs_trust: b
 def _about(state: State, folder: RunFolder) -> Iterator[str]:
     """Yield why a run did not complete, where what it said is kept, and how far its map is."""
     if state.status == "failed":
-        yield f"{visible(state.failed_at)} failed: {visible(failure_of(state))}"
-        for file in said_files(folder, state.node(state.failed_at).output_file):
+        yield f"{visible(state.failed_at or '')} failed: {visible(failure_of(state))}"
+        for file in said_files(folder, state.culprit.output_file):
             yield f"its output: {visible(near(file))}"
     elif state.status in ("cancelled", "paused"):
         yield visible(reason_of(state))
@@ -84,7 +84,7 @@ def summary(state: State, *, needs_trust: bool = False) -> dict[str, Any]:
         "exit_code": int(exit_code(state)),
         "steps": _counts(state),
         "map": map_progress(state),
-        "failed_at": state.failed_at or None,
+        "failed_at": state.failed_at,
         "failure": state.failure or None,
         "cause": failure_of(state) or None,
         "started": run.started,

@@ -38,7 +38,7 @@ def _finish(turn: Turn, signal: sig.Exited) -> Move:
             duration_s=signal.duration_s,
             signal=signal.signal,
             timed_out_s=signal.timed_out_s,
-            error=outcome.error or None,
+            error=outcome.error,
             output=end_of(signal.output, kept_bytes_max(node)).removesuffix("\n"),
             stderr=signal.stderr.removesuffix("\n"),
             output_file=signal.output_file,
@@ -46,7 +46,7 @@ def _finish(turn: Turn, signal: sig.Exited) -> Move:
             warnings=signal.warnings + outcome.warnings,
         )
     )
-    if outcome.error:
+    if outcome.error is not None:
         return Fail(signal.at, outcome)
     if node.policy.capture:
         turn.emit(ev.ValueCaptured(at=signal.at, name=node.policy.capture, value=value))

@@ -12,12 +12,12 @@ def settled(turn: Turn, move: HandlersSettled) -> Moves:
     """Settle a node by what its handlers came to, or try it again when they were to repair it."""
     here, policy = turn.state.node(move.at), turn.node(move.at).policy.on_failure
     assert policy is not None, "only handlers settle so"
-    handlers, error = turn.state.node(policy.address), here.error or ""
+    handlers = turn.state.node(policy.address)
     if handlers.status is Status.FAILED:
-        return (GiveUp(move.at, f"{error}\n{HANDLER_TOO}{handlers.error or ''}".strip()),)
+        return (GiveUp(move.at, f"{here.failure}\n{HANDLER_TOO}{handlers.failure}".strip()),)
     if policy.repairs:
         return () if is_held(turn.state, move.at) else (Start(move.at, here.attempt + 1),)
     if policy.fail_workflow:
-        return (GiveUp(move.at, error),)
+        return (GiveUp(move.at, here.failure),)
     turn.emit(ev.NodeHandled(at=move.at))
     return (Mark(move.at), Settled(move.at))

@@ -10,7 +10,7 @@ from prodigy.kernel.items import Disposition, Items
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.moves import Enter, Fail, Fill, Moves, SettleItem, Succeed
 from prodigy.kernel.outcome import Outcome
-from prodigy.kernel.queries import deepest_failure, has_enough, is_held, next_item, parallel
+from prodigy.kernel.queries import culprit_of, has_enough, is_held, next_item, parallel
 from prodigy.kernel.retry import due_at
 from prodigy.kernel.state import State
 from prodigy.kernel.turn import Turn
@@ -83,32 +83,35 @@ def _example(items: Items) -> str:
 def settle_item(turn: Turn, move: SettleItem) -> Moves:
     """Record what became of an item; what a failure means is decided by the error policy."""
     node = turn.node(move.at)
-    owner = turn.node(node.parent)
+    owner = turn.state.plan.owner_of(node)
     assert isinstance(owner.body, Map), "only a map has items"
     was_trying = turn.state.maps[owner.address].is_trying
-    _record(turn, move, owner.address, _disposition(owner.body.errors) if move.error else "succeeded")
+    if move.error is None:
+        turn.emit(ev.ItemSettled(at=owner.address, key=key_of(move.at), disposition="succeeded"))
+    else:
+        _record_failure(turn, owner.address, move.at, move.error, _disposition(owner.body.errors))
     if turn.state.maps[owner.address].unmarked >= owner.body.checkpoint_frequency:
         turn.emit(ev.CheckpointMarked(version=turn.state.version + 1, at=owner.address))
-    if move.error:
+    if move.error is not None:
         _open_breaker(turn, owner, was_trying=was_trying)
     return (Fill(owner.address),)
 
 
-def _record(turn: Turn, move: SettleItem, at: str, disposition: Disposition) -> None:
-    culprit = deepest_failure(turn.state, move.at) if move.error else move.at
+def _record_failure(turn: Turn, at: str, item: str, error: str, disposition: Disposition) -> None:
+    culprit = culprit_of(turn.state, item)
     said = turn.state.node(culprit)
     if disposition == "failed":
-        turn.emit(ev.NodeFailed(at=move.at, error=move.error))
+        turn.emit(ev.NodeFailed(at=item, error=error))
     turn.emit(
         ev.ItemSettled(
             at=at,
-            key=key_of(move.at),
+            key=key_of(item),
             disposition=disposition,
-            error=move.error,
+            error=error,
             step=in_item(culprit).step,
             exit_code=said.exit_code,
             output_file=said.output_file,
-            attempts=_tries(turn.state, move.at, culprit) if move.error else 0,
+            attempts=_tries(turn.state, item, culprit),
         )
     )
 

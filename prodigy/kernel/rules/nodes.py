@@ -99,11 +99,11 @@ def fail(turn: Turn, move: Fail) -> Moves:
         return ()
     handlers = node.policy.on_failure
     if handlers is None or (handlers.repairs and here.repairs >= handlers.repairs):
-        return (GiveUp(move.at, outcome.error),)
+        return (GiveUp(move.at, outcome.failure),)
     if isinstance(node.body, Run):
         turn.emit(ev.HandlingStarted(at=move.at))
     else:
-        turn.emit(ev.HandlingStarted(at=move.at, error=outcome.error, step=at_fault(turn.state, move.at) or ""))
+        turn.emit(ev.HandlingStarted(at=move.at, error=outcome.failure, step=at_fault(turn.state, move.at) or ""))
     return (Enter(handlers.address),)
 
 
@@ -131,10 +131,10 @@ def settled(turn: Turn, move: Settled) -> Moves:
     if move.at == ROOT:
         return (FinishRun(),)
     node = turn.node(move.at)
-    owner = turn.node(node.parent)
+    owner = turn.state.plan.owner_of(node)
     if owner.policy.on_failure and owner.policy.on_failure.address == move.at:
         return (HandlersSettled(owner.address),)
     here = turn.state.node(move.at)
     if here.status is Status.FAILED and not is_tolerated(owner, node):
-        return (Fail(owner.address, Outcome(error=here.error or "")),)
+        return (Fail(owner.address, Outcome(error=here.failure)),)
     return (Advance(owner.address, node.index),)

@@ -85,7 +85,7 @@ def _continue_map(turn: Turn, requeue: sig.Requeue) -> None:
             _continue(turn, at)
         if at == ROOT:
             break
-        owner = turn.node(node.parent)
+        owner = turn.state.plan.owner_of(node)
         assert isinstance(owner.body, Sequence), "a map stands in sequences"
         for later in owner.body.children[node.index + 1 :] if requeue.reduces else ():
             if turn.state.node(later).status is not Status.PENDING:
@@ -112,7 +112,7 @@ def _give_up_unhandled(turn: Turn) -> None:
     """A node whose handlers an edit took away while they ran has failed, and is taken up as failed ones are."""
     for at, here in sorted(turn.state.nodes.items()):
         if here.status is Status.HANDLING and turn.node(at).policy.on_failure is None:
-            turn.emit(ev.NodeFailed(at=at, error=here.error or ""))
+            turn.emit(ev.NodeFailed(at=at, error=here.failure))
             _reopen(turn, at)
 
 

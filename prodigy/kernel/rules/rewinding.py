@@ -5,12 +5,14 @@ the operator jumps ahead is there something to decide: what has not settled befo
 says so.
 """
 
+from itertools import pairwise
+
 from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.moves import GoBack, Moves
 from prodigy.kernel.queries import failures
 from prodigy.kernel.turn import Turn
-from prodigy.plan.nodes import ROOT, Node, Sequence
+from prodigy.plan.nodes import Node, Sequence
 
 
 def go_back(turn: Turn, move: GoBack) -> Moves:
@@ -20,27 +22,18 @@ def go_back(turn: Turn, move: GoBack) -> Moves:
     if rewind.restored is not None:
         turn.emit(ev.RunRestored(plan=turn.state.plan, snapshot=rewind.restored))
     if rewind.target is not None:
-        for owner, child in _path(turn, rewind.target):
-            _open(turn, owner)
-            _bypass_before(turn, owner, child, rewind.by)
+        path = [rewind.target, *turn.state.plan.ancestors(rewind.target)][::-1]
+        for owner, child in pairwise(path):
+            _open(turn, turn.node(owner))
+            _bypass_before(turn, turn.node(owner), child, rewind.by)
     return ()
-
-
-def _path(turn: Turn, target: str) -> list[tuple[Node, str]]:
-    """Return (sequence, child) from the root down to the target."""
-    path: list[tuple[Node, str]] = []
-    while target != ROOT:
-        owner = turn.node(turn.node(target).parent)
-        path.append((owner, target))
-        target = owner.address
-    return path[::-1]
 
 
 def _open(turn: Turn, owner: Node) -> None:
     """Bring a sequence on the way to the target to work, whatever became of it; one that asks first asks still."""
     at = owner.address
     if turn.state.node(at).status is Status.HANDLING:
-        turn.emit(ev.NodeFailed(at=at, error=turn.state.node(at).error or ""))
+        turn.emit(ev.NodeFailed(at=at, error=turn.state.node(at).failure))
     if turn.state.node(at).status in (Status.FAILED, Status.SUCCEEDED, Status.HANDLED):
         turn.emit(ev.NodeContinued(at=at))
     if turn.state.node(at).status is Status.SKIPPED:

@@ -45,7 +45,7 @@ def finish(turn: Turn, move: FinishRun) -> Moves:
     root = turn.state.root
     if root.status is Status.FAILED:
         culprit = culprit_of(turn.state)
-        turn.emit(ev.RunFailed(at=culprit, error=turn.state.node(culprit).error or root.error or ""))
+        turn.emit(ev.RunFailed(at=culprit, error=turn.state.node(culprit).failure))
     else:
         turn.emit(ev.RunCompleted())
     return ()

@@ -22,5 +22,5 @@ def _finish(turn: Turn, node: Node) -> Moves:
     failed = next(failures(turn.state, node), None)
     if failed is None:
         return (Succeed(node.address),)
-    error = turn.state.node(failed).error or ""
-    return (Fail(node.address, Outcome(error=f"{error} (at {failed}; no later step answered it)")),)
+    error = f"{turn.state.node(failed).failure} (at {failed}; no later step answered it)"
+    return (Fail(node.address, Outcome(error=error)),)
