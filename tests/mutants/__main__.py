@@ -21,6 +21,7 @@ from tests.mutants.nearest import Kept, Nearest, Ran, now_s
 from tests.mutants.operators import Bug, bugs_of
 from tests.mutants.planting import living_functions
 from tests.mutants.trial import Trials, Tried
+from tests.mutants.whole import WholeRuns
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = f"{ROOT}/prodigy/"
@@ -29,9 +30,11 @@ PARTS = ("prodigy/kernel", "prodigy/plan", "prodigy/store", "prodigy/runtime")
 TESTS = {
     "kernel": ("kernel", "scenarios", "projections", "histories", "conformance", "simulation"),
     "plan": ("plan", "corpus", "docs", "conformance", "kernel"),
-    "store": ("store", "runtime", "cli", "histories"),
-    "runtime": ("runtime", "cli", "simulation"),
+    "store": ("store", "runtime", "cli", "histories", "conformance"),
+    "runtime": ("runtime", "store", "cli", "simulation", "conformance"),
 }
+WHOLE_RUNS = "tests/end_to_end"  # asked about what no other test notices
+PARTS_OF_WHOLE_RUNS = ("store", "runtime")
 LEFT_OUT = ("tests/simulation/test_mutants.py", "tests/simulation/test_random_plans.py")
 
 
@@ -44,6 +47,7 @@ class Order(NamedTuple):
     seed: int
     shard: tuple[int, int]
     budget_s: float
+    whole_s: float
 
 
 class Outcome(NamedTuple):
@@ -81,13 +85,20 @@ class Planter:
         living = living_functions(PROGRAM)
         gc.collect()
         gc.freeze()
+        bugs = chosen(self._order)
         with Fresh(ROOT) as fresh:
-            for bug in chosen(self._order):
+            whole = WholeRuns(ROOT, ROOT / WHOLE_RUNS, budget_s=self._order.whole_s)
+            if any(_is_of_whole_runs(bug) for bug in bugs):
+                whole.survey(fresh)
+            for bug in bugs:
                 path = str(bug.path).removeprefix(PROGRAM)
                 tried = Tried("unplanted") if bug.when_imported else trials.try_bug(bug, nearest.of(bug, path), living)
                 if tried.verdict == "unplanted":
                     tried = fresh.try_bug(bug, nearest.beside(path))
                 nearest.caught(path, tried.by)
+                is_open = tried.verdict == "alive" and not EQUIVALENT.reason(bug)
+                if is_open and _is_of_whole_runs(bug) and (tests := whole.of(bug, path)):
+                    tried = fresh.try_bug(bug, tests, takes_s=whole.duration_s(tests))
                 self._note(Outcome(bug, tried))
         return True
 
@@ -136,6 +147,10 @@ def chosen(order: Order) -> list[Bug]:
     return bugs[shard - 1 :: shards]
 
 
+def _is_of_whole_runs(bug: Bug) -> bool:
+    return bug.path.relative_to(PROGRAM).parts[0] in PARTS_OF_WHOLE_RUNS
+
+
 def told(outcome: Outcome) -> Iterator[str]:
     """Yield the lines that show a survivor."""
     bug, tried = outcome
@@ -168,13 +183,15 @@ def _read(arguments: Sequence[str] | None) -> Order:
     parser.add_argument("--seed", type=int, default=0, help="which sample")
     parser.add_argument("--shard", type=_shard, default=(1, 1), metavar="N/M", help="the Nth of M parts")
     parser.add_argument("--budget", type=float, default=15.0, metavar="S", help="seconds of tests for a bug at most")
+    parser.add_argument("--whole", type=float, default=30.0, metavar="S", help="seconds of whole runs for a survivor")
     parser.add_argument("--tests", nargs="+", metavar="PATH", help="tests that may notice")
     parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help="folders or files below prodigy/")
     told = parser.parse_args(arguments)
     parts = [(ROOT / part).resolve() for part in told.parts]
     layers = {part.relative_to(PROGRAM).parts[0] for part in parts}
     tests = told.tests or [f"tests/{name}" for name in dict.fromkeys(n for layer in layers for n in TESTS[layer])]
-    return Order(parts, [f"{ROOT / test}" for test in tests], told.sample, told.seed, told.shard, told.budget)
+    paths = [f"{ROOT / test}" for test in tests]
+    return Order(parts, paths, told.sample, told.seed, told.shard, told.budget, told.whole)
 
 
 def _shard(text: str) -> tuple[int, int]:
