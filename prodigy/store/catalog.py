@@ -28,7 +28,7 @@ REFERENCE_CHARS_SHOWN = 100
 
 def listed(project: Project, workflow_id: str, mirror: Mirror | None = None) -> Standing:
     """Return one run of the project, which exists, or is known to `mirror`, with the state that its log folds to."""
-    folder = project.run(workflow_id)
+    folder, owner = project.run(workflow_id), None
     try:
         if mirror is not None and not existing_folder(folder.path):
             return _mirrored(mirror, workflow_id)
@@ -36,12 +36,10 @@ def listed(project: Project, workflow_id: str, mirror: Mirror | None = None) -> 
         found = read_own_checkpoint(project.checkpoint(workflow_id), workflow_id)
         seen = None if mirror is None else read_header(mirror.checkpoint(workflow_id), workflow_id)
         history = read_history(folder, found.checkpoint, seen)
-    except ProdigyError as problem:
-        return Standing(workflow_id=workflow_id, problem=problem.message)
-    except OSError as problem:
-        return Standing(workflow_id=workflow_id, problem=str(problem))
+    except (ProdigyError, OSError) as problem:
+        return Standing(workflow_id=workflow_id, problem=str(problem), owner=owner)
     if history.state.origin is None:
-        return Standing(workflow_id=workflow_id, problem="its log is empty: nothing was ever started")
+        return Standing(workflow_id=workflow_id, problem="its log is empty: nothing was ever started", owner=owner)
     return Standing(workflow_id=workflow_id, state=history.state, owner=owner)
 
 
@@ -76,7 +74,7 @@ def list_standings(project: Project, mirror: Mirror | None = None) -> list[Stand
             known.add(workflow_id)
             continue
         run = _standing(project, workflow_id, mirror, newest)
-        if not run.is_damaged or run.owner or not never_began(project, workflow_id):
+        if not run.is_damaged or not never_began(project, workflow_id):
             runs.append(run)
             known.add(workflow_id)
     if mirror is not None:

@@ -1,14 +1,18 @@
 """A run's row in lists: what its checkpoint says of it is what its log folds to."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from prodigy.cli.commands.status import document, lines
+from prodigy.cli.program import program
 from prodigy.store.catalog import list_standings, listed
 from prodigy.store.history import lineage
 from prodigy.store.layout import Project, RunFolder, prepare_run
+from prodigy.store.lock import RunLock
 from prodigy.store.standing import Standing, header_of
 from tests.cli.made import STAGED, Ending, House
 from tests.histories.test_histories import HISTORIES
@@ -76,3 +80,25 @@ def test_a_list_reads_no_log_whose_checkpoint_is_current(house: House) -> None:
     (quick,) = list_standings(house.project)
     assert quick.state is None
     assert row_of(quick) == whole
+
+
+def test_a_damaged_run_that_is_live_has_its_owner_in_every_list(house: House) -> None:
+    """Whoever looks learns which process to end first."""
+    house.make("short-aaaaaa")
+    path = house.run("short-aaaaaa").events(1)
+    path.write_bytes(b"{" + path.read_bytes())
+    with RunLock.acquire(house.run("short-aaaaaa").lock, command="prodigy cook"):
+        run = listed(house.project, "short-aaaaaa")
+        (row,) = list_standings(house.project)
+    assert [each.owner and each.owner.pid for each in (run, row)] == [os.getpid()] * 2
+    assert run.status == "damaged"
+    assert document(run)["pid"] == os.getpid()
+    assert lines(run)[-1] == f"  live     process {os.getpid()} owns it: {program()} stop short-aaaaaa"
+    assert listed(house.project, "short-aaaaaa").owner is None
+
+
+def test_a_run_about_to_begin_is_in_no_list(house: House) -> None:
+    """Its log is empty, and nothing is lost."""
+    folder = prepare_run(house.project, "short-aaaaaa")
+    with RunLock.acquire(folder.lock, command="prodigy cook"):
+        assert list_standings(house.project) == []

@@ -16,6 +16,7 @@ from prodigy.cli.output.redrawn import LiveLines, can_move_cursor
 from prodigy.cli.output.streams import check_reader
 from prodigy.cli.output.summary import summary, took
 from prodigy.cli.output.times import dated, due
+from prodigy.cli.program import program
 from prodigy.cli.projects import mirror_of, project_here
 from prodigy.cli.rescue import lines as ways_out
 from prodigy.errors import ExitCode
@@ -49,8 +50,8 @@ def status(
         print_json(document(run))
     elif not watch:
         print("\n".join(lines(run)))
-    if run.state is None and run.owner is None:
-        if not json:
+    if run.state is None:
+        if not json and run.owner is None:
             ways, columns = ways_out(project, mirror, workflow_id), columns_of_terminal()
             print("\n".join(line for way in ways for line in prose(way, columns, indent="  ", more="    ")))
         raise typer.Exit(ExitCode.DAMAGED)
@@ -59,7 +60,9 @@ def status(
 def document(run: Standing) -> dict[str, Any]:
     """Return the document of `--json`."""
     if run.state is None:
-        return {"schema_version": 1, "workflow_id": run.workflow_id, "status": run.status, "problem": run.problem}
+        pid = run.owner.pid if run.owner else None
+        about = {"workflow_id": run.workflow_id, "status": run.status, "pid": pid}
+        return {"schema_version": 1, **about, "problem": run.problem}
     fields = summary(run.state)
     del fields["exit_code"]
     return (
@@ -78,7 +81,10 @@ def lines(run: Standing, *, is_watched: bool = False) -> list[str]:
     """Return what to show of a run, a line each, and then what to type next; a watcher knows how to watch."""
     state = run.state
     if state is None:
-        return [f"{run.workflow_id}  damaged", *_folded(f"  {run.problem}", columns_of_terminal())]
+        columns, shown = columns_of_terminal(), [f"  {run.problem}"]
+        if run.owner:
+            shown.append(f"  live     process {run.owner.pid} owns it: {program()} stop {run.workflow_id}")
+        return [f"{run.workflow_id}  damaged", *(line for text in shown for line in _folded(text, columns))]
     end = now() if run.owner else state.time
     status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
     shown = [f"{run.workflow_id}  {status}  {run.step}  {took(state, end)}"]

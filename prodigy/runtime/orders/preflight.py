@@ -71,11 +71,12 @@ def items_now(plan: Plan, directory: Path) -> sig.Listed | None:
 
     None where there is no map, or where that hangs on what the run will do: on a step's output, or on a command.
     """
-    maps = [(at, node.body) for at, node in plan.nodes.items() if isinstance(node.body, Map)]
-    if not maps or told(plan) & {str(reference.path[0]) for reference in _references(maps[0][1])}:
+    # `mode: mapreduce` alone makes a map, so there is one at most.
+    at, body = next(((at, node.body) for at, node in plan.nodes.items() if isinstance(node.body, Map)), ("", None))
+    if body is None or told(plan) & {str(reference.path[0]) for reference in _references(body)}:
         return None
     state = _begun(plan)
-    effect = next(iter(fx.effects(state, ev.ListingStarted(at=maps[0][0]), state.seq + 1)), None)
+    effect = next(iter(fx.effects(state, ev.ListingStarted(at=at), state.seq + 1)), None)
     if isinstance(effect, fx.RejectList):
         return sig.Listed(time=state.time, at=effect.at, error=effect.reason)
     if not isinstance(effect, fx.List):
