@@ -44,6 +44,10 @@ mutants: setup  ## plant bugs and list those that no test notices: make mutants 
 bench: setup  ## how fast it is, beside what others take (about 25 minutes)
 	$(BIN)/python -m bench
 
+bench-guard: setup  ## count the system calls, syncs and files of a step; fails where one has risen (WRITE=1 keeps them)
+	@command -v strace >/dev/null || .ci/strace || true
+	$(BIN)/python -m bench.guard $(if $(WRITE),--write)
+
 check: lint types test  ## everything that must hold
 
-.PHONY: help setup census lint types test quick lock versions mutants bench check
+.PHONY: help setup census lint types test quick lock versions mutants bench bench-guard check

@@ -1,9 +1,12 @@
 """Be `prodigy`, changed in one way that no user can choose: `python -m bench.player WAY prodigy's arguments`.
 
 `no-checkpoints` leaves the checkpoint file away. `count-syncs` and `time-checkpoints` change nothing but measure: they
-print a `Share` to stdout, after everything else. So a difference in time is that one thing's.
+print a `Share` to stdout, after everything else. So a difference in time is that one thing's. `still` leaves away what
+only the passing of time brings (ticks, looks into the inbox, checkpoints while steps run), so that what is counted is
+what the steps themselves take, and prints how many blocks of memory are in use at the end.
 """
 
+import gc
 import os
 import sys
 import time
@@ -12,8 +15,12 @@ from typing import Any
 
 import msgspec
 
-from prodigy.runtime.orders import bootstrap
+from prodigy.runtime.host import host
+from prodigy.runtime.orders import checkpointer, play
 from prodigy.runtime.orders.checkpointer import Checkpointer
+from prodigy.runtime.processes import supervisor
+
+AN_HOUR_S = 3600.0
 
 
 class Share(msgspec.Struct):
@@ -59,19 +66,28 @@ def main() -> None:
     way, share = sys.argv.pop(1), Share()
     match way:
         case "no-checkpoints":
-            vars(bootstrap)["Checkpointer"] = NoCheckpointer
+            vars(play)["Checkpointer"] = NoCheckpointer
         case "count-syncs":
             for name in {"fsync", "fdatasync"} & vars(os).keys():
                 setattr(os, name, share.timed(getattr(os, name)))
         case "time-checkpoints":
             for name in ("publish", "_write"):
                 setattr(Checkpointer, name, share.timed(getattr(Checkpointer, name)))
+        case "still":
+            _stand_still()
         case _:
             sys.exit(f"no such way: {way}")
-    _play(share, prints=way != "no-checkpoints")
+    _play(share, way)
 
 
-def _play(share: Share, *, prints: bool) -> None:
+def _stand_still() -> None:
+    for module, name in ((host, "INBOX_INTERVAL_S"), (host, "BEAT_S"), (supervisor, "SHOW_EVERY_S")):
+        setattr(module, name, AN_HOUR_S)
+    for name in ("FIRST_REST_S", "REST_S_MAX", "REST_FACTOR"):
+        setattr(checkpointer, name, AN_HOUR_S)
+
+
+def _play(share: Share, way: str) -> None:
     """Run, and print the share where Python would end: `prodigy` itself ends at once."""
     from prodigy.cli.app import run
 
@@ -81,7 +97,10 @@ def _play(share: Share, *, prints: bool) -> None:
         run()
     finally:
         share.of_s = time.perf_counter() - began
-        if prints:
+        if way == "still":
+            gc.collect()
+            share.count = sys.getallocatedblocks()
+        if way != "no-checkpoints":
             print(msgspec.json.encode(share).decode())
 
 
