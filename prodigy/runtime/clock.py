@@ -9,7 +9,7 @@ LEAP_S_MIN = 2.0  # between two looks a moment apart; what is less is a clock th
 
 def now() -> str:
     """Return the time as records have it: UTC, ISO 8601 with microseconds and Z."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{datetime.now(UTC).isoformat(timespec='microseconds')[:26]}Z"
 
 
 class Leaps:

@@ -1,8 +1,10 @@
 """The wall clock, when it is set while we run."""
 
+from datetime import datetime
+
 import pytest
 
-from prodigy.runtime.clock import LEAP_S_MIN, Leaps
+from prodigy.runtime.clock import LEAP_S_MIN, Leaps, now
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,9 @@ def test_a_leap_forward_is_told_once(wall: list[float], leapt: list[float]) -> N
     leaps = Leaps(lambda: next(times), lambda: next(moments))
     assert leapt == [leaps.leapt_s() for _ in range(3)]
     assert LEAP_S_MIN > 1.0
+
+
+def test_a_time_is_utc_to_the_microsecond() -> None:
+    """As every log has it, whole even where the microseconds are none."""
+    assert len(now()) == len("2026-01-31T09:00:04.078394Z")
+    assert datetime.strptime(now(), "%Y-%m-%dT%H:%M:%S.%fZ") <= datetime.utcnow()

@@ -203,3 +203,16 @@ def test_an_end_that_comes_late_is_waited_for(tmp_path: Path) -> None:
         end_marked(tmp_path, grace_s=60)
         assert (tmp_path / "cleaned").exists()
         assert process.wait() == 0
+
+
+def test_our_children_are_listed_anew_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list stays open, is as long as it is, and is read from its beginning."""
+    listed = tmp_path / "self" / "task" / str(os.getpid()) / "children"
+    listed.parent.mkdir(parents=True)
+    monkeypatch.setattr(orphans, "PROC", str(tmp_path))
+    many = list(range(1, 40_000))
+    seen = []
+    for children in ([], [7, 8], many, [9]):
+        listed.write_text("".join(f"{pid} " for pid in children))
+        seen.append(orphans._own_children())
+    assert seen == [[], [7, 8], many, [9]]

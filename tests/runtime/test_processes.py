@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from prodigy.kernel.effects import RenderedShell, Spawn
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.runtime.processes import commands, orphans, outputs
 from prodigy.runtime.processes import supervisor as module
 from tests.runtime.world import PATIENCE_S, World, exited, playing
@@ -141,6 +143,22 @@ async def test_large_values_come_as_private_files(world: World) -> None:
 async def test_a_long_script_is_a_file(world: World) -> None:
     """No argument could hold it."""
     assert await world.run(f"# {'x' * 150_000}\necho $#") == exited(exit_code=0, output="0\n")
+
+
+@pytest.mark.parametrize("size", [1, 150_000])
+@pytest.mark.parametrize("given", ["nothing", "files of the script", "files", "a NUL"])
+async def test_private_files_go_with_their_attempt(world: World, given: str, size: int) -> None:
+    """Whatever had to be written, and whether the command started or not; most have none, and nothing is removed."""
+    script, contents = f"# {'x' * size}\ntrue", {"value": "text"}
+    command = RenderedShell(script=script, files=contents if given == "files of the script" else {})
+    files = contents if given == "files" else {}
+    environment = {"NUL": "\0"} if given == "a NUL" else {}
+    world.processes.spawn(
+        Spawn(at="deploy", epoch=Epoch(7), attempt=1, command=command, files=files, environment=environment)
+    )
+    await world.exited()
+    folder = world.run_folder / "values-in-use"
+    assert not folder.exists() or not any(folder.iterdir())
 
 
 async def test_any_interpreter_may_read_the_text(world: World) -> None:
@@ -347,6 +365,11 @@ async def test_a_missing_interpreter_is_named(world: World) -> None:
 async def test_an_interpreter_that_is_no_command_is_named(world: World, interpreter: str, error: str) -> None:
     """It is read as words, as a shell would."""
     assert (await world.run("true", interpreter=interpreter)).error == f"cannot start: {error}"
+
+
+async def test_sh_is_the_systems_own(world: World) -> None:
+    """No directory is searched for it, whatever PATH says."""
+    assert (await world.run("echo here", environment={"PATH": "/nowhere"})).output == "here\n"
 
 
 async def test_an_interpreter_that_an_earlier_step_installed_is_found(world: World) -> None:

@@ -35,15 +35,16 @@ class Attempt:
     """
 
     __slots__ = (
-        "asked_at", "begun", "duration_s", "effect", "ended_at", "files", "has_met_stop", "kill_at", "ladder", "limit",
-        "linger", "outstayed", "pidfd", "process", "stopped", "task", "timed_out", "was_at_work", "watch",
-        "weather_delay_s", "weather_timer",
+        "asked_at", "begun", "duration_s", "effect", "ended_at", "files", "has_folder", "has_met_stop", "kill_at",
+        "ladder", "limit", "linger", "outstayed", "pidfd", "process", "stopped", "task", "timed_out", "was_at_work",
+        "watch", "weather_delay_s", "weather_timer",
     )  # fmt: skip
 
     def __init__(self, effect: Spawn) -> None:
         self.effect = effect
         self.process: Process | None = None
         self.files: list[OutputFile] = []
+        self.has_folder = True  # of private files, until it is known that it needs none
         self.pidfd = -1
         self.begun = self.asked_at = awake_s()
         self.duration_s = 0.0

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple, assert_never
 
@@ -24,6 +24,7 @@ from prodigy.store.files import FOLDER_MODE, open_private, private_folder, write
 
 SCRIPT_ARGUMENT_BYTES_MAX = 100 * 1024  # an argument holds 128 KiB on Linux, its terminating NUL included
 SCRIPT_NAME = "script"
+STANDARD_SHELL = "/bin/sh"
 EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # too much of something just now
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)  # the place of our own files, never the command's fault
 WEATHER_S_MAX = 300.0
@@ -42,12 +43,16 @@ class CannotStart(Exception):
 
 
 class Prepared(NamedTuple):
-    """What `exec` needs. `stdin` is a descriptor to be closed after the start; None means nothing to read."""
+    """What `exec` needs. `stdin` is a descriptor to be closed after the start; None means nothing to read.
+
+    `has_folder`: private files were written into the attempt's folder.
+    """
 
     arguments: list[str]
     program: str
     environment: Environment
     stdin: int | None = None
+    has_folder: bool = True
 
 
 def encode(environment: Mapping[str, str]) -> Environment:
@@ -126,14 +131,22 @@ def _ignore(_number: int, _frame: object) -> None:
 def find_program(name: str, environment: Environment) -> str | None:
     """Return the path of an executable as `exec` would find it with this environment, or None.
 
-    Looked for anew each time: an earlier step may just have installed it.
+    Looked for anew each time: an earlier step may just have installed it. But `sh` is the system's own, as for make,
+    cron and system(3), whatever PATH says.
     """
     if "/" in name:
         return name
+    if name == "sh" and _has_standard_shell():
+        return STANDARD_SHELL
     for program in _candidates(name, environment.get(b"PATH", _DEFAULT_PATH)):
         if os.access(program, os.X_OK) and os.path.isfile(program):
             return program
     return None
+
+
+@cache
+def _has_standard_shell() -> bool:
+    return os.access(STANDARD_SHELL, os.X_OK)
 
 
 @lru_cache
@@ -143,13 +156,15 @@ def _candidates(name: str, path: bytes) -> tuple[str, ...]:
 
 def _shell(effect: Spawn, command: RenderedShell, folder: str, inherited: Environment, marks: Environment) -> Prepared:
     files = {name: str(_private_file(folder, name, content)) for name, content in command.files.items()}
-    environment = {**inherited, **encode({**effect.environment, **command.variables, **files}), **marks}
+    own = {**effect.environment, **command.variables, **files}
+    environment = {**inherited, **encode(own), **marks} if own else inherited | marks
     words = _words(command.interpreter)
     program = find_program(words[0], environment)
     if program is None:
         raise CannotStart(f"the interpreter {words[0]!r} was not found on PATH; check it with `command -v {words[0]}`")
     if shell_of(command.interpreter) and _fits(command.script):
-        return Prepared([*words, "-c", command.script], program, environment)
+        has_folder = bool(files or effect.files)
+        return Prepared([*words, "-c", command.script], program, environment, has_folder=has_folder)
     return Prepared([*words, str(_private_file(folder, SCRIPT_NAME, command.script))], program, environment)
 
 
@@ -200,7 +215,7 @@ def keep_private(folder: str, files: Mapping[str, str]) -> None:
 
 
 def remove_private(folder: str) -> None:
-    """Remove a folder of private files; most attempts have none."""
+    """Remove a folder of private files, if it is there."""
     if not os.path.lexists(folder):
         return
     with suppress(OSError):  # the next coordinator tries again

@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ UNKILLABLE_AFTER_S = 10.0
 _PAUSE_S = 0.02
 _ROUNDS_MAX = 5
 _CHUNK_BYTES = 1 << 16
+_LISTED_WHOLE_BYTES_MAX = 2048  # the kernel hands out such a list by the page; a shorter answer is all of it
 _EXEC_PAUSE_S = 0.002
 _EXEC_LOOKS_MAX = 25
 _WITHOUT_MEMORY = 0x200000 | 0x4  # PF_KTHREAD and PF_EXITING in linux/sched.h
@@ -270,9 +272,27 @@ def _reap(pid: int, status: _Status) -> None:
 
 
 def _own_children() -> list[int]:
-    """Orphans always come to the main thread, so its list is enough."""
-    pid = os.getpid()
-    return _numbers(f"{PROC}/self/task/{pid}/children")
+    """Orphans always come to the main thread, so its list is enough.
+
+    The file stays open, for it is read after every command; each read from its beginning tells how it is then.
+    """
+    descriptor = _list_of_children(f"{PROC}/self/task/{os.getpid()}/children")
+    if descriptor is None:
+        return []
+    data = os.pread(descriptor, _CHUNK_BYTES, 0)
+    if len(data) > _LISTED_WHOLE_BYTES_MAX:
+        while more := os.pread(descriptor, _CHUNK_BYTES, len(data)):
+            data += more
+    return [int(number) for number in data.split()]
+
+
+@cache
+def _list_of_children(path: str) -> int | None:
+    """Return the list, held open; the path has our pid in it, so a fork has one of its own."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
 
 
 def _children(pid: int) -> list[int]:

@@ -235,6 +235,7 @@ class Processes:
             return
         try:
             prepared = self._prepare(effect)
+            attempt.has_folder = prepared.has_folder
             try:
                 self._execute(attempt, prepared)
             finally:
@@ -362,7 +363,8 @@ class Processes:
         )
 
     def _forget(self, attempt: Attempt) -> None:
-        remove_private(self._values_of(attempt.effect))
+        if attempt.has_folder:
+            remove_private(self._values_of(attempt.effect))
         del self._attempts[attempt.effect.epoch]
         if not self._attempts:
             self._idle.set()
