@@ -89,7 +89,7 @@ def ran_wrongly(long: Long) -> int:
     pipe = os.open(long.place.project / "pipe", os.O_RDWR | os.O_NONBLOCK)
     long.place.answer([PRODIGY, "resume", _RUN])
     os.close(pipe)
-    events = [moment.event for moment in Generation(long.folder, 1).moments()]
+    events = [moment.event for moment in Generation(long.folder, 1).logged_events()]
     resumed = next(place for place, event in enumerate(events) if isinstance(event, RunResumed))
     finished = {event.at for event in events[:resumed] if isinstance(event, CommandFinished)}
     started = [event.at for event in events[resumed:] if isinstance(event, CommandStarted)]

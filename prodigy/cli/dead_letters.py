@@ -10,7 +10,7 @@ from prodigy.errors import RunNotFound
 from prodigy.kernel.items import Item
 from prodigy.kernel.state import State
 from prodigy.projections.failure import item_cause
-from prodigy.store.catalog import listed
+from prodigy.store.catalog import read_run
 from prodigy.store.layout import Project
 
 Ref = Annotated[
@@ -31,7 +31,7 @@ def run_meant(ref: str | None) -> tuple[Project, str, State]:
     """
     project = project_here()
     workflow_id = run_of(project, ref)
-    return project, workflow_id, listed(project, workflow_id).sound()
+    return project, workflow_id, read_run(project, workflow_id).sound()
 
 
 def none_of(workflow_id: str, *, is_narrowed: bool) -> str:

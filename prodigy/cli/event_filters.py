@@ -16,11 +16,11 @@ from prodigy.plan.address import is_under, item_of, template_of
 from prodigy.plan.nodes import ROOT
 from prodigy.plan.reference import suggestion
 from prodigy.projections.naming import address_of
-from prodigy.store.catalog import listed
+from prodigy.store.catalog import read_run
 from prodigy.store.generation import Generation
 from prodigy.store.history import present_generation
 from prodigy.store.layout import Project, RunFolder
-from prodigy.store.moments import no_generation
+from prodigy.store.restore_points import no_generation
 
 Record = dict[str, Any]
 
@@ -144,7 +144,7 @@ def _of_step(project: Project, workflow_id: str, step: str) -> Callable[[str], b
     Raises:
         UsageProblem: the run has no such step; the hint has the nearest.
     """
-    state = listed(project, workflow_id).state
+    state = read_run(project, workflow_id).state
     address = step
     if state is not None:
         is_older = state.generation > 1 and _alike(step) & set(state.plan.nodes)  # which may have had other items

@@ -14,7 +14,7 @@ from prodigy.kernel.outcome import end_of
 from prodigy.plan.address import is_at
 from prodigy.projections.failure import Failure, failures_of
 from prodigy.runtime.terminal import Lines, visible
-from prodigy.store.catalog import listed
+from prodigy.store.catalog import read_run
 from prodigy.store.files import open_private
 from prodigy.store.layout import Project, RunFolder
 
@@ -31,7 +31,7 @@ def print_failed(project: Project, workflow_id: str, address: str | None, *, jso
     Raises:
         DamagedState: the run cannot be read.
     """
-    state = listed(project, workflow_id).sound()
+    state = read_run(project, workflow_id).sound()
     found = [failure for failure in failures_of(state) if is_at(failure.at, address)]
     folder = project.run(workflow_id)
     shown = found[-SHOWN_MAX:]

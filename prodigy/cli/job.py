@@ -8,13 +8,13 @@ from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.state import State
 from prodigy.projections.checkpoint import map_progress
 from prodigy.runtime.terminal import visible
-from prodigy.store.catalog import listed
+from prodigy.store.catalog import read_run
 from prodigy.store.layout import Project
 
 
 def print_job(project: Project, workflow_id: str) -> None:
     """Print the state of a job to stderr; one that has not begun its map, or has none, says so."""
-    run = listed(project, workflow_id)
+    run = read_run(project, workflow_id)
     if run.state is None:
         return
     for line in job_lines(run.state) or ["no items were listed yet"]:

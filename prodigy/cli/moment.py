@@ -24,10 +24,10 @@ from prodigy.projections.next_steps import rest_of
 from prodigy.projections.telling import told_later
 from prodigy.projections.versions import Version, versions
 from prodigy.runtime.terminal import visible
-from prodigy.store.catalog import listed
+from prodigy.store.catalog import read_run
 from prodigy.store.history import lineage
 from prodigy.store.layout import Mirror, Project, RunFolder
-from prodigy.store.moments import find_version, version_number
+from prodigy.store.restore_points import find_version, version_number
 from prodigy.store.validation import examine_checkpoint
 
 VALUE_CHARS_MAX = 200
@@ -69,7 +69,7 @@ def versions_of(folder: RunFolder) -> tuple[list[Made], list[str]]:
     generations = folder.generations()
     for generation in reversed(generations):
         try:
-            for version in versions(lineage(folder, generation).moments()):
+            for version in versions(lineage(folder, generation).logged_events()):
                 made = Made(version, folder.path.name, generation != generations[-1])
                 found.setdefault(version.version, made)
         except DamagedState as problem:
@@ -128,7 +128,7 @@ def show_moment(
 
 
 def _now(project: Project, mirror: Mirror | None, workflow_id: str) -> Shown:
-    run = listed(project, workflow_id, mirror)
+    run = read_run(project, workflow_id, mirror)
     state = run.sound()
     return Shown(state, run.status, project.run(workflow_id), state.generation)
 
@@ -282,7 +282,7 @@ def _events_since(shown: Shown, version: int) -> Iterator[dict[str, Any]]:
     if not folder.generations():
         return
     is_since = version == 0
-    for moment in lineage(folder, shown.generation).moments():
+    for moment in lineage(folder, shown.generation).logged_events():
         if is_since:
             yield {"seq": moment.seq, "type": type_of(moment.event), "at": getattr(moment.event, "at", "")}
         is_since = is_since or getattr(moment.event, "version", None) == version

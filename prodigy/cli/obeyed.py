@@ -7,8 +7,8 @@ from collections.abc import Callable
 from prodigy.cli.output.display import note
 from prodigy.errors import RunNotFound
 from prodigy.kernel.state import State
-from prodigy.runtime.orders.obeying import signal_of
-from prodigy.store.catalog import listed
+from prodigy.runtime.orders.live_orders import signal_of
+from prodigy.store.catalog import read_run
 from prodigy.store.inbox import send
 from prodigy.store.layout import Project
 from prodigy.store.lock import holder
@@ -31,13 +31,13 @@ def is_obeyed(project: Project, workflow_id: str, order: Order, is_done: Callabl
     owner = holder(folder.lock)
     if owner is None:
         return False
-    signal_of(order, listed(project, workflow_id).sound())  # refuses what it cannot mean, before anything is sent
+    signal_of(order, read_run(project, workflow_id).sound())  # refuses what it cannot mean, before anything is sent
     path = send(folder.inbox, order)
     says_so_at, gives_up_at = time.monotonic() + PATIENCE_S, math.inf
     try:
         while time.monotonic() < gives_up_at:
             is_taken, is_alone = not path.exists(), holder(folder.lock) is None
-            if is_done(listed(project, workflow_id).sound()):
+            if is_done(read_run(project, workflow_id).sound()):
                 return True
             if is_alone:
                 return False

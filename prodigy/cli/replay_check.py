@@ -18,7 +18,7 @@ from prodigy.plan.phrases import counted
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.store.agreement import agreement
 from prodigy.store.checkpoints import read_own_checkpoint
-from prodigy.store.generation import Moment
+from prodigy.store.generation import LoggedEvent
 from prodigy.store.history import lineage, present_generation
 from prodigy.store.layout import Project
 from prodigy.store.validation import lost_end
@@ -106,7 +106,7 @@ def proof_of(project: Project, workflow_id: str) -> Proof:
     return Proof(digests, without, checkpoint.last_seq if checkpoint else None, differences)
 
 
-def _differs(moment: Moment, event: CheckpointMarked, now: str) -> str:
+def _differs(moment: LoggedEvent, event: CheckpointMarked, now: str) -> str:
     place = f"event {moment.seq} of generation {moment.generation}"
     return f"v{event.version} ({event.label}, {place}) had the digest {event.digest}, and folds to {now}"
 

@@ -11,8 +11,8 @@ from prodigy.errors import ProdigyError
 from prodigy.kernel.state import State
 from prodigy.plan.stored import Stored
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
-from prodigy.store.checkpoints import encode_checkpoint, restored
-from prodigy.store.shelf import json_of_value
+from prodigy.store.checkpoints import encode_checkpoint, restored_state
+from prodigy.store.large_values import json_of_value
 from prodigy.store.values import Values
 
 _DOCUMENT = msgspec.json.Decoder(Checkpoint)
@@ -42,7 +42,7 @@ def agreement(checkpoint: Checkpoint, values: Values, *, chain: str, folded: Sta
     if checkpoint.chain != chain:
         return Agreement(is_foreign=True)
     try:
-        held = restored(checkpoint, values)
+        held = restored_state(checkpoint, values)
     except (ProdigyError, msgspec.DecodeError) as problem:
         return Agreement(problem=str(problem))
     differing = () if folded is None else tuple(_differing(checkpoint, held, folded))

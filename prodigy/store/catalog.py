@@ -18,15 +18,15 @@ from prodigy.store.generation import Generation, cleaned_at, newest_generation, 
 from prodigy.store.history import read_history
 from prodigy.store.layout import Mirror, Project, check_id, find_mirror, is_id, new_id, stem_of
 from prodigy.store.lock import holder
+from prodigy.store.overview import RunOverview, overview_from_checkpoint, read_header
 from prodigy.store.rescue import usable_copy
-from prodigy.store.standing import Standing, quick_standing, read_header
 from prodigy.store.unbegun import never_began
 
 CANDIDATES_SHOWN = 10
 REFERENCE_CHARS_SHOWN = 100
 
 
-def listed(project: Project, workflow_id: str, mirror: Mirror | None = None) -> Standing:
+def read_run(project: Project, workflow_id: str, mirror: Mirror | None = None) -> RunOverview:
     """Return one run of the project, which exists, or is known to `mirror`, with the state that its log folds to."""
     folder, owner = project.run(workflow_id), None
     try:
@@ -37,49 +37,49 @@ def listed(project: Project, workflow_id: str, mirror: Mirror | None = None) -> 
         seen = None if mirror is None else read_header(mirror.checkpoint(workflow_id), workflow_id)
         history = read_history(folder, found.checkpoint, seen)
     except (ProdigyError, OSError) as problem:
-        return Standing(workflow_id=workflow_id, problem=str(problem), owner=owner)
+        return RunOverview(workflow_id=workflow_id, problem=str(problem), owner=owner)
     if history.state.origin is None:
-        return Standing(workflow_id=workflow_id, problem="its log is empty: nothing was ever started", owner=owner)
-    return Standing(workflow_id=workflow_id, state=history.state, owner=owner)
+        return RunOverview(workflow_id=workflow_id, problem="its log is empty: nothing was ever started", owner=owner)
+    return RunOverview(workflow_id=workflow_id, state=history.state, owner=owner)
 
 
-def standing(project: Project, workflow_id: str, mirror: Mirror | None = None) -> Standing:
+def overview(project: Project, workflow_id: str, mirror: Mirror | None = None) -> RunOverview:
     """Return where a run stands that exists, or that `mirror` knows; its log is folded only where it must be."""
     folder = project.run(workflow_id)
     try:
         if mirror is not None and not existing_folder(folder.path):
-            return _mirrored_standing(mirror, workflow_id)
+            return _mirrored_overview(mirror, workflow_id)
         newest = newest_generation(folder)
     except (ProdigyError, OSError):
         newest = None  # which is said better by whoever reads all of it
-    return _standing(project, workflow_id, mirror, newest)
+    return _overview(project, workflow_id, mirror, newest)
 
 
-def _standing(project: Project, workflow_id: str, mirror: Mirror | None, newest: Generation | None) -> Standing:
+def _overview(project: Project, workflow_id: str, mirror: Mirror | None, newest: Generation | None) -> RunOverview:
     with suppress(ProdigyError, OSError):
-        if newest is not None and (found := quick_standing(project, newest)):
+        if newest is not None and (found := overview_from_checkpoint(project, newest)):
             return found
-    return listed(project, workflow_id, mirror)
+    return read_run(project, workflow_id, mirror)
 
 
-def list_standings(project: Project, mirror: Mirror | None = None) -> list[Standing]:
+def list_runs(project: Project, mirror: Mirror | None = None) -> list[RunOverview]:
     """Return where all runs of a project stand, the one cooked or resumed last first; `mirror` adds those it alone has.
 
     Logs are folded only where they must be, so a thousand runs are listed by reading a thousand headers.
     """
-    runs, known = list[Standing](), set[str]()
+    runs, known = list[RunOverview](), set[str]()
     for workflow_id in _folders(project):
         newest = _newest(project, workflow_id)
         if newest is not None and newest.cleaned_at():
             known.add(workflow_id)
             continue
-        run = _standing(project, workflow_id, mirror, newest)
+        run = _overview(project, workflow_id, mirror, newest)
         if not run.is_damaged or not never_began(project, workflow_id):
             runs.append(run)
             known.add(workflow_id)
     if mirror is not None:
         gone = (workflow_id for workflow_id in mirrored_ids(mirror) if workflow_id not in known)
-        runs += [_mirrored_standing(mirror, workflow_id) for workflow_id in gone]
+        runs += [_mirrored_overview(mirror, workflow_id) for workflow_id in gone]
     return sorted(runs, key=lambda run: (-run.number, run.workflow_id))
 
 
@@ -136,7 +136,7 @@ def find_run(project: Project, reference: str, mirror: Mirror | None = None, *, 
     has_like = any(workflow_id.startswith(f"{stem}-") for workflow_id in _folders(project))
     if not has_like and is_id(reference) and _exists(project) and existing_folder(project.run(reference).path):
         return _unless_cleaned(project, reference, with_cleaned=with_cleaned)
-    runs = list_standings(project, mirror)
+    runs = list_runs(project, mirror)
     if named := [run for run in runs if run.is_named(reference)]:
         return named[0].workflow_id
     if is_id(reference) and _exists(project) and existing_folder(project.run(reference).path):
@@ -171,7 +171,7 @@ def _refuse_mirror_only(project: Project, reference: str) -> None:
     if mirror is None:
         return
     for workflow_id in mirrored_ids(mirror):
-        run = _mirrored_standing(mirror, workflow_id)
+        run = _mirrored_overview(mirror, workflow_id)
         if workflow_id not in known and (run.is_named(reference) or (reference and workflow_id.startswith(reference))):
             raise folder_gone(workflow_id)
 
@@ -186,7 +186,7 @@ def folder_gone(workflow_id: str) -> RunNotFound:
 
 def last_number(project: Project, mirror: Mirror | None) -> int:
     """Return the largest number that any run has, those that only the mirror knows too, for a counter that was lost."""
-    return max((run.number for run in list_standings(project, mirror)), default=0)
+    return max((run.number for run in list_runs(project, mirror)), default=0)
 
 
 def _unless_cleaned(project: Project, workflow_id: str, *, with_cleaned: bool) -> str:
@@ -205,7 +205,7 @@ def _were_cleaned(cleaned: list[str]) -> str:
     return f"cleaned, with only the log left: {', '.join(cleaned[:CANDIDATES_SHOWN])}{more}"
 
 
-def _not_found(reference: str, matching: list[Standing], runs: list[Standing], cleaned: list[str]) -> RunNotFound:
+def _not_found(reference: str, matching: list[RunOverview], runs: list[RunOverview], cleaned: list[str]) -> RunNotFound:
     if matching:
         return RunNotFound(f"{reference} may mean {_names(matching)}", hint="Type more of the one you mean.")
     if cleaned:
@@ -219,7 +219,7 @@ def _not_found(reference: str, matching: list[Standing], runs: list[Standing], c
     return RunNotFound(f"there is no run {reference}; {others}", hint="All: `prodigy checkpoints list`.")
 
 
-def _names(runs: list[Standing]) -> str:
+def _names(runs: list[RunOverview]) -> str:
     shown = ", ".join(f"{run.workflow_id} ({run.status})" for run in runs[:CANDIDATES_SHOWN])
     return shown + (f" and {len(runs) - CANDIDATES_SHOWN} more" if len(runs) > CANDIDATES_SHOWN else "")
 
@@ -242,32 +242,32 @@ def _ids(names: Iterable[str]) -> list[str]:
     return found
 
 
-def _mirrored(mirror: Mirror, workflow_id: str) -> Standing:
+def _mirrored(mirror: Mirror, workflow_id: str) -> RunOverview:
     try:
         state = usable_copy(mirror.checkpoint(workflow_id), workflow_id, mirror.values).state
     except (ProdigyError, OSError) as problem:
-        return Standing(workflow_id=workflow_id, problem=str(problem), is_mirror_only=True)
-    return Standing(workflow_id=workflow_id, state=state, is_mirror_only=True)
+        return RunOverview(workflow_id=workflow_id, problem=str(problem), is_mirror_only=True)
+    return RunOverview(workflow_id=workflow_id, state=state, is_mirror_only=True)
 
 
-def _mirrored_standing(mirror: Mirror, workflow_id: str) -> Standing:
+def _mirrored_overview(mirror: Mirror, workflow_id: str) -> RunOverview:
     path = mirror.checkpoint(workflow_id)
     header = read_header(path, workflow_id)
     problem = "" if header else read_own_checkpoint(path, workflow_id).problem or f"{path} is gone"
-    return Standing(workflow_id=workflow_id, noted=header, problem=problem, is_mirror_only=True)
+    return RunOverview(workflow_id=workflow_id, noted=header, problem=problem, is_mirror_only=True)
 
 
-def unfinished_of(project: Project, name: str) -> list[Standing]:
+def unfinished_of(project: Project, name: str) -> list[RunOverview]:
     """Return the runs of a workflow that are not completed, the last first; those before one that is are past."""
     beginning = new_id(name, "")
     runs = [
-        standing(project, workflow_id) for workflow_id in workflow_ids(project) if workflow_id.startswith(beginning)
+        overview(project, workflow_id) for workflow_id in workflow_ids(project) if workflow_id.startswith(beginning)
     ]
     found = sorted((run for run in runs if not run.is_damaged and run.name == name), key=lambda run: -run.number)
     return list(takewhile(lambda run: run.status != "completed", found))
 
 
-def last_unfinished(project: Project, mirror: Mirror | None = None) -> Standing:
+def last_unfinished(project: Project, mirror: Mirror | None = None) -> RunOverview:
     """Return the run that a bare `resume` means: of those that are not completed, the last.
 
     Runs that only `mirror` knows count where it is given.
@@ -275,7 +275,7 @@ def last_unfinished(project: Project, mirror: Mirror | None = None) -> Standing:
     Raises:
         RunNotFound: there is none.
     """
-    runs = list_standings(project, mirror)
+    runs = list_runs(project, mirror)
     for run in runs:
         if run.status != "completed":
             return run
@@ -293,7 +293,7 @@ def last_run(project: Project, mirror: Mirror | None = None) -> str:
     Raises:
         RunNotFound: there is none.
     """
-    runs = list_standings(project, mirror)
+    runs = list_runs(project, mirror)
     if not runs and (cleaned := cleaned_ids(project)):
         raise RunNotFound(
             f"there is no run here; {_were_cleaned(cleaned)}",

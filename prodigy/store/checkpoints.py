@@ -15,14 +15,14 @@ from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import as_number
 from prodigy.projections.checkpoint import SCHEMA_VERSION, Checkpoint, restore
 from prodigy.store.files import read_private, write_atomically
-from prodigy.store.shelf import kept_value
+from prodigy.store.large_values import kept_value
 from prodigy.store.values import Values
 
 _ENCODER = msgspec.json.Encoder(enc_hook=as_number)
 _DECODER = msgspec.json.Decoder(Checkpoint)
 
 
-class Found(NamedTuple):
+class CheckpointRead(NamedTuple):
     """A checkpoint, or why there is none that can be used; neither where the file is missing."""
 
     checkpoint: Checkpoint | None
@@ -43,7 +43,7 @@ def write_checkpoint(path: Path, data: bytes) -> None:
     write_atomically(path, data)
 
 
-def read_checkpoint(path: Path, workflow_id: str) -> Found:
+def read_checkpoint(path: Path, workflow_id: str) -> CheckpointRead:
     """Return the checkpoint of this run at `path`.
 
     Raises:
@@ -52,29 +52,29 @@ def read_checkpoint(path: Path, workflow_id: str) -> Found:
     try:
         data = read_private(path)
     except FileNotFoundError:
-        return Found(None)
+        return CheckpointRead(None)
     except OSError as error:
-        return Found(None, f"{path} cannot be read: {error.strerror}")
+        return CheckpointRead(None, f"{path} cannot be read: {error.strerror}")
     try:
         checkpoint = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Found(None, f"{path} is not a checkpoint of this prodigy: {error}")
+        return CheckpointRead(None, f"{path} is not a checkpoint of this prodigy: {error}")
     if checkpoint.schema_version > SCHEMA_VERSION:
-        return Found(None, f"{path} was written by a newer prodigy")
+        return CheckpointRead(None, f"{path} was written by a newer prodigy")
     if checkpoint.workflow_id != workflow_id:
-        return Found(None, f"{path} is of another run, {checkpoint.workflow_id[:100]!a}")
-    return Found(checkpoint)
+        return CheckpointRead(None, f"{path} is of another run, {checkpoint.workflow_id[:100]!a}")
+    return CheckpointRead(checkpoint)
 
 
-def read_own_checkpoint(path: Path, workflow_id: str) -> Found:
+def read_own_checkpoint(path: Path, workflow_id: str) -> CheckpointRead:
     """Return the checkpoint, and a symlink or the like in its place as a problem, for who has the log anyway."""
     try:
         return read_checkpoint(path, workflow_id)
     except DamagedState as problem:
-        return Found(None, problem.message)
+        return CheckpointRead(None, problem.message)
 
 
-def restored(checkpoint: Checkpoint, values: Values) -> State:
+def restored_state(checkpoint: Checkpoint, values: Values) -> State:
     """Return the state that a checkpoint holds, with what it names from `values`.
 
     Raises:

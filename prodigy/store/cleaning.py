@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from prodigy.errors import DamagedState, StorageFailure
-from prodigy.store.catalog import cleaning_of, mirrored_ids, standing, workflow_ids
+from prodigy.store.catalog import cleaning_of, mirrored_ids, overview, workflow_ids
 from prodigy.store.files import existing_folder, locked, read_private
 from prodigy.store.layout import Mirror, Project
 from prodigy.store.lock import holder
@@ -59,7 +59,7 @@ def has_folder(project: Project, workflow_id: str) -> bool:
 
 def is_finished(project: Project, workflow_id: str) -> bool:
     """Whether nobody will go on with a run: it is completed, cancelled or cleaned, whoever owns it."""
-    header = standing(project, workflow_id).header
+    header = overview(project, workflow_id).header
     is_over = header is not None and header.execution_state.status in FINISHED
     return is_over or bool(cleaning_of(project, workflow_id))
 

@@ -1,4 +1,4 @@
-"""Read one generation of a run's log: its records and moments, its marks, and whether it is as it was written.
+"""Read one generation of a run's log: its records and events, its marks, and whether it is as it was written.
 
 This is the one door to what a log holds. Nobody else passes over its bytes or knows what a line looks like, except for
 the journal, which writes it. Whatever is read streams: the memory is a chunk, and a turn or `LINES_TOGETHER` lines.
@@ -39,7 +39,7 @@ _RECORD = msgspec.json.Decoder(dict[str, Any])
 _MARKED = "checkpoint_marked"
 
 
-class Moment(NamedTuple):
+class LoggedEvent(NamedTuple):
     """One event of a history: its place and chain, in which generation's file it stands, when it happened.
 
     `ends_turn`: it was the last of those that were decided together.
@@ -174,7 +174,7 @@ class Generation:
             f"{self.path} is empty: nothing was started yet, or it lost all", workflow_id=self.folder.path.name
         )
 
-    def moments(self, last_seq: int = SEQ_MAX) -> Iterator[Moment]:
+    def logged_events(self, last_seq: int = SEQ_MAX) -> Iterator[LoggedEvent]:
         """Yield the events up to `last_seq`, oldest first."""
         reading = self.read()
         with damage_of(self.folder):
@@ -183,7 +183,7 @@ class Generation:
                 for seq, (line, (time, event)) in enumerate(zip(lines, decoded, strict=True), start=first):
                     if seq > last_seq:
                         return
-                    yield Moment(self.number, seq, chain_of(line), time, event, ends_turn(line))
+                    yield LoggedEvent(self.number, seq, chain_of(line), time, event, ends_turn(line))
 
     def records(self, types: Collection[str] = (), last_seq: int = SEQ_MAX) -> Iterator[dict[str, Any]]:
         """Yield the records up to `last_seq` as they are logged, values that are kept in files left there.

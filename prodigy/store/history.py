@@ -15,7 +15,7 @@ from prodigy.kernel.state import State
 from prodigy.plan.phrases import counted
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.store.agreement import Agreement, agreement
-from prodigy.store.generation import SEQ_MAX, Generation, Moment, Reading, damage_of
+from prodigy.store.generation import SEQ_MAX, Generation, LoggedEvent, Reading, damage_of
 from prodigy.store.journal import Journal
 from prodigy.store.layout import RunFolder
 from prodigy.store.values import Values
@@ -24,7 +24,7 @@ from prodigy.store.values import Values
 class Step(NamedTuple):
     """One event of a history, and the state before and after it."""
 
-    moment: Moment
+    moment: LoggedEvent
     before: State
     state: State
 
@@ -44,19 +44,19 @@ class Lineage(NamedTuple):
         """The state that it begins with: an empty one, after what was lost before it."""
         return State(seq=self.parts[0][0].start.seq)
 
-    def moments(self) -> Iterator[Moment]:
+    def logged_events(self) -> Iterator[LoggedEvent]:
         """Yield its events, oldest first.
 
         Raises:
             DamagedState: when the damage is reached, not before.
         """
         for generation, last_seq in self.parts:
-            yield from generation.moments(last_seq)
+            yield from generation.logged_events(last_seq)
 
     def steps(self) -> Iterator[Step]:
-        """Yield its events with the states around them, oldest first; raises as `moments` does."""
+        """Yield its events with the states around them, oldest first; raises as `logged_events` does."""
         state = self.beginning
-        for moment in self.moments():
+        for moment in self.logged_events():
             before, state = state, evolve(state, moment.event, moment.time)
             yield Step(moment, before, state)
 
@@ -204,7 +204,7 @@ def _read_generation(
 def _from_beginning(folder: RunFolder, number: int, seen_seq: int) -> History:
     """Fold what a generation continues from, and then all of it."""
     whole = lineage(folder, number)
-    earlier = Lineage(whole.parts[:-1]).moments()
+    earlier = Lineage(whole.parts[:-1]).logged_events()
     state = fold(whole.beginning, ((moment.time, moment.event) for moment in earlier))
     reading = whole.parts[-1][0].read(witness_seq=seen_seq)
     for together in reading.events():

@@ -18,10 +18,10 @@ from prodigy.kernel.events import FORMAT, TYPES, Event, RunStarted, ValueCapture
 from prodigy.plan.spelling import as_number
 from prodigy.plan.stored import WHOLE_BYTES_MAX, Stored
 from prodigy.store.files import link, refused, sync_folder
+from prodigy.store.large_values import damage_of_run, digest_of_value, json_of_value, put_together, taken_apart
 from prodigy.store.layout import RunFolder
 from prodigy.store.lock import check_owned
 from prodigy.store.log import EVENT_BYTES_MAX, START, Log, Position, Record, records
-from prodigy.store.shelf import damage_of_run, digest_of_value, json_of_value, put_together, taken_apart
 from prodigy.store.values import Values
 
 STORED_BYTES_MIN = 16 * 1024

@@ -16,7 +16,7 @@ from prodigy.errors import DamagedState, ProdigyError
 from prodigy.kernel.state import Origin, State
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.projections.versions import Version, versions
-from prodigy.store.checkpoints import read_own_checkpoint, restored
+from prodigy.store.checkpoints import read_own_checkpoint, restored_state
 from prodigy.store.generation import Generation
 from prodigy.store.history import lineage
 from prodigy.store.layout import Mirror, Project, RunFolder
@@ -67,7 +67,7 @@ def usable_copy(path: Path, workflow_id: str, *folders: Path) -> Copy:
     problem: Exception | None = None
     for folder in folders:
         try:
-            return Copy(found.checkpoint, restored(found.checkpoint, Values(folder)))
+            return Copy(found.checkpoint, restored_state(found.checkpoint, Values(folder)))
         except (ProdigyError, msgspec.DecodeError) as refused:
             problem = problem or refused
     raise DamagedState(f"what {path} names cannot be read: {problem}")
@@ -146,7 +146,7 @@ def _of_versions(folder: RunFolder) -> Iterator[tuple[tuple[int, int], Way]]:
 def _last_in(folder: RunFolder, generation: int) -> Version | None:
     last: Version | None = None
     with suppress(ProdigyError, OSError):
-        for version in versions(lineage(folder, generation).moments()):
+        for version in versions(lineage(folder, generation).logged_events()):
             last = version
     return last
 

@@ -13,7 +13,7 @@ from prodigy.plan.phrases import counted
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.store.agreement import agreement
 from prodigy.store.catalog import cleaning_of
-from prodigy.store.checkpoints import Found, read_own_checkpoint
+from prodigy.store.checkpoints import CheckpointRead, read_own_checkpoint
 from prodigy.store.generation import Generation, Verified, damage_of
 from prodigy.store.history import lineage, present_generation
 from prodigy.store.layout import Mirror, Project, RunFolder
@@ -147,7 +147,9 @@ def _of_values(folder: RunFolder, named: set[str]) -> Finding:
     return Finding("values", False, says)
 
 
-def _of_read(thing: str, path: Path, read: Found, folder: RunFolder, values: Values, *, is_live: bool) -> Finding:
+def _of_read(
+    thing: str, path: Path, read: CheckpointRead, folder: RunFolder, values: Values, *, is_live: bool
+) -> Finding:
     """Say what there is to say of a copy of the checkpoint as it was read."""
     if read.checkpoint is not None:
         return _of_copy(thing, path, read.checkpoint, folder, values)

@@ -121,7 +121,7 @@ def real(tmp_path: Path, steps: list[dict[str, Any]]) -> tuple[Project, Path]:
 
 def records_of(project: Project, state: State) -> list[Record]:
     """Return what a real run has logged."""
-    return [(moment.time, moment.event) for moment in Generation(project.run(state.run.workflow_id), 1).moments()]
+    return [(moment.time, moment.event) for moment in Generation(project.run(state.run.workflow_id), 1).logged_events()]
 
 
 @pytest.fixture(autouse=True)

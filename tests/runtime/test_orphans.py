@@ -13,7 +13,7 @@ import pytest
 
 from prodigy.errors import ProdigyError
 from prodigy.runtime.processes import orphans
-from prodigy.runtime.processes.orphans import Found, end_marked, find_marked, read_ps, run_mark, send
+from prodigy.runtime.processes.orphans import FoundProcess, end_marked, find_marked, read_ps, run_mark, send
 
 Started = subprocess.Popen[bytes]
 
@@ -128,7 +128,7 @@ def test_nothing_is_sent_to_what_is_gone(tmp_path: Path) -> None:
     """And nobody is told."""
     with started("echo", tmp_path) as process:
         process.wait()
-        send(Found(process.pid, "1", "sh"), signal.SIGKILL)
+        send(FoundProcess(process.pid, "1", "sh"), signal.SIGKILL)
 
 
 def test_what_cannot_be_killed_stops_the_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +192,7 @@ def test_what_ps_lists_is_read() -> None:
         b"  14 sleep 60 PRODIGY_RUN_DIR=/r\n"
         b"garbage\n"
     )
-    assert read_ps(listing, [b"PRODIGY_RUN_DIR=/r"], {14}) == [Found(12, "", "sleep")]
+    assert read_ps(listing, [b"PRODIGY_RUN_DIR=/r"], {14}) == [FoundProcess(12, "", "sleep")]
 
 
 def test_an_end_that_comes_late_is_waited_for(tmp_path: Path) -> None:

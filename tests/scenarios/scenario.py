@@ -33,7 +33,7 @@ from prodigy.plan.compile import compile_workflow
 from prodigy.plan.nodes import Plan
 from prodigy.store.layout import RunFolder
 from prodigy.store.log import Position
-from prodigy.store.moments import Found, find_moment
+from prodigy.store.restore_points import RestorePoint, find_restore_point
 from tests.simulation.world import Crash, Disk, Ending, Start, World, history, state_on
 
 ANSWERS = {"yes": True, "no": False, "nobody": None}
@@ -163,15 +163,15 @@ class Play:
         self.logs.append(disk)
         self.told = disk.start.seq
 
-    def _moment(self, where: str) -> Found:
+    def _moment(self, where: str) -> RestorePoint:
         """Return a moment of the run, as the store finds it in its files."""
         with TemporaryDirectory() as path:
             folder = RunFolder(Path(path))
             for generation, disk in enumerate(self.logs, start=1):
                 folder.events(generation).write_bytes(disk.data)
-            return find_moment(folder, where)
+            return find_restore_point(folder, where)
 
-    def _rewind(self, found: Found) -> sig.Rewind:
+    def _rewind(self, found: RestorePoint) -> sig.Rewind:
         return sig.Rewind(
             generation=len(self.logs) + 1,
             parent=found.generation,
@@ -228,7 +228,7 @@ def _about_dead_letters(what: str, time: str, keys: tuple[str, ...]) -> sig.Sign
     return sig.PurgeRequested(time=time, at="map", keys=keys, by="somebody", is_live=True)
 
 
-def _disk(found: Found) -> Disk:
+def _disk(found: RestorePoint) -> Disk:
     return Disk(Position(found.seq, found.chain), found.state)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from prodigy.errors import RunNotFound
-from prodigy.store.catalog import find_run, last_number, list_standings, mirrored_ids, workflow_ids
-from prodigy.store.moved import moved_from
+from prodigy.store.catalog import find_run, last_number, list_runs, mirrored_ids, workflow_ids
+from prodigy.store.relocation import relocated_from
 from tests.cli.made import House
 
 OTHER = 'name: other\ncommands:\n  - shell: "true"\n'
@@ -34,11 +34,11 @@ def refusal(house: House, reference: str) -> tuple[str, str | None]:
 def test_runs_are_listed_with_the_last_first(house: House) -> None:
     """By header and by fold alike; by their ids they stand in the order of names."""
     newest_first = ["other-cccccc", "short-abbbbb", "short-aaaaaa"]
-    assert [run.workflow_id for run in list_standings(house.project)] == newest_first
+    assert [run.workflow_id for run in list_runs(house.project)] == newest_first
     assert workflow_ids(house.project) == sorted(newest_first)
     for workflow_id in newest_first:
         house.project.checkpoint(workflow_id).unlink()
-    folded = list_standings(house.project)
+    folded = list_runs(house.project)
     assert [run.workflow_id for run in folded] == newest_first
     assert [run.name for run in folded] == ["other", "short", "short"]
 
@@ -111,18 +111,18 @@ def test_numbers_go_on_after_those_that_only_the_mirror_knows(house: House) -> N
 
 def test_a_project_that_was_renamed_is_known_by_its_mirror(house: House) -> None:
     """Where it stands it was not moved; a copy is told from the original."""
-    assert moved_from(house.project, "other-cccccc") is None
+    assert relocated_from(house.project, "other-cccccc") is None
     old = house.root
     new = old.with_name("renamed")
     shutil.copytree(old, new, symlinks=True)
-    copy = moved_from(type(house.project)(new), "other-cccccc")
+    copy = relocated_from(type(house.project)(new), "other-cccccc")
     assert copy is not None
     assert (copy.root, copy.is_copy, copy.is_same) == (old, True, True)
     shutil.rmtree(old)
-    moved = moved_from(type(house.project)(new), "other-cccccc")
+    moved = relocated_from(type(house.project)(new), "other-cccccc")
     assert moved is not None
     assert (moved.root, moved.is_copy, moved.is_same) == (old, False, True)
-    assert moved_from(type(house.project)(new), "stranger-000000") is None
+    assert relocated_from(type(house.project)(new), "stranger-000000") is None
 
 
 def test_what_differs_from_what_the_mirror_saw_is_not_the_same(house: House) -> None:
@@ -133,11 +133,11 @@ def test_what_differs_from_what_the_mirror_saw_is_not_the_same(house: House) -> 
     inbox = project.run("other-cccccc").inbox
     inbox.mkdir(exist_ok=True)
     (inbox / "order").touch()
-    changed = moved_from(project, "other-cccccc")
+    changed = relocated_from(project, "other-cccccc")
     assert changed is not None
     assert not changed.is_same
     own = project.checkpoint("short-aaaaaa")
     own.write_bytes(own.read_bytes() + b" ")
-    other = moved_from(project, "short-aaaaaa")
+    other = relocated_from(project, "short-aaaaaa")
     assert other is not None
     assert not other.is_same

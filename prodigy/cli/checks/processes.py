@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prodigy.cli.checks.finding import Examined, Finding, warning, wrong
-from prodigy.runtime.processes.orphans import PROC, Found, find_marked, run_mark, why_blind
+from prodigy.runtime.processes.orphans import PROC, FoundProcess, find_marked, run_mark, why_blind
 from prodigy.store.layout import Project
 
 NAMED_MAX = 20
@@ -27,10 +27,10 @@ def hidden_processes(_: Examined) -> Iterator[Finding]:
         yield warning("process", blind, mend)
 
 
-def _left(project: Project, workflow_ids: list[str]) -> dict[str, list[Found]]:
+def _left(project: Project, workflow_ids: list[str]) -> dict[str, list[FoundProcess]]:
     """Return the processes that carry the mark of one of these runs."""
     marks = {run_mark(project.run(workflow_id).path): workflow_id for workflow_id in workflow_ids}
-    left: dict[str, list[Found]] = {}
+    left: dict[str, list[FoundProcess]] = {}
     if not os.path.isdir(f"{PROC}/self"):
         for mark, workflow_id in marks.items():
             if found := find_marked((mark,), (os.getpid(),)):

@@ -13,12 +13,12 @@ from prodigy.cli.rescue import least_costly
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.plan.phrases import counted
 from prodigy.store.catalog import cleaned_ids, mirrored_ids, workflow_ids
-from prodigy.store.checkpoints import Found, read_own_checkpoint
+from prodigy.store.checkpoints import CheckpointRead, read_own_checkpoint
 from prodigy.store.files import read_private
 from prodigy.store.generation import Generation
 from prodigy.store.history import History, read_history
 from prodigy.store.layout import Mirror, Project
-from prodigy.store.moved import moved_from
+from prodigy.store.relocation import relocated_from
 from prodigy.store.unbegun import never_began
 from prodigy.store.values import digests_in
 
@@ -65,7 +65,7 @@ class _Run(NamedTuple):
     project: Project
     mirror: Mirror | None
     workflow_id: str
-    own: Found
+    own: CheckpointRead
     history: History
 
 
@@ -123,7 +123,7 @@ def _trust(run: _Run) -> Iterator[Finding]:
     workflow_id = run.workflow_id
     if run.mirror is None or run.mirror.knows(workflow_id) or run.history.state.status == "completed":
         return
-    moved = moved_from(run.project, workflow_id)
+    moved = relocated_from(run.project, workflow_id)
     if moved is not None and moved.is_same and not moved.is_copy:
         what = f"the project of {workflow_id} was moved here from {moved.root}"
         yield warning("trust", what, resume(workflow_id))

@@ -17,12 +17,12 @@ from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.phrases import agreeing, together
 from prodigy.projections.naming import address_of
-from prodigy.store.catalog import listed
+from prodigy.store.catalog import read_run
 from prodigy.store.history import lineage
 from prodigy.store.layout import Project
 from prodigy.store.lock import Holder
 from prodigy.store.orders import Approve
-from prodigy.store.standing import Standing
+from prodigy.store.overview import RunOverview
 
 
 def approve(
@@ -36,7 +36,7 @@ def approve(
     """Say yes to a stage or step that waits for confirmation, and go on with the run."""
     project = project_here()
     workflow_id = run_of(project, ref)
-    run = listed(project, workflow_id)
+    run = read_run(project, workflow_id)
     order = _order(workflow_id, run.sound(), node)
     if run.owner is None:
         go_on(project, workflow_id, order, json=json)
@@ -62,7 +62,7 @@ def _order(workflow_id: str, state: State, node: str | None) -> Approve:
     return Approve(at=address, by=f"{user()} with prodigy approve")
 
 
-def _approve_in_owner(project: Project, run: Standing, order: Approve, owner: Holder, *, json: bool) -> None:
+def _approve_in_owner(project: Project, run: RunOverview, order: Approve, owner: Holder, *, json: bool) -> None:
     """Have the owner of a live run take the yes, and say so once the log shows it.
 
     Raises:
@@ -89,13 +89,13 @@ def _approve_in_owner(project: Project, run: Standing, order: Approve, owner: Ho
 def _is_approved(project: Project, before: State, address: str) -> bool:
     """Whether the log shows, after a state, that somebody said yes; what is approved may wait once more by now."""
     history = lineage(project.run(before.run.workflow_id), before.generation)
-    events = (moment.event for moment in history.moments() if moment.seq > before.seq)
+    events = (moment.event for moment in history.logged_events() if moment.seq > before.seq)
     return any(isinstance(one, ConfirmationAnswered) and one.at == address and one.is_confirmed for one in events)
 
 
 def _next(project: Project, workflow_id: str, address: str) -> str:
     """Return how to say yes to a run that nobody runs any more."""
-    if listed(project, workflow_id).status == "cancelled":
+    if read_run(project, workflow_id).status == "cancelled":
         return f"Somebody said no. To be asked again: `prodigy resume {workflow_id}`."
     return f"Say it again, and go on with the run: `prodigy approve {workflow_id} {shlex.quote(address)}`."
 

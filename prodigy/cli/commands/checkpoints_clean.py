@@ -20,7 +20,7 @@ from prodigy.cli.projects import command_in, mirror_of, project_here
 from prodigy.errors import ProdigyError, UsageProblem
 from prodigy.plan.phrases import agreeing, counted
 from prodigy.runtime.orders.upkeep import clean as clean_run
-from prodigy.store.catalog import cleaned_ids, cleaning_of, find_run, list_standings, standing
+from prodigy.store.catalog import cleaned_ids, cleaning_of, find_run, list_runs, overview
 from prodigy.store.cleaning import FINISHED, clean_values, weigh, weigh_values
 from prodigy.store.layout import Mirror, Project, home, mirrors
 from prodigy.store.orders import Clean
@@ -190,10 +190,10 @@ def _chosen(project: Project, mirror: Mirror | None, choice: Choice) -> list[Cho
     if choice.workflow_id is not None:
         named = find_run(project, choice.workflow_id, mirror, with_cleaned=True)
         cleaned = [named] if cleaning_of(project, named) else []
-        runs = [] if cleaned else [standing(project, named, mirror)]
+        runs = [] if cleaned else [overview(project, named, mirror)]
     else:
         cleaned = cleaned_ids(project)
-        runs = [run for run in list_standings(project, mirror) if run.status in FINISHED and run.owner is None]
+        runs = [run for run in list_runs(project, mirror) if run.status in FINISHED and run.owner is None]
     found = [
         Chosen(
             project,

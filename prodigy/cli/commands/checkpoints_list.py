@@ -21,9 +21,9 @@ from prodigy.cli.rescue import least_costly
 from prodigy.kernel.cause import meaningful_line
 from prodigy.projections.next_steps import way_on
 from prodigy.runtime.terminal import visible
-from prodigy.store.catalog import find_run, list_standings, listed, standing
+from prodigy.store.catalog import find_run, list_runs, overview, read_run
 from prodigy.store.layout import Mirror, Project
-from prodigy.store.standing import Standing, read_header
+from prodigy.store.overview import RunOverview, read_header
 
 
 def checkpoints_list(
@@ -37,10 +37,10 @@ def checkpoints_list(
     project = project_here()
     mirror = mirror_of(project)
     if workflow_id is not None:
-        run = standing(project, find_run(project, workflow_id, mirror), mirror)
+        run = overview(project, find_run(project, workflow_id, mirror), mirror)
         _list_versions(project, mirror, run, json=json, verbose=verbose)
         return
-    runs = list_standings(project, mirror)
+    runs = list_runs(project, mirror)
     if json:
         print_json({"schema_version": 1, "checkpoints": [_document(project, mirror, run) for run in runs]})
     elif verbose:
@@ -57,12 +57,12 @@ def _none_here() -> str:
     return f"no checkpoints here; begin with: {program()} cook FILE"
 
 
-def _table(runs: list[Standing]) -> list[str]:
+def _table(runs: list[RunOverview]) -> list[str]:
     headings = ("RUN", "STATUS", "STEP", "LAST", "UPDATED")
     return table(headings, map(_row, runs), columns=columns_of_terminal(), spare=["UPDATED"], cut="STEP")
 
 
-def _row(run: Standing) -> tuple[str, str, str, str, str]:
+def _row(run: RunOverview) -> tuple[str, str, str, str, str]:
     status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
     header = run.header
     if header is None:
@@ -74,7 +74,7 @@ def _version(number: int) -> str:
     return f"v{number}" if number else ""
 
 
-def _block(project: Project, mirror: Mirror | None, run: Standing) -> list[str]:
+def _block(project: Project, mirror: Mirror | None, run: RunOverview) -> list[str]:
     """Return what there is to say of a run, a line each."""
     header = run.header
     if header is None:
@@ -103,38 +103,38 @@ def _facts(facts: list[tuple[str, str]]) -> Iterator[str]:
             yield fact(name, value, None if name in _TYPED else columns_of_terminal())
 
 
-def _way_out(project: Project, mirror: Mirror | None, run: Standing) -> tuple[str, str]:
+def _way_out(project: Project, mirror: Mirror | None, run: RunOverview) -> tuple[str, str]:
     """Return what to call the least costly way out of a damaged run, and the command."""
     if way := least_costly(project, mirror, run.workflow_id):
         return "way out", way
     return "look", f"{program()} checkpoints validate {run.workflow_id}"
 
 
-def _next(project: Project, mirror: Mirror | None, run: Standing) -> list[tuple[str, str]]:
+def _next(project: Project, mirror: Mirror | None, run: RunOverview) -> list[tuple[str, str]]:
     """Return what to do next with a run that a list took for sound: here its whole log is read, as resume does."""
     if not (command := _way_on(run)):
         return []
-    if not run.is_mirror_only and (problem := listed(project, run.workflow_id).problem):
+    if not run.is_mirror_only and (problem := read_run(project, run.workflow_id).problem):
         return [("problem", problem), _way_out(project, mirror, run)]
     return [("go on", command)]
 
 
-def _way_on(run: Standing) -> str:
+def _way_on(run: RunOverview) -> str:
     """Return the command that goes on with a run; nothing where there is none."""
     step = way_on(run.rest)
     return typed(step) if step else ""
 
 
-def _advised(project: Project, mirror: Mirror | None, run: Standing) -> dict[str, Any]:
+def _advised(project: Project, mirror: Mirror | None, run: RunOverview) -> dict[str, Any]:
     """Return what `--json` says of what to type next: of a damaged run the least costly way out of it."""
     is_believed = run.is_mirror_only or run.owner is not None or run.status == "completed"
-    if run.header is not None and (is_believed or not listed(project, run.workflow_id).problem):
+    if run.header is not None and (is_believed or not read_run(project, run.workflow_id).problem):
         return advised(run.rest)
     why, command = _way_out(project, mirror, run)
     return {"resume": command if why == "way out" else None, "next": [{"why": why, "command": command}]}
 
 
-def _mirrored(run: Standing, mirror: Mirror | None) -> str:
+def _mirrored(run: RunOverview, mirror: Mirror | None) -> str:
     """Return how a run's mirror stands: `current`, `behind`, `missing`, `unreadable`, `none`, or all that is left."""
     if run.is_mirror_only:
         return "all that is left"
@@ -148,7 +148,7 @@ def _mirrored(run: Standing, mirror: Mirror | None) -> str:
     return "current" if is_current else "behind"
 
 
-def _document(project: Project, mirror: Mirror | None, run: Standing) -> dict[str, Any]:
+def _document(project: Project, mirror: Mirror | None, run: RunOverview) -> dict[str, Any]:
     header = run.header
     return {
         "workflow_id": run.workflow_id,
@@ -172,7 +172,7 @@ def _document(project: Project, mirror: Mirror | None, run: Standing) -> dict[st
     }
 
 
-def _list_versions(project: Project, mirror: Mirror | None, run: Standing, *, json: bool, verbose: bool) -> None:
+def _list_versions(project: Project, mirror: Mirror | None, run: RunOverview, *, json: bool, verbose: bool) -> None:
     """Print a run, and then its versions, newest first, each with the command that goes on after it."""
     made, problems = versions_of(project.run(run.workflow_id))
     if json:

@@ -22,7 +22,7 @@ from prodigy.plan.spelling import as_spelled
 from prodigy.projections.diff import Difference, Side, StepPair, difference
 from prodigy.projections.item_diff import ItemSide, MapPair
 from prodigy.runtime.terminal import visible
-from prodigy.store.catalog import listed
+from prodigy.store.catalog import read_run
 from prodigy.store.layout import Project
 
 COLUMNS_MIN = 40
@@ -65,7 +65,7 @@ def diff(
 
 
 def _state(project: Project, workflow_id: str) -> State:
-    return listed(project, workflow_id).sound()
+    return read_run(project, workflow_id).sound()
 
 
 def rows_of(found: Difference) -> Iterator[Row]:

@@ -56,7 +56,7 @@ def explained(folder: RunFolder, step: str, *, in_document: bool = False) -> Exp
         final = state
         if isinstance(moment.event, PlanChanged):
             moves.append(moment.event)
-    events = ((moment.time, moment.event) for moment in history.moments())
+    events = ((moment.time, moment.event) for moment in history.logged_events())
     clock = in_utc if in_document else said
     return told(events, start, final, moves, _address(folder.path.name, final, step), clock=clock)
 

@@ -23,7 +23,7 @@ from prodigy.plan.address import is_at, is_template
 from prodigy.projections.naming import address_of
 from prodigy.runtime.claude import narrate
 from prodigy.runtime.terminal import Lines, visible
-from prodigy.store.catalog import listed
+from prodigy.store.catalog import read_run
 from prodigy.store.files import open_private
 from prodigy.store.generation import damage_of
 from prodigy.store.history import begun_generation, present_generation
@@ -89,7 +89,7 @@ def logs(
 
 def _address(project: Project, workflow_id: str, step: str) -> str:
     """Return the address of a step that is named by its address or id; of a run that cannot be folded, the name."""
-    state = listed(project, workflow_id).state
+    state = read_run(project, workflow_id).state
     return step if state is None else address_of(workflow_id, state, step)
 
 
@@ -126,7 +126,7 @@ def _kept(project: Project, folder: RunFolder, address: str | None) -> Iterator[
 def _attempts(folder: RunFolder, address: str | None) -> Iterator[Attempt]:
     """Yield the attempts that have ended, in their order, and then those that are at work or were when all died."""
     begun: dict[str, tuple[int, int]] = {}
-    for moment in present_generation(folder).moments():
+    for moment in present_generation(folder).logged_events():
         event = moment.event
         if isinstance(event, CommandStarted):
             begun[event.at] = (moment.seq, event.attempt)

@@ -7,12 +7,12 @@ from prodigy.cli.output.columns import columns_of_terminal
 from prodigy.cli.output.times import dated
 from prodigy.cli.program import program
 from prodigy.cli.projects import project_here
-from prodigy.store.catalog import list_standings
+from prodigy.store.catalog import list_runs
 
 
 def ps(json: Json = False) -> None:
     """List the runs that are live now, with the process that owns each."""
-    live = [(run, run.owner) for run in list_standings(project_here()) if run.owner]
+    live = [(run, run.owner) for run in list_runs(project_here()) if run.owner]
     if json:
         runs = [
             {

@@ -26,7 +26,7 @@ from prodigy.errors import UsageProblem
 from prodigy.kernel.events import type_of
 from prodigy.projections.replay import Frame, in_words
 from prodigy.runtime.terminal import visible
-from prodigy.store.moments import history_until
+from prodigy.store.restore_points import history_until
 
 
 def replay(

@@ -10,8 +10,8 @@ from prodigy.cli.options import AcceptChanges, JsonSummary, MaxParallel, MaxRetr
 from prodigy.cli.output.display import confirmed, note
 from prodigy.cli.projects import mirror_of, project_here, run_of
 from prodigy.runtime.clock import now
-from prodigy.runtime.orders.beside import DAY_S, age_s, stood
-from prodigy.store.catalog import find_run, last_unfinished, listed
+from prodigy.runtime.orders.other_runs import DAY_S, age_s, stood
+from prodigy.store.catalog import find_run, last_unfinished, read_run
 from prodigy.store.layout import Mirror, Project
 from prodigy.store.orders import GoBack, GoingOn, Resume, StartOver, TakeCopy
 from prodigy.store.refusal import last_refusal
@@ -97,6 +97,6 @@ def _is_confirmed(project: Project, workflow_id: str, order: GoingOn, *, yes: bo
     if isinstance(order, TakeCopy):
         copy = "its mirror" if order.where == MIRROR else order.where
         return confirmed(f"take {workflow_id} up from {copy}? What came after it may run again.", yes=yes)
-    if isinstance(order, StartOver) and listed(project, workflow_id).status == "completed":
+    if isinstance(order, StartOver) and read_run(project, workflow_id).status == "completed":
         return confirmed(f"{workflow_id} is completed; start it over?", yes=yes)
     return True

@@ -25,8 +25,8 @@ from prodigy.kernel.retry import elapsed_s
 from prodigy.projections.failure import reason_of
 from prodigy.runtime.clock import now
 from prodigy.runtime.terminal import visible
-from prodigy.store.catalog import find_run, last_run, listed
-from prodigy.store.standing import Standing
+from prodigy.store.catalog import find_run, last_run, read_run
+from prodigy.store.overview import RunOverview
 
 WATCH_INTERVAL_S = 0.5
 
@@ -44,8 +44,8 @@ def status(
     mirror = mirror_of(project)
     workflow_id = find_run(project, ref, mirror) if ref is not None else last_run(project, mirror)
     if watch:
-        _watch(lambda: listed(project, workflow_id, mirror))
-    run = listed(project, workflow_id, mirror)
+        _watch(lambda: read_run(project, workflow_id, mirror))
+    run = read_run(project, workflow_id, mirror)
     if json and not watch:
         print_json(document(run))
     elif not watch:
@@ -57,7 +57,7 @@ def status(
         raise typer.Exit(ExitCode.DAMAGED)
 
 
-def document(run: Standing) -> dict[str, Any]:
+def document(run: RunOverview) -> dict[str, Any]:
     """Return the document of `--json`."""
     if run.state is None:
         pid = run.owner.pid if run.owner else None
@@ -77,7 +77,7 @@ def document(run: Standing) -> dict[str, Any]:
     )
 
 
-def lines(run: Standing, *, is_watched: bool = False) -> list[str]:
+def lines(run: RunOverview, *, is_watched: bool = False) -> list[str]:
     """Return what to show of a run, a line each, and then what to type next; a watcher knows how to watch."""
     state = run.state
     if state is None:

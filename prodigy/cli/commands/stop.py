@@ -8,7 +8,7 @@ from prodigy.cli.program import program
 from prodigy.cli.projects import mirror_of, project_here, run_of
 from prodigy.cli.rescue import lines
 from prodigy.errors import RunNotFound
-from prodigy.store.catalog import listed
+from prodigy.store.catalog import read_run
 from prodigy.store.inbox import send
 from prodigy.store.layout import Project
 from prodigy.store.lock import holder
@@ -44,7 +44,7 @@ def stop(
 
 def _next(project: Project, workflow_id: str) -> str:
     """Return what can be done with a run that is not running."""
-    run = listed(project, workflow_id)
+    run = read_run(project, workflow_id)
     if run.state is None:
         return "\n  ".join(lines(project, mirror_of(project), workflow_id))
     if run.status == "completed":

@@ -31,13 +31,13 @@ from prodigy.runtime.clock import Leaps, now
 from prodigy.runtime.host.alarms import Alarms
 from prodigy.runtime.host.bell import Bell, Stops
 from prodigy.runtime.host.defects import heard
-from prodigy.runtime.host.hindsight import Hindsight, is_doubtful
+from prodigy.runtime.host.deferred_exits import DeferredExits, is_doubtful
 from prodigy.runtime.host.leaving import leave_soon
 from prodigy.runtime.host.listing import Listing
 from prodigy.runtime.host.reactor import Reactor, Record
 from prodigy.runtime.operator_log import operator_log
 from prodigy.runtime.orders.checkpointer import Checkpointer
-from prodigy.runtime.orders.obeying import signal_of
+from prodigy.runtime.orders.live_orders import signal_of
 from prodigy.runtime.processes.commands import EXHAUSTED
 from prodigy.runtime.processes.reaper import Reaper
 from prodigy.runtime.processes.supervisor import Processes
@@ -103,7 +103,7 @@ class Host:
         self._loop = asyncio.new_event_loop()
         self._end: asyncio.Future[None] = self._loop.create_future()
         self._alarms = Alarms(self._loop, ring=self.send, is_awaited=lambda alarm: is_awaited(self.state, alarm))
-        self._hindsight = Hindsight(self._loop, self._judged)
+        self._deferred = DeferredExits(self._loop, self._judged)
         self._listing = Listing(directory, folder.path)
         self._processes = Processes(
             workflow_id=folder.path.name,
@@ -168,7 +168,7 @@ class Host:
     def _ended(self, end: sig.Exited) -> None:
         """Hear of a command's end at once, or in a moment where a stop on its way may explain it."""
         if is_doubtful(end) and not self.state.stopping:
-            self._hindsight.keep(end)
+            self._deferred.keep(end)
         else:
             self._tell(end)
 
@@ -281,7 +281,7 @@ class Host:
     def _terminate(self, effect: fx.Terminate) -> None:
         if self._held.pop(effect.epoch, None):
             self.send(sig.Exited(time=now(), at=effect.at, epoch=effect.epoch, stopped=True))
-        elif not self._hindsight.release(effect.epoch):
+        elif not self._deferred.release(effect.epoch):
             self._processes.terminate(effect.epoch)
 
     def _listed(self, answer: sig.Listed | fx.Spawn) -> None:
@@ -382,7 +382,7 @@ class Host:
             closing.callback(self._checkpointer.close)
             closing.callback(self._end_processes)
             self._alarms.close()
-            self._hindsight.close()
+            self._deferred.close()
 
     def _end_processes(self) -> None:
         """End what is left, in good order if that can be."""

@@ -22,11 +22,11 @@ from prodigy.plan.spelling import as_number
 from prodigy.runtime.clock import now
 from prodigy.runtime.host.host import Display
 from prodigy.runtime.operator_log import operator_log
-from prodigy.runtime.orders.beside import beside
+from prodigy.runtime.orders.other_runs import about_unfinished
 from prodigy.runtime.orders.owner import Owner, new_run, owned
-from prodigy.runtime.orders.play import answers_to, play
 from prodigy.runtime.orders.preflight import require, still_missing
 from prodigy.runtime.orders.requeuing import requeue_of
+from prodigy.runtime.orders.running import answers_to, run_until_rest
 from prodigy.runtime.orders.travel import from_copy, go_back
 from prodigy.runtime.orders.trust import trusted_mirror
 from prodigy.runtime.orders.upkeep import clear_unbegun
@@ -38,8 +38,8 @@ from prodigy.store.history import read_history
 from prodigy.store.journal import Journal, NewJournal
 from prodigy.store.layout import Project, prepare_run, read_path
 from prodigy.store.orders import Approve, Cook, GoBack, GoingOn, Resume, Retry, StartOver, TakeCopy
+from prodigy.store.overview import read_header
 from prodigy.store.rescue import MIRROR, last_version, origin_of, usable_copy
-from prodigy.store.standing import read_header
 
 
 def cook(project: Project, order: Cook, display: Display) -> State:
@@ -58,7 +58,7 @@ def cook(project: Project, order: Cook, display: Display) -> State:
     _check_text([plan, order.parameters])
     for note in (*filter(None, [notices]), *require(plan, Path.cwd())):
         display.note(note)
-    if sentence := beside(unfinished_of(project, plan.name), now()):
+    if sentence := about_unfinished(unfinished_of(project, plan.name), now()):
         display.note(sentence)
     with new_run(project, plan.name, command="cook", note=display.note) as owner:
         if abandoned := clear_unbegun(project, owner.mirror):
@@ -77,7 +77,7 @@ def cook(project: Project, order: Cook, display: Display) -> State:
             synced=order.synced,
         )
         journal = owner.keep(Journal.create(owner.folder))
-        return play(owner, display, State(), journal, first)
+        return run_until_rest(owner, display, State(), journal, first)
 
 
 def _folders(workflow_ids: list[str]) -> str:
@@ -105,7 +105,7 @@ def go_on(project: Project, workflow_id: str, order: GoingOn, display: Display) 
         command=_command(workflow_id, order),
         follows_log=not isinstance(order, GoBack | TakeCopy),
     )
-    with owned(project, workflow_id, mirror, command="resume", note=display.note, plays=True) as owner:
+    with owned(project, workflow_id, mirror, command="resume", note=display.note, spawns=True) as owner:
         match order:
             case Resume() | Retry() | Approve():
                 return _take_up(owner, order, display)
@@ -197,10 +197,10 @@ def _take_up(owner: Owner, order: Resume | Retry | Approve, display: Display) ->
         notes=notes,
     )
     if not isinstance(order, Approve):
-        return play(owner, display, state, journal, first)
+        return run_until_rest(owner, display, state, journal, first)
     at = moved.get(order.at, order.at)
     approval = sig.Answered(time=first.time, at=at, is_confirmed=True, by=order.by)
-    return play(owner, display, state, journal, first, approval)
+    return run_until_rest(owner, display, state, journal, first, approval)
 
 
 def _nothing_to_do(workflow_id: str, state: State) -> str:
@@ -252,7 +252,7 @@ def _start_over(owner: Owner, order: StartOver, display: Display) -> State:
         from_chain=journal.position.chain,
         reason="resume --force",
     )
-    return play(owner, display, State(), journal, first)
+    return run_until_rest(owner, display, State(), journal, first)
 
 
 def _origin(owner: Owner) -> Origin:

@@ -27,8 +27,8 @@ from prodigy.plan.stored import Stored
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
 from prodigy.runtime.operator_log import operator_log
 from prodigy.store.checkpoints import encode_checkpoint, write_checkpoint
+from prodigy.store.large_values import json_of_value
 from prodigy.store.layout import Mirror
-from prodigy.store.shelf import json_of_value
 from prodigy.store.values import Values
 
 REST_FACTOR = 50  # rest this many times what a write took: a share of 2 %

@@ -25,7 +25,7 @@ from prodigy.store.history import History, open_journal, read_history
 from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder, new_id, prepare_run
 from prodigy.store.lock import RunLock, next_number
-from prodigy.store.standing import read_header
+from prodigy.store.overview import read_header
 from prodigy.store.values import Values
 
 SWEEP_GRACE_S = 2.0
@@ -134,7 +134,7 @@ class Owner:
 
 @contextmanager
 def owned(
-    project: Project, workflow_id: str, mirror: Mirror | None, *, command: str, note: Note, plays: bool = False
+    project: Project, workflow_id: str, mirror: Mirror | None, *, command: str, note: Note, spawns: bool = False
 ) -> Iterator[Owner]:
     """Own a run; its folder is there.
 
@@ -142,7 +142,7 @@ def owned(
         mirror: the project's where it knows the run; a copy of each checkpoint goes there.
         command: what this process does, for others' messages.
         note: hears what is no event.
-        plays: commands of the run will be started: a reaper ends them should this process die, and an owner that was
+        spawns: commands of the run will be started: a reaper ends them if this process dies, and an owner that was
             asked to stop is waited for.
 
     Raises:
@@ -152,7 +152,7 @@ def owned(
     folder = project.run(workflow_id)
     with ExitStack() as closing:
         reaper = None
-        if plays:
+        if spawns:
             reaper = Reaper.start(folder.path)
             closing.callback(reaper.close)
             closing.enter_context(acquire(folder, command=command, note=note))
@@ -167,5 +167,5 @@ def new_run(project: Project, name: str, *, command: str, note: Note) -> Iterato
     workflow_id = new_id(name, "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(6)))
     prepare_run(project, workflow_id)
     mirror = mirror_for(project, workflow_id, note)
-    with owned(project, workflow_id, mirror, command=command, note=note, plays=True) as owner:
+    with owned(project, workflow_id, mirror, command=command, note=note, spawns=True) as owner:
         yield owner

@@ -22,17 +22,24 @@ from prodigy.plan.stored import whole
 from prodigy.runtime.clock import now
 from prodigy.runtime.host.host import Display
 from prodigy.runtime.orders.owner import Owner, new_run
-from prodigy.runtime.orders.play import answers_to, play
+from prodigy.runtime.orders.running import answers_to, run_until_rest
 from prodigy.runtime.orders.trust import check_trust
 from prodigy.runtime.orders.workflow import check_limit, is_unedited, revision_of
 from prodigy.store.files import link
 from prodigy.store.history import lineage
 from prodigy.store.journal import NewJournal
+from prodigy.store.large_values import with_captures_copied
 from prodigy.store.layout import Project, RunFolder
-from prodigy.store.moments import Found, find_moment, find_node, find_seq, find_version, version_number
 from prodigy.store.orders import Fork, GoBack, TakeCopy
 from prodigy.store.rescue import MIRROR, last_version, usable_copy
-from prodigy.store.shelf import moved
+from prodigy.store.restore_points import (
+    RestorePoint,
+    find_node,
+    find_restore_point,
+    find_seq,
+    find_version,
+    version_number,
+)
 from prodigy.store.values import Values
 
 
@@ -43,7 +50,7 @@ def go_back(owner: Owner, order: GoBack, display: Display) -> State:
         UsageProblem: there is no such moment; those that there are are listed.
         DamagedState: the log is damaged before it.
     """
-    return _go_on(owner, order, display, find_moment(owner.folder, order.at), where=order.at)
+    return _go_on(owner, order, display, find_restore_point(owner.folder, order.at), where=order.at)
 
 
 def from_copy(owner: Owner, order: TakeCopy, display: Display) -> State:
@@ -71,7 +78,7 @@ def from_copy(owner: Owner, order: TakeCopy, display: Display) -> State:
         f"going on from {name}, version v{state.version} of {state.time}; what came after it may run again "
         f"(then in flight: {in_flight})"
     )
-    found = Found(state, checkpoint.generation, state.seq, checkpoint.chain)
+    found = RestorePoint(state, checkpoint.generation, state.seq, checkpoint.chain)
     return _go_on(owner, order, display, found, where=order.where, is_lost=True)
 
 
@@ -101,11 +108,12 @@ def fork(project: Project, workflow_id: str, order: Fork, display: Display) -> S
             notes=notes,
             fork=sig.Fork(workflow_id=owner.workflow_id, from_workflow_id=workflow_id, variables=variables),
         )
-        return play(owner, display, moved(found.state, journal.values, owner.workflow_id), journal, first)
+        state = with_captures_copied(found.state, journal.values, owner.workflow_id)
+        return run_until_rest(owner, display, state, journal, first)
 
 
 def _revision_of_fork(
-    project: Project, workflow_id: str, order: Fork, found: Found, variables: dict[str, Any]
+    project: Project, workflow_id: str, order: Fork, found: RestorePoint, variables: dict[str, Any]
 ) -> tuple[sig.Revision | None, tuple[str, ...]]:
     """Return the edited workflow where it is wanted; where it is not, a fork goes on with the text as it was."""
     state = found.state
@@ -121,7 +129,7 @@ def _revision_of_fork(
     return revision, notes
 
 
-def _check_place(found: Found, revision: sig.Revision | None) -> None:
+def _check_place(found: RestorePoint, revision: sig.Revision | None) -> None:
     if found.at and revision is not None and revision.moved.get(found.at, found.at) not in revision.plan.nodes:
         raise RunNotFound(
             f"{found.at} is not in the edited {found.state.run.workflow_path} any more",
@@ -133,7 +141,7 @@ def _go_on(
     owner: Owner,
     order: GoBack | TakeCopy,
     display: Display,
-    found: Found,
+    found: RestorePoint,
     *,
     where: str,
     is_lost: bool = False,
@@ -150,7 +158,7 @@ def _go_on(
     generation = max(owner.folder.generations(), default=found.generation) + 1
     journal = owner.keep(NewJournal(owner.folder, generation, seq=found.seq, chain=found.chain))
     # What a copy names may be gone later with whoever keeps it.
-    state = moved(found.state, journal.values, workflow_id) if is_lost else found.state
+    state = with_captures_copied(found.state, journal.values, workflow_id) if is_lost else found.state
     first = sig.ResumeRequested(
         time=now(),
         number=owner.next_number(),
@@ -172,10 +180,10 @@ def _go_on(
             restored=snapshot_of(state, dict(state.captures)) if is_lost else None,
         ),
     )
-    return play(owner, display, state, journal, first)
+    return run_until_rest(owner, display, state, journal, first)
 
 
-def _moment_of(folder: RunFolder, at: str) -> Found:
+def _moment_of(folder: RunFolder, at: str) -> RestorePoint:
     """Return the moment that `vN`, a bare event seq, a step or a stage means."""
     number = version_number(at)
     if number is None:
@@ -201,7 +209,7 @@ def _checked(state: State, variables: dict[str, Any]) -> dict[str, Any]:
     return {name: fitted(name, value, whole(known[name]), option="--set") for name, value in variables.items()}
 
 
-def _copied(source: RunFolder, folder: RunFolder, found: Found) -> NewJournal:
+def _copied(source: RunFolder, folder: RunFolder, found: RestorePoint) -> NewJournal:
     """Copy the history until a moment, with the values and outputs that it names, into a log of its own."""
     _link_all(source.outputs, folder.outputs)
     journal = NewJournal(folder, 1)

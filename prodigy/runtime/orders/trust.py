@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from prodigy.errors import DamagedState, ProdigyError, RunNotFound, StorageFailure
 from prodigy.store.layout import Mirror, Project, find_mirror, prepare_mirror
-from prodigy.store.moved import hand_over, moved_from
+from prodigy.store.relocation import hand_over, relocated_from
 
 
 def check_trust(project: Project, workflow_id: str, *, trusted: bool, command: str) -> None:
@@ -25,7 +25,7 @@ def check_trust(project: Project, workflow_id: str, *, trusted: bool, command: s
 
 
 def _whose(project: Project, workflow_id: str) -> str:
-    moved = moved_from(project, workflow_id)
+    moved = relocated_from(project, workflow_id)
     if moved is None:
         return f"{workflow_id} was not started on this machine by this user"
     if moved.is_copy:
@@ -79,7 +79,7 @@ def trusted_mirror(
     Raises:
         RunNotFound: this machine does not know the run, and the operator does not trust it.
     """
-    moved = None if is_known(project, workflow_id) else moved_from(project, workflow_id)
+    moved = None if is_known(project, workflow_id) else relocated_from(project, workflow_id)
     if moved is not None and moved.is_same and not moved.is_copy and follows_log:
         note(f"the project was moved here from {moved.root}")
     else:

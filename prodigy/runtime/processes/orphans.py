@@ -38,7 +38,7 @@ _WITHOUT_MEMORY = 0x200000 | 0x4  # PF_KTHREAD and PF_EXITING in linux/sched.h
 _SUBREAPER_OPTION = 36  # PR_SET_CHILD_SUBREAPER in linux/prctl.h
 
 
-class Found(NamedTuple):
+class FoundProcess(NamedTuple):
     """A process to end. `started` tells it from a later process with the same pid.
 
     Where nobody can list the members of a group, a negative pid means all of it, and `started` is empty.
@@ -99,10 +99,10 @@ def end_marked(run_folder: Path, *, grace_s: float, group: int | None = None) ->
     return [str(found) for found in ended]
 
 
-def suspend_marked(run_folder: Path) -> list[Found]:
+def suspend_marked(run_folder: Path) -> list[FoundProcess]:
     """SIGSTOP all that carries the mark of a run, in whatever session it is, and return what that was."""
     marks, spared = (run_mark(run_folder),), _ancestry()
-    stopped: dict[int, Found] = {}
+    stopped: dict[int, FoundProcess] = {}
     for _ in range(_ROUNDS_MAX):  # what has stopped starts nothing: the next look finds only what was just being born
         new = [process for process in find_marked(marks, spared) if stopped.get(process.pid) != process]
         for process in new:
@@ -113,7 +113,7 @@ def suspend_marked(run_folder: Path) -> list[Found]:
     return list(stopped.values())
 
 
-def end(find: Callable[[], list[Found]], *, grace_s: float) -> tuple[list[Found], list[Found]]:
+def end(find: Callable[[], list[FoundProcess]], *, grace_s: float) -> tuple[list[FoundProcess], list[FoundProcess]]:
     """End what `find` returns until that is nothing. Blocks; returns (all it found, what would not die)."""
     ladder = Ladder(grace_s)
     while not ladder.is_over(found := find()):
@@ -128,11 +128,11 @@ class Ladder:
     """
 
     def __init__(self, grace_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.seen: dict[int, Found] = {}
+        self.seen: dict[int, FoundProcess] = {}
         self._clock = clock
         self._kill_at = clock() + grace_s
 
-    def is_over(self, found: Sequence[Found]) -> bool:
+    def is_over(self, found: Sequence[FoundProcess]) -> bool:
         """Send the signals that are due, and say whether nothing is left or can be done."""
         is_late = self._clock() >= self._kill_at
         for process in found:
@@ -150,7 +150,7 @@ class Ladder:
         self._kill_at = min(self._kill_at, self._clock())
 
 
-def send(process: Found, number: signal.Signals) -> None:
+def send(process: FoundProcess, number: signal.Signals) -> None:
     """Send a signal to this very process; nothing happens when it is gone or not ours to signal."""
     with suppress(ProcessLookupError, PermissionError):
         try:
@@ -167,19 +167,19 @@ def send(process: Found, number: signal.Signals) -> None:
             os.close(descriptor)
 
 
-def _is_there(process: Found) -> bool:
+def _is_there(process: FoundProcess) -> bool:
     if not process.started:
         return True
     status = _status(process.pid)
     return status is not None and status.started == process.started
 
 
-def find_marked(marks: Sequence[bytes], spared: Container[int] = ()) -> list[Found]:
+def find_marked(marks: Sequence[bytes], spared: Container[int] = ()) -> list[FoundProcess]:
     """Return this user's processes that carry all `marks`, reapers and `spared` pids excepted."""
     if not os.path.isdir(f"{PROC}/self"):
         return _find_by_ps(marks, spared)
     return [
-        Found(pid, status.started, status.name)
+        FoundProcess(pid, status.started, status.name)
         for pid in _pids()
         if pid not in spared
         and _is_marked(pid, marks)
@@ -210,7 +210,7 @@ def has_left_nothing(group: int, known: Container[int]) -> bool:
     return bool(children) and all(child in known for child in children) and not _rest_of(group)
 
 
-def find_orphans(*, group: int, marks: Sequence[bytes], known: Container[int]) -> list[Found]:
+def find_orphans(*, group: int, marks: Sequence[bytes], known: Container[int]) -> list[FoundProcess]:
     """Return what a dead command left behind among our descendants, and reap what is dead already.
 
     Cheap when there is nothing: one read of one file. It belongs to the command when it is in the session
@@ -222,7 +222,7 @@ def find_orphans(*, group: int, marks: Sequence[bytes], known: Container[int]) -
     orphans = [child for child in _own_children() if child not in known]
     if not orphans:
         return _rest_of(group)
-    ours, found = os.getsid(0), list[Found]()
+    ours, found = os.getsid(0), list[FoundProcess]()
     stack = [(pid, False) for pid in orphans]
     while stack:
         pid, is_inherited = stack.pop()
@@ -234,7 +234,7 @@ def find_orphans(*, group: int, marks: Sequence[bytes], known: Container[int]) -
             continue
         belongs = is_inherited or status.session == group or _is_marked(pid, marks)
         if belongs and status.name != REAPER_NAME:
-            found.append(Found(pid, status.started, status.name))
+            found.append(FoundProcess(pid, status.started, status.name))
         stack += [(child, belongs) for child in _children(pid)]
     return found or _rest_of(group)
 
@@ -247,14 +247,14 @@ def reap_dead(known: Container[int]) -> None:
             _reap(pid, status)
 
 
-def _rest_of(group: int) -> list[Found]:
+def _rest_of(group: int) -> list[FoundProcess]:
     """Say whether a group still has members, for systems where orphans do not come to us, or cannot be listed."""
     if not _has_members(group):
         return []
     with suppress(ChildProcessError):  # the dead among them that have become ours would be members for ever
         while os.waitpid(-group, os.WNOHANG)[0]:
             pass
-    return [Found(-group, "", "the rest of its process group")] if _has_members(group) else []
+    return [FoundProcess(-group, "", "the rest of its process group")] if _has_members(group) else []
 
 
 def _has_members(group: int) -> bool:
@@ -381,7 +381,7 @@ def _ancestry() -> set[int]:
     return pids
 
 
-def _find_by_ps(marks: Sequence[bytes], spared: Container[int]) -> list[Found]:
+def _find_by_ps(marks: Sequence[bytes], spared: Container[int]) -> list[FoundProcess]:
     try:
         listing = subprocess.run(["ps", "-Eww", "-xo", "pid=,command="], capture_output=True, check=False).stdout
     except OSError:  # there is none: `why_blind` says so
@@ -389,7 +389,7 @@ def _find_by_ps(marks: Sequence[bytes], spared: Container[int]) -> list[Found]:
     return read_ps(listing, marks, spared)
 
 
-def read_ps(listing: bytes, marks: Sequence[bytes], spared: Container[int]) -> list[Found]:
+def read_ps(listing: bytes, marks: Sequence[bytes], spared: Container[int]) -> list[FoundProcess]:
     """Return the marked processes of a `ps -Eww -xo pid=,command=` listing.
 
     The environment stands behind the arguments, separated by blanks; that is all one can see there, so a
@@ -400,5 +400,5 @@ def read_ps(listing: bytes, marks: Sequence[bytes], spared: Container[int]) -> l
         number, _, command = line.strip().partition(b" ")
         if number.isdigit() and int(number) not in spared and all(b" " + m + b" " in command + b" " for m in marks):
             name = os.path.basename(command.split()[0]).decode(errors="replace")
-            found.append(Found(int(number), "", name))
+            found.append(FoundProcess(int(number), "", name))
     return found

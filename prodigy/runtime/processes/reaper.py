@@ -18,7 +18,7 @@ from pathlib import Path
 from struct import Struct
 from typing import NoReturn, Self
 
-from prodigy.runtime.processes.orphans import REAPER_NAME, Found, end, find_marked, run_mark
+from prodigy.runtime.processes.orphans import REAPER_NAME, FoundProcess, end, find_marked, run_mark
 
 GROUPS_MAX = 4096  # attempts at once; what is beyond is found by its mark alone
 GRACE_S = 0.3
@@ -118,7 +118,7 @@ def _end_all(groups: mmap.mmap, marks: tuple[bytes, ...]) -> None:
     _signal_groups(pending, signal.SIGTERM)
     _signal_groups(pending, signal.SIGCONT)
 
-    def find() -> list[Found]:
+    def find() -> list[FoundProcess]:
         if time.monotonic() >= kill_at:
             _signal_groups(pending, signal.SIGKILL)
             pending.clear()

@@ -111,7 +111,7 @@ class Processes:
         self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self._ticker: asyncio.TimerHandle | None = None
         self._ticks = 0
-        self._suspended: list[orphans.Found] = []
+        self._suspended: list[orphans.FoundProcess] = []
         self._is_hurried = False
         self._idle = asyncio.Event()
         self._is_ready = False
@@ -439,7 +439,7 @@ class Processes:
         if rungs[1:]:
             attempt.ladder = self._later(pause_s, self._climb, attempt, rungs[1:], pause_s)
 
-    def _left_by(self, attempt: Attempt) -> list[orphans.Found]:
+    def _left_by(self, attempt: Attempt) -> list[orphans.FoundProcess]:
         assert attempt.process, "what never started leaves nothing"
         return orphans.find_orphans(
             group=attempt.process.pid,

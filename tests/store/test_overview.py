@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from prodigy.cli.commands.status import document, lines
 from prodigy.cli.program import program
-from prodigy.store.catalog import list_standings, listed
+from prodigy.store.catalog import list_runs, read_run
 from prodigy.store.history import lineage
 from prodigy.store.layout import Project, RunFolder, prepare_run
 from prodigy.store.lock import RunLock
-from prodigy.store.standing import Standing, header_of
+from prodigy.store.overview import RunOverview, header_of
 from tests.cli.made import STAGED, Ending, House
 from tests.histories.test_histories import HISTORIES
 
@@ -25,7 +25,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     return House(tmp_path)
 
 
-def row_of(run: Standing) -> dict[str, Any]:
+def row_of(run: RunOverview) -> dict[str, Any]:
     """Return all that a row says."""
     return {
         "status": run.status,
@@ -42,8 +42,8 @@ def row_of(run: Standing) -> dict[str, Any]:
 def rows(folder: RunFolder) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the row that each state of a run makes, and those that its checkpoints would make."""
     states = [state for _, _, state in lineage(folder, 1).steps() if state.origin is not None]
-    told = [Standing(workflow_id=state.run.workflow_id, state=state) for state in states]
-    noted = [Standing(workflow_id=state.run.workflow_id, noted=header_of(state)) for state in states]
+    told = [RunOverview(workflow_id=state.run.workflow_id, state=state) for state in states]
+    noted = [RunOverview(workflow_id=state.run.workflow_id, noted=header_of(state)) for state in states]
     return [row_of(run) for run in told], [row_of(run) for run in noted]
 
 
@@ -67,8 +67,8 @@ def test_a_stage_that_failed_by_itself_has_printed_nothing_in_either_row(house: 
     """So nobody is sent to read what it said."""
     state = house.make("staged-aaaaaa", STAGED, until=12)
     late = replace(state, status="failed", failed_at="staging", failure="timed out")
-    told = Standing(workflow_id="staged-aaaaaa", state=late).rest
-    noted = Standing(workflow_id="staged-aaaaaa", noted=header_of(late)).rest
+    told = RunOverview(workflow_id="staged-aaaaaa", state=late).rest
+    noted = RunOverview(workflow_id="staged-aaaaaa", noted=header_of(late)).rest
     assert told.culprit == "other"
     assert noted == told
 
@@ -76,8 +76,8 @@ def test_a_stage_that_failed_by_itself_has_printed_nothing_in_either_row(house: 
 def test_a_list_reads_no_log_whose_checkpoint_is_current(house: House) -> None:
     """However many runs there are; the row is that of the whole log."""
     house.make("short-aaaaaa")
-    whole = row_of(listed(house.project, "short-aaaaaa"))
-    (quick,) = list_standings(house.project)
+    whole = row_of(read_run(house.project, "short-aaaaaa"))
+    (quick,) = list_runs(house.project)
     assert quick.state is None
     assert row_of(quick) == whole
 
@@ -88,17 +88,17 @@ def test_a_damaged_run_that_is_live_has_its_owner_in_every_list(house: House) ->
     path = house.run("short-aaaaaa").events(1)
     path.write_bytes(b"{" + path.read_bytes())
     with RunLock.acquire(house.run("short-aaaaaa").lock, command="prodigy cook"):
-        run = listed(house.project, "short-aaaaaa")
-        (row,) = list_standings(house.project)
+        run = read_run(house.project, "short-aaaaaa")
+        (row,) = list_runs(house.project)
     assert [each.owner and each.owner.pid for each in (run, row)] == [os.getpid()] * 2
     assert run.status == "damaged"
     assert document(run)["pid"] == os.getpid()
     assert lines(run)[-1] == f"  live     process {os.getpid()} owns it: {program()} stop short-aaaaaa"
-    assert listed(house.project, "short-aaaaaa").owner is None
+    assert read_run(house.project, "short-aaaaaa").owner is None
 
 
 def test_a_run_about_to_begin_is_in_no_list(house: House) -> None:
     """Its log is empty, and nothing is lost."""
     folder = prepare_run(house.project, "short-aaaaaa")
     with RunLock.acquire(folder.lock, command="prodigy cook"):
-        assert list_standings(house.project) == []
+        assert list_runs(house.project) == []

@@ -38,10 +38,10 @@ def kept_value(digest: str, values: Values, workflow_id: str) -> Any:
         DamagedState: it is missing or altered.
     """
     data = values.get(digest)
-    return from_json(data) if len(data) <= WHOLE_BYTES_MAX else _on_shelf(digest, values, workflow_id)
+    return from_json(data) if len(data) <= WHOLE_BYTES_MAX else _left_in_file(digest, values, workflow_id)
 
 
-def moved(state: State, values: Values, workflow_id: str) -> State:
+def with_captures_copied(state: State, values: Values, workflow_id: str) -> State:
     """Return the state with its large captures among the values of another run, which then needs no other's.
 
     Raises:
@@ -50,8 +50,8 @@ def moved(state: State, values: Values, workflow_id: str) -> State:
     """
 
     def here(captures: Mapping[str, Any]) -> dict[str, Any]:
-        large = {name: value for name, value in captures.items() if isinstance(value, Stored)}
-        return {name: _on_shelf(values.put(json_of_value(value)), values, workflow_id) for name, value in large.items()}
+        large = {name: json_of_value(value) for name, value in captures.items() if isinstance(value, Stored)}
+        return {name: _left_in_file(values.put(data), values, workflow_id) for name, data in large.items()}
 
     scoped = {item: captures | here(captures) for item, captures in state.scoped.items()}
     return replace(state, captures=state.captures.update(here(state.captures)), scoped=state.scoped.update(scoped))
@@ -106,7 +106,7 @@ def _with_captures(event: RunRestored, told: Mapping[str, T], change: Callable[[
     return replace(event, snapshot=replace(snapshot, **within["snapshot"]))
 
 
-def _on_shelf(digest: str, values: Values, workflow_id: str) -> Stored:
+def _left_in_file(digest: str, values: Values, workflow_id: str) -> Stored:
     return Stored(digest, partial(_loaded, values.folder, digest, workflow_id))
 
 

@@ -21,7 +21,7 @@ def is_doubtful(end: sig.Exited) -> bool:
     return not end.stopped and may_be_stopped(end)
 
 
-class Hindsight:
+class DeferredExits:
     """The ends that wait to be judged. `emit` takes each once, in its turn."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, emit: Callable[[sig.Exited], None]) -> None:

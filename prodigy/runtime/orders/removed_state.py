@@ -5,10 +5,10 @@ from pathlib import Path
 
 from prodigy.errors import ProdigyError, StorageFailure
 from prodigy.store.layout import Project, find_mirror
-from prodigy.store.standing import read_header
+from prodigy.store.overview import read_header
 
 
-def lost(project: Project, workflow_id: str, log: Path) -> StorageFailure | None:
+def state_removed(project: Project, workflow_id: str, log: Path) -> StorageFailure | None:
     """Return what to say of a run whose state is gone, or None where it is still there.
 
     Args:

@@ -13,14 +13,14 @@ from prodigy.kernel.state import State
 from prodigy.plan.address import is_template
 from prodigy.plan.nodes import is_below
 from prodigy.projections.naming import addresses_in, check_one, near_or_all
-from prodigy.store.generation import Moment, damage_of
+from prodigy.store.generation import LoggedEvent, damage_of
 from prodigy.store.history import Lineage, begun_generation, lineage
 from prodigy.store.layout import RunFolder
 
 _ENTERS = (ev.NodeStarted, ev.CommandStarted, ev.ConfirmationRequested, ev.NodeSkipped, ev.NodeBypassed)
 
 
-class Found(NamedTuple):
+class RestorePoint(NamedTuple):
     """A moment: the state at it, and where it is.
 
     `at` is the node that is to begin with, where one was named; `target` is it too where it was never entered.
@@ -40,7 +40,7 @@ def version_number(text: str) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else None
 
 
-def find_version(folder: RunFolder, version: int) -> Found:
+def find_version(folder: RunFolder, version: int) -> RestorePoint:
     """Return the moment of a checkpoint version, in whichever generation it was made.
 
     Raises:
@@ -56,7 +56,7 @@ def find_version(folder: RunFolder, version: int) -> Found:
                 if isinstance(moment.event, ev.CheckpointMarked | ev.RunRestored):
                     known.add(state.version)
                     if state.version == version:
-                        return Found(state, moment.generation, moment.seq, moment.chain)
+                        return RestorePoint(state, moment.generation, moment.seq, moment.chain)
         except DamagedState as problem:  # an older generation may have it
             damage = damage or problem
     if damage is not None:
@@ -64,7 +64,7 @@ def find_version(folder: RunFolder, version: int) -> Found:
     raise UsageProblem(f"{folder.path.name} has no version v{version}", hint=_known(folder, known))
 
 
-def find_seq(folder: RunFolder, seq: int) -> Found:
+def find_seq(folder: RunFolder, seq: int) -> RestorePoint:
     """Return the moment right after event `seq` of the run's present history.
 
     What was decided because of the event belongs to it: a command's end is never parted from what came of it. What
@@ -81,10 +81,10 @@ def find_seq(folder: RunFolder, seq: int) -> Found:
         state, last = after, moment if last is not None or moment.seq == seq else None
     if last is None:
         raise UsageProblem(f"{folder.path.name} has no event {seq}; its last is {state.seq}", hint=_EVENTS)
-    return Found(state, last.generation, last.seq, last.chain)
+    return RestorePoint(state, last.generation, last.seq, last.chain)
 
 
-def find_node(folder: RunFolder, name: str, generation: int | None = None) -> Found:
+def find_node(folder: RunFolder, name: str, generation: int | None = None) -> RestorePoint:
     """Return the moment right before a step or stage was last entered; the latest one where it never was.
 
     Args:
@@ -97,14 +97,14 @@ def find_node(folder: RunFolder, name: str, generation: int | None = None) -> Fo
     """
     history = lineage(folder, generation or begun_generation(folder).number)
     state, found = history.beginning, None
-    last: Moment | None = None
+    last: LoggedEvent | None = None
     for moment, before, after in history.steps():
         at = getattr(moment.event, "at", "")
         if at and isinstance(moment.event, _ENTERS) and last is not None:
             if _is_entered(before, at, name):
-                found = Found(before, last.generation, last.seq, last.chain, at=at)
+                found = RestorePoint(before, last.generation, last.seq, last.chain, at=at)
             elif target := _passed_over(before, moment.event, name):
-                found = Found(before, last.generation, last.seq, last.chain, target=target, at=target)
+                found = RestorePoint(before, last.generation, last.seq, last.chain, target=target, at=target)
         state, last = after, moment
     called = addresses_in(state.plan, name)
     check_one(folder.path.name, name, called)
@@ -124,7 +124,7 @@ def find_node(folder: RunFolder, name: str, generation: int | None = None) -> Fo
             f"where {name} began is not in the history of {folder.path.name}: it was lost, or the step has moved",
             hint=f"Go back to a version: {_versions({state.version})} is the last.",
         )
-    return Found(state, last.generation, last.seq, last.chain, target=address, at=address)
+    return RestorePoint(state, last.generation, last.seq, last.chain, target=address, at=address)
 
 
 def history_until(folder: RunFolder, until: str | None, generation: int | None) -> Lineage:
@@ -189,7 +189,7 @@ def _known(folder: RunFolder, known: set[int]) -> str:
     return f"It has {_versions(known)}. All: `prodigy checkpoints list --workflow-id {folder.path.name}`."
 
 
-def find_moment(folder: RunFolder, reference: str) -> Found:
+def find_restore_point(folder: RunFolder, reference: str) -> RestorePoint:
     """Return the moment that `v3`, `3`, a step or a stage means.
 
     Raises:

@@ -14,8 +14,8 @@ from prodigy.kernel.state import State
 from prodigy.runtime.host.defects import defect
 from prodigy.runtime.host.host import Display, Host
 from prodigy.runtime.orders.checkpointer import Checkpointer
-from prodigy.runtime.orders.loss import lost
 from prodigy.runtime.orders.owner import Owner
+from prodigy.runtime.orders.removed_state import state_removed
 from prodigy.runtime.orders.trust import known_mirror
 from prodigy.runtime.processes.orphans import why_blind
 from prodigy.store.ignoring import put_back
@@ -24,7 +24,7 @@ from prodigy.store.layout import read_path
 from prodigy.store.refusal import forget_refusal
 
 
-def play(owner: Owner, display: Display, state: State, journal: Journal, *orders: sig.Signal) -> State:
+def run_until_rest(owner: Owner, display: Display, state: State, journal: Journal, *orders: sig.Signal) -> State:
     """Play the run until it rests; its last checkpoint is on disk when this returns.
 
     Args:
@@ -88,7 +88,7 @@ def _checkpointer_of(owner: Owner, journal: Journal, *, is_synced: bool) -> Chec
 
 def _told(owner: Owner, journal: Journal, failure: Exception) -> ProdigyError:
     """Return what people are told of a failure that ended a run: its state was lost, or the disk, or we are broken."""
-    if loss := lost(owner.project, owner.workflow_id, journal.path):
+    if loss := state_removed(owner.project, owner.workflow_id, journal.path):
         return loss
     if isinstance(failure, ProdigyError):
         return failure

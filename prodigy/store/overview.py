@@ -74,7 +74,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     map: MapProgress | None = None
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class RunOverview(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Where one run stands: the row of every list.
 
     `noted` is what its checkpoint says, `state` what its log folds to, where that was read. Of a damaged run there is
@@ -184,7 +184,7 @@ _DECODER = msgspec.json.Decoder(Header)
 _NODES = msgspec.json.Decoder(dict[str, _Node])
 
 
-def quick_standing(project: Project, newest: Generation) -> Standing | None:
+def overview_from_checkpoint(project: Project, newest: Generation) -> RunOverview | None:
     """Return where a run stands if its checkpoint and the end of its newest log agree, else None.
 
     Raises:
@@ -195,7 +195,7 @@ def quick_standing(project: Project, newest: Generation) -> Standing | None:
     header = read_header(project.checkpoint(workflow_id), workflow_id)
     if header is None or header.generation != newest.number or not newest.ends_with(header.chain):
         return None
-    return Standing(workflow_id=workflow_id, noted=header, owner=holder(newest.folder.lock))
+    return RunOverview(workflow_id=workflow_id, noted=header, owner=holder(newest.folder.lock))
 
 
 def read_header(path: Path, workflow_id: str) -> Header | None:

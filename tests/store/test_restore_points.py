@@ -11,9 +11,9 @@ from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
-from prodigy.store import moments
+from prodigy.store import restore_points
 from prodigy.store.layout import RunFolder
-from prodigy.store.moments import find_moment, find_node, find_seq, find_version, version_number
+from prodigy.store.restore_points import find_node, find_restore_point, find_seq, find_version, version_number
 from tests.cli.made import STAGED, Ending, House, changed
 
 RUN = "staged-deployment-k3x9f2"
@@ -170,17 +170,17 @@ def test_a_stage_that_never_began_is_a_target(folder: RunFolder) -> None:
 def test_an_unknown_name_finds_the_nearest(folder: RunFolder) -> None:
     """And the versions that there are."""
     with pytest.raises(UsageProblem) as missing:
-        find_moment(folder, "prodution")
+        find_restore_point(folder, "prodution")
     assert "production" in str(missing.value.hint)
     assert "versions v1 to v4" in str(missing.value.hint)
 
 
 def test_a_name_of_digits_is_a_version(folder: RunFolder) -> None:
     """As both forms are accepted everywhere."""
-    assert find_moment(folder, "2") == find_moment(folder, "v2") == find_version(folder, 2)
+    assert find_restore_point(folder, "2") == find_restore_point(folder, "v2") == find_version(folder, 2)
 
 
 @pytest.mark.parametrize(("known", "told"), [(set(), "none yet"), ({1}, "v1"), ({1, 2, 3}, "v1 to v3")], ids=str)
 def test_the_versions_that_there_are_are_told_as_a_range(known: set[int], told: str) -> None:
     """A single one alone."""
-    assert told == moments._versions(known)
+    assert told == restore_points._versions(known)

@@ -2,12 +2,12 @@
 
 from prodigy.kernel.retry import elapsed_s
 from prodigy.plan.phrases import ago, counted
-from prodigy.store.standing import Standing
+from prodigy.store.overview import RunOverview
 
 DAY_S = 86400
 
 
-def beside(unfinished: list[Standing], time: str) -> str:
+def about_unfinished(unfinished: list[RunOverview], time: str) -> str:
     """Return what to say of a workflow's unfinished runs, the last first, when it is cooked; nothing without any.
 
     Args:
@@ -24,12 +24,12 @@ def beside(unfinished: list[Standing], time: str) -> str:
     return f"{lead}. To go on with that one: `prodigy resume {run.workflow_id}`"
 
 
-def stood(run: Standing, time: str) -> str:
+def stood(run: RunOverview, time: str) -> str:
     """Return a run with how it stands and since when: `demo-k3x9f2 (failed 2 hours ago)`."""
     return f"{run.workflow_id} ({run.status} {ago(age_s(run, time))})"
 
 
-def age_s(run: Standing, time: str) -> float:
+def age_s(run: RunOverview, time: str) -> float:
     """Return how long ago anything last happened in a run, in seconds; 0 of a run that cannot be read."""
     if run.header is None:
         return 0.0

@@ -27,7 +27,7 @@ class Moved(NamedTuple):
     is_same: bool
 
 
-def moved_from(project: Project, workflow_id: str) -> Moved | None:
+def relocated_from(project: Project, workflow_id: str) -> Moved | None:
     """Return where this user's prodigy knew the run before, or None where it never did. Reads only."""
     with suppress(ProdigyError, OSError):
         for mirror in mirrors():

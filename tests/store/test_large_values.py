@@ -14,8 +14,8 @@ from prodigy.kernel.state import Origin, State
 from prodigy.plan.spelling import from_json, spellings_of
 from prodigy.plan.stored import WHOLE_BYTES_MAX, Stored, whole
 from prodigy.store.journal import Journal, decode_lines, stored_in
+from prodigy.store.large_values import digest_of_value, json_of_value, kept_value, with_captures_copied
 from prodigy.store.log import Log, read_chunks, scan
-from prodigy.store.shelf import digest_of_value, json_of_value, kept_value, moved
 from prodigy.store.values import Values
 
 TIME = "2026-01-31T09:00:00.000000Z"
@@ -150,7 +150,7 @@ def test_a_state_that_moved_needs_nothing_of_the_other_run(tmp_path: Path) -> No
     state = State(captures=immutables.Map({"x": appended(tmp_path, TEXT + "mine"), "y": 1}))
     folder = tmp_path / "fork" / "values"
     folder.parent.mkdir()
-    fork = moved(state, Values(folder), "fork")
+    fork = with_captures_copied(state, Values(folder), "fork")
     for file in values_of(tmp_path).folder.iterdir():
         file.unlink()
     assert {name: whole(value) for name, value in fork.captures.items()} == {"x": TEXT + "mine", "y": 1}

@@ -6,8 +6,8 @@ from prodigy.errors import ProdigyError, RunNotFound, UsageProblem
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.state import State
-from prodigy.runtime.orders import obeying
-from prodigy.runtime.orders.obeying import signal_of
+from prodigy.runtime.orders import live_orders
+from prodigy.runtime.orders.live_orders import signal_of
 from prodigy.store.orders import (
     Approve,
     Clean,
@@ -36,7 +36,7 @@ DONE = at_work(
 @pytest.fixture(autouse=True)
 def at_a_known_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that happens happens now."""
-    monkeypatch.setattr(obeying, "now", lambda: NOW)
+    monkeypatch.setattr(live_orders, "now", lambda: NOW)
 
 
 @pytest.mark.parametrize(
