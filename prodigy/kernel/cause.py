@@ -6,6 +6,8 @@ exit code. Those are passed over where anything else was said. Whoever shows an 
 
 import re
 
+from prodigy.plan.phrases import clipped
+
 LINE_CHARS_MAX = 300
 HANDLER_TOO = "its on_failure failed too: "
 BARE_EXIT = "exit code "  # all there is to say of a command that printed nothing
@@ -78,8 +80,7 @@ def meaningful_line(text: str) -> str:
         is_stack = bool(_STACK.match(line)) or (is_stack and line[0].isspace())
         if not (is_stack or is_goroutine or _NOISE.fullmatch(line)):
             found = line
-    line = (found or fallback).strip(" \t|")
-    return line if len(line) <= LINE_CHARS_MAX else line[:LINE_CHARS_MAX] + "…"
+    return clipped((found or fallback).strip(" \t|"), LINE_CHARS_MAX)
 
 
 def _joined(error: str, exit_code: int | None) -> str:

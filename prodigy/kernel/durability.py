@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.state import State
-from prodigy.plan.nodes import Claude, Node, Run
+from prodigy.plan.nodes import Node
 
 _CHEAP_TO_LOSE = (
     ev.NodeStarted,
@@ -37,5 +37,4 @@ def _matters(state: State, event: ev.Event) -> bool:
 
 def is_guarded(node: Node) -> bool:
     """Whether the start of this leaf must be durable before its command runs."""
-    is_claude = isinstance(node.body, Run) and isinstance(node.body.command, Claude)
-    return is_claude or node.policy.checkpoint or node.policy.on_interrupt != "rerun"
+    return node.is_claude or node.policy.checkpoint or node.policy.on_interrupt != "rerun"

@@ -21,7 +21,7 @@ from prodigy.plan import expression
 from prodigy.plan.address import key_of
 from prodigy.plan.nodes import Claude, Map, Node, Run, Shell, Source, is_below
 from prodigy.plan.reference import Lookup, Template, references, render
-from prodigy.plan.shell.values import Unrenderable, render_script
+from prodigy.plan.shell.values import render_script
 
 OUTPUT_BYTES_MAX = 12 * 1024  # with its escapes it mostly stays below what the store keeps as a file
 KEPT_OUTPUT_BYTES_MAX = 1024 * 1024
@@ -252,8 +252,6 @@ def _list(state: State, at: str, epoch: Epoch) -> Effect:
             epoch=epoch,
             files=files.contents,
         )
-    except Unrenderable as problem:
-        return RejectList(at=at, reason=problem.reason)
     except ValueError as problem:
         return RejectList(at=at, reason=str(problem))
 
@@ -282,8 +280,6 @@ def _spawn(state: State, event: ev.CommandStarted, epoch: Epoch) -> Effect:
     assert isinstance(node.body, Run), "only a leaf has a command"
     try:
         return _rendered(state, node, node.body.command, event.attempt, epoch)
-    except Unrenderable as problem:
-        return Reject(at=event.at, epoch=epoch, reason=problem.reason)
     except ValueError as problem:
         return Reject(at=event.at, epoch=epoch, reason=str(problem))
 

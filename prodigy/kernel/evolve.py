@@ -19,7 +19,7 @@ from prodigy.kernel.retry import due_at, elapsed_s
 from prodigy.kernel.snapshot import restored
 from prodigy.kernel.state import NodeState, Origin, State, ids_of
 from prodigy.plan.address import item_of
-from prodigy.plan.nodes import ROOT, Claude, Map, Run, Sequence, is_below
+from prodigy.plan.nodes import ROOT, Map, Run, Sequence, is_below
 
 
 def fold(state: State, records: Iterable[tuple[str, ev.Event]]) -> State:
@@ -158,7 +158,7 @@ def _command_finished(state: State, event: ev.CommandFinished, time: str) -> Sta
     before = state.node(event.at)
     leaf = state.plan.template(event.at)
     assert isinstance(leaf.body, Run), "only a leaf has a command"
-    kind = "claude" if isinstance(leaf.body.command, Claude) else "shell"
+    kind = "claude" if leaf.is_claude else "shell"
     node = replace(
         before,
         status=after("command_finished", before.status),
@@ -177,14 +177,13 @@ def _command_finished(state: State, event: ev.CommandFinished, time: str) -> Sta
         outputs=state.outputs if in_item else state.outputs.set(kind, event.output),
         scoped=_scoped(state, event.at, kind, event.output) if in_item else state.scoped,
         cost_usd=state.cost_usd + (event.cost_usd or 0.0),
-        costs_unknown=state.costs_unknown + (kind == "claude" and event.cost_usd is None),
+        costs_unknown=state.costs_unknown + (leaf.is_claude and event.cost_usd is None),
     )
 
 
 def _command_interrupted(state: State, event: ev.CommandInterrupted, time: str) -> State:
     after("command_interrupted", state.node(event.at).status)
-    body = state.plan.template(event.at).body
-    is_claude = isinstance(body, Run) and isinstance(body.command, Claude)
+    is_claude = state.plan.template(event.at).is_claude
     return replace(
         state,
         in_flight=state.in_flight.delete(event.at),

@@ -9,7 +9,7 @@ from prodigy.kernel.queries import excused
 from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.state import State
 from prodigy.plan.address import in_item, item_address, template_of
-from prodigy.plan.nodes import Claude, Map, Node, Run, Sequence
+from prodigy.plan.nodes import Map, Node, Sequence
 
 
 def listed(state: State, event: ev.ItemsListed, time: str) -> State:
@@ -146,13 +146,9 @@ def _output(state: State, root: Node) -> str:
     """Return the item's output: that of its last claude step, else of its last step."""
     assert isinstance(root.body, Sequence), "a template is a sequence"
     children = root.body.children
-    asked = [child for child in children if _is_claude(state.plan.template(child))]
+    asked = [child for child in children if state.plan.template(child).is_claude]
     last = (asked or list(children))[-1:]
     return state.node(last[0]).output if last else ""
-
-
-def _is_claude(node: Node) -> bool:
-    return isinstance(node.body, Run) and isinstance(node.body.command, Claude)
 
 
 def _with(state: State, at: str, items: Items) -> State:

@@ -173,9 +173,9 @@ def failures(items: Items, errors: ErrorPolicy) -> int:
     return items.dead + items.failed + (items.skipped if errors.on_item_failure == "skip" else 0)
 
 
-def of(items: Items, disposition: Disposition) -> Iterator[tuple[str, Any, Item]]:
-    """Yield (key, value, item) of every settled item of one kind, in the list's order."""
+def of(items: Items, *dispositions: Disposition) -> Iterator[tuple[str, Any, Item]]:
+    """Yield (key, value, item) of every settled item of these kinds, in the list's order."""
     for key, value in zip(items.listed.keys, items.listed.values, strict=True):
         item = items.settled.get(key)
-        if item is not None and item.disposition == disposition:
+        if item is not None and item.disposition in dispositions:
             yield key, value, item

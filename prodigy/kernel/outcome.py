@@ -9,12 +9,14 @@ import msgspec
 from prodigy.kernel.cause import BARE_EXIT
 from prodigy.kernel.signals import Exited
 from prodigy.plan.nodes import CaptureFormat, Node, Run, Shell
+from prodigy.plan.phrases import clipped
 from prodigy.plan.reference import Lookup, resolve
 from prodigy.plan.shell.values import command_words
 from prodigy.plan.spelling import spelled
 
 ERROR_BYTES_MAX = 2048
 NESTING_MAX = 500  # well below what makes a JSON reader refuse it, however deep in our own calls that reader is
+SHOWN_CHARS_MAX = 60
 NOT_FOUND = 127  # a shell's exit code
 # What a service manager, a shutdown, the end of a container or a terminal send to all they know. A shell whose command
 # died of signal n exits with 128 + n.
@@ -146,21 +148,17 @@ def _no_constant(name: str) -> Any:
 
 def _number(text: str) -> int | float:
     if not _NUMBER.fullmatch(text) or len(text) > 400:
-        raise ValueError(f"{_excerpt(text)} is not a number")
+        raise ValueError(f"{clipped(text, SHOWN_CHARS_MAX)!r} is not a number")
     value = int(text) if text.lstrip("+-").isdigit() else float(text)
     if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{_excerpt(text)} is too large")
+        raise ValueError(f"{clipped(text, SHOWN_CHARS_MAX)!r} is too large")
     return spelled(value, text)
 
 
 def _boolean(text: str) -> bool:
     if text.lower() not in _BOOLEANS:
-        raise ValueError(f"{_excerpt(text)} is not one of true, false, yes, no, 1, 0")
+        raise ValueError(f"{clipped(text, SHOWN_CHARS_MAX)!r} is not one of true, false, yes, no, 1, 0")
     return _BOOLEANS[text.lower()]
-
-
-def _excerpt(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:60] + "…")
 
 
 def _reason(exited: Exited) -> str:

@@ -17,6 +17,7 @@ from prodigy.plan.stored import whole
 
 _NAMESPACES = frozenset({"shell", "claude", "workflow"})
 _ITEM = ("item", "item_key", "item_index")
+_OF_MAP = ("total", "successful", "failed", "results", "dead_letters")
 _OWN_STAGE = "stage"
 _MISSING = (False, None)
 
@@ -67,17 +68,11 @@ def _item(state: State, item: str, name: str) -> Any:
 
 
 def _map(state: State) -> dict[str, Any]:
-    """The map of the workflow: its counts, results and dead letters."""
-    address, items = state.map_at, state.map_items
-    if address is None or items is None:
-        return {
-            "total": None,
-            "successful": None,
-            "failed": None,
-            "results": None,
-            "dead_letters": None,
-            "error": state.node("map").error,
-        }
+    """The map of the workflow: its counts, results and dead letters, null before its items are listed."""
+    address, items = state.plan.map_at, state.map_items
+    assert address is not None, "its name is known only where there is one"
+    if items is None:
+        return dict.fromkeys(_OF_MAP) | {"error": state.node(address).error}
     body = state.plan.nodes[address].body
     keeps = isinstance(body, Map) and body.keeps_results
     return {
@@ -92,8 +87,6 @@ def _map(state: State) -> dict[str, Any]:
 
 def results(items: Items) -> list[dict[str, Any]]:
     """Return what became of the items that succeeded, or were skipped by policy, in the list's order."""
-    places = items.listed.places
-    rows = [*of(items, "succeeded"), *of(items, "skipped")]
     return [
         {
             "item": value,
@@ -104,17 +97,15 @@ def results(items: Items) -> list[dict[str, Any]]:
             "attempts": item.attempts,
             "duration": item.duration_s,
         }
-        for key, value, item in sorted(rows, key=lambda row: places[row[0]])
+        for key, value, item in of(items, "succeeded", "skipped")
     ]
 
 
 def dead_letters(items: Items) -> list[dict[str, Any]]:
     """Return the items that failed for good, in the list's order."""
-    places = items.listed.places
-    rows = [*of(items, "dead"), *of(items, "failed")]
     return [
         {"item": value, "key": key, "error": item.error, "step": item.step, "attempts": item.attempts}
-        for key, value, item in sorted(rows, key=lambda row: places[row[0]])
+        for key, value, item in of(items, "dead", "failed")
     ]
 
 

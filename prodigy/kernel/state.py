@@ -145,14 +145,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         return PENDING if self.failed_at is None else self.node(self.failed_at)
 
     @property
-    def map_at(self) -> str | None:
-        """The address of the run's map, of which a workflow has one; None before it has listed its items."""
-        return next(iter(self.maps), None)
-
-    @property
     def map_items(self) -> Items | None:
-        """The items of that map; None before they are listed."""
-        return None if self.map_at is None else self.maps[self.map_at]
+        """The items of the run's map; None before they are listed, and where it has none."""
+        return None if self.plan.map_at is None else self.maps.get(self.plan.map_at)
 
     @property
     def root(self) -> NodeState:

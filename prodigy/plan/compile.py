@@ -239,17 +239,10 @@ class _Compilation:
     def _stage(self, stage: StageAsWritten, index: int) -> None:
         """Make the nodes of a stage: a sequence with a name and with policy."""
         at = stage.name.text
-        when = self._parsed(stage.when, expression.parse, self.known, expression.references) if stage.when else None
-        policy = Policy(
-            when=when,
-            retry=retry_of(stage.retry, self._template),
-            timeout=timeout_of(stage.timeout, self._template),
-            on_failure=handlers_of(stage.on_failure, at, self.source),
-            allow_failure=goes_on(stage.on_failure),
-            checkpoint=is_true(stage.checkpoint),
-            requires_confirmation=is_true(stage.requires_confirmation),
+        policy = msgspec.structs.replace(
+            self._policy(stage, at), requires_confirmation=is_true(stage.requires_confirmation)
         )
-        outer, self.is_sure = self.env, when is None
+        outer, self.is_sure = self.env, policy.when is None
         self.env = {**outer, **self._environment(stage.env)}
         self._sequence(stage.commands, at=at, parent=ROOT)
         self.nodes[at] = msgspec.structs.replace(self.nodes[at], index=index, name=at, line=stage.line, policy=policy)
@@ -275,7 +268,7 @@ class _Compilation:
             self.kept.update(template.children if isinstance(template, Sequence) else ())
 
     def _map(self, written: MapAsWritten, index: int) -> None:
-        when = self._parsed(written.when, expression.parse, self.known, expression.references) if written.when else None
+        policy = self._policy(written, MAP)
         body = map_body(written, read=self._parsed, names=self.known, working_dir=self.working_dir)
         self.nodes[MAP] = Node(
             address=MAP,
@@ -283,14 +276,7 @@ class _Compilation:
             parent=ROOT,
             index=index,
             line=written.line,
-            policy=Policy(
-                when=when,
-                retry=retry_of(written.retry, self._template),
-                timeout=timeout_of(written.timeout, self._template),
-                on_failure=handlers_of(written.on_failure, MAP, self.source),
-                allow_failure=goes_on(written.on_failure),
-                checkpoint=is_true(written.checkpoint),
-            ),
+            policy=policy,
             definition=map_definition(body),
         )
         self._check_counts(written)
@@ -305,10 +291,11 @@ class _Compilation:
             if scalar is None or not is_template(scalar):
                 continue
             template, key = self._template(scalar), schema.find("map", name)
-            assert key is not None and key.minimum is not None and key.maximum is not None, "a count has bounds"
+            assert key is not None and key.bounds is not None, "a count has bounds"
+            least, most = map(int, key.bounds)
             text = self._known_text(template)
-            if text is not None and not _is_count(text, int(key.minimum), int(key.maximum)):
-                expected = f"a whole number from {key.minimum:.9g} to {key.maximum:.9g}"
+            if text is not None and not _is_count(text, least, most):
+                expected = f"a whole number from {least} to {most}"
                 self.source.report(scalar, f"{name!r} takes {expected}, and {scalar.text} is {excerpt(text)!r}")
 
     def _known_text(self, template: Template) -> str | None:
@@ -357,8 +344,7 @@ class _Compilation:
 
     def _step(self, step: Step, *, at: str, parent: str, index: int) -> expression.Expression | None:
         """Make the nodes of a step and its handlers; return its condition."""
-        when = self._parsed(step.when, expression.parse, self.known, expression.references) if step.when else None
-        policy = self._policy(step, at, when)
+        policy = self._policy_of_step(step, at)
         command = self._command(step)
         self.nodes[at] = Node(
             address=at,
@@ -375,7 +361,7 @@ class _Compilation:
         self._handler_steps(step.on_failure, at)
         if step.capture_output is not None:
             self.known |= {step.capture_output.text}
-        return when
+        return policy.when
 
     def _remember(self, step: Step, at: str) -> None:
         """Make the step's id known, and the step one whose output `${values.output}` may mean from now on."""
@@ -427,20 +413,29 @@ class _Compilation:
         steps = self.declared.ids.keys() | self.declared.captures.keys()
         return self.known & (steps | self.declared.variables.keys())
 
-    def _policy(self, step: Step, at: str, when: expression.Expression | None) -> Policy:
+    def _policy(self, written: Step | StageAsWritten | MapAsWritten, at: str) -> Policy:
+        """Return what a node is told besides its body, as far as every kind of node can be told it."""
+        when = written.when
+        return Policy(
+            when=self._parsed(when, expression.parse, self.known, expression.references) if when else None,
+            retry=retry_of(written.retry, self._template),
+            timeout=timeout_of(written.timeout, self._template),
+            on_failure=handlers_of(written.on_failure, at, self.source),
+            allow_failure=goes_on(written.on_failure),
+            checkpoint=is_true(written.checkpoint),
+        )
+
+    def _policy_of_step(self, step: Step, at: str) -> Policy:
+        policy = self._policy(step, at)
         place = "on_failure" if self.owners else "agent_template" if self.is_in_template else ""
         for name in ("checkpoint", "requires_confirmation") if place else ():
             if (written := getattr(step, name)) is not None:
                 self.source.report(written, f"{name!r} cannot stand inside {place}", hint="remove it")
         if step.capture_format is not None and step.capture_output is None:
             self.source.report(step.capture_format, "'capture_format' needs capture_output", hint="add a name")
-        return Policy(
-            when=when,
-            retry=retry_of(step.retry, self._template),
-            timeout=timeout_of(step.timeout, self._template),
-            on_failure=handlers_of(step.on_failure, at, self.source),
-            allow_failure=is_true(step.allow_failure) or goes_on(step.on_failure),
-            checkpoint=is_true(step.checkpoint),
+        return msgspec.structs.replace(
+            policy,
+            allow_failure=is_true(step.allow_failure) or policy.allow_failure,
             requires_confirmation=is_true(step.requires_confirmation),
             on_interrupt=choice_of(step.on_interrupt, "rerun"),
             capture=text_of(step.capture_output),

@@ -58,18 +58,6 @@ class _Unreadable(Exception):
     """The file cannot be read further; why is noted in its source."""
 
 
-def read_document(data: bytes, *, file: str) -> Document:
-    """Return the document that the bytes of a workflow file hold; `file` is what messages call it.
-
-    Raises:
-        WorkflowProblem: every mistake that can be found, each with line and column.
-    """
-    source, document = examine(data, file=file)
-    source.raise_problems()
-    assert document is not None, "a file without mistakes is a document"
-    return document
-
-
 def examine(data: bytes, *, file: str) -> tuple[Source, Document | None]:
     """Return the file's source, with the mistakes found, and its document as far as it could be read."""
     source = Source(_decoded_leniently(data), file=file)

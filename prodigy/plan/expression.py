@@ -32,7 +32,6 @@ There is no arithmetic and no `eval`. A condition becomes a flat program in post
 the plan, and answering it is one loop over a stack, however deep it was written.
 """
 
-import functools
 import json
 import math
 import operator
@@ -42,6 +41,7 @@ from typing import Any, NamedTuple, assert_never
 
 import msgspec
 
+from prodigy.plan.patterns import compiled, matches
 from prodigy.plan.reference import (
     NAME,
     Lookup,
@@ -65,7 +65,6 @@ TEXT_CHARS_MAX = 10_000
 NUMBER_CHARS_MAX = 100
 EXPLANATION_CHARS_MAX = 500
 SHOWN_CHARS_MAX = 80
-PATTERNS_KEPT_MAX = 256
 
 Comparison = Callable[[Any, Any], bool]
 Scalar = str | int | float | bool | None
@@ -238,24 +237,6 @@ def _kind(value: Any) -> str:
     return "list" if isinstance(value, list | tuple) else "null"
 
 
-def _matches(value: Any, pattern: Any) -> bool:
-    program, _ = _pattern(as_text(pattern))
-    return program is not None and bool(program.search(as_text(value).encode("utf-8", "replace")))
-
-
-@functools.lru_cache(maxsize=PATTERNS_KEPT_MAX)
-def _pattern(text: str) -> tuple[Any, str]:
-    """Return the compiled pattern, or None and why it cannot be read."""
-    import re2  # 3 ms, for the few conditions with a pattern
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(text.encode("utf-8", "replace"), options), ""
-    except re2.error as refused:
-        return None, refused.args[0].decode("utf-8", "replace")
-
-
 def _beside_values(comparison: Comparison, expected: bool = True) -> Comparison:
     """Return the comparison that is false beside null, else true where `comparison` is `expected`."""
     return lambda left, right: None not in (left, right) and comparison(left, right) is expected
@@ -294,7 +275,7 @@ _COMPARING_WORDS: dict[str, Comparison] = {
     "contains": _contains,
     "starts_with": _beside_values(lambda text, start: as_text(text).startswith(as_text(start))),
     "ends_with": _beside_values(lambda text, end: as_text(text).endswith(as_text(end))),
-    "matches": _beside_values(_matches),
+    "matches": _beside_values(lambda text, pattern: matches(as_text(text), as_text(pattern))),
 }
 _COMPARING_SIGNS: dict[str, Comparison] = {
     "==": _beside_values(_is_same),
@@ -594,7 +575,7 @@ class _Parser:
             self._apply(_NULL_TESTS[kind], 1)
             return
         if kind.endswith("matches") and len(sides[1]) == 1 and isinstance(sides[1][0], Push):
-            _, reason = _pattern(as_text(sides[1][0].value))
+            _, reason = compiled(as_text(sides[1][0].value))
             if reason:
                 raise Syntax(offset, f"the pattern cannot be read: {reason}", "patterns are those of RE2")
         self._apply(kind, 2)

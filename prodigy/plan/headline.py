@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from prodigy.plan.nodes import Map, Node, Run
+from prodigy.plan.phrases import clipped
 
 LINE_CHARS_MAX = 200
 READ_CHARS_MAX = 4096  # of a script or prompt; what says nothing until there is a preamble that nobody reads
@@ -27,7 +28,7 @@ def telling_line(text: str) -> str:
     """Return the line of a script or prompt that says most, cut at 200 characters, with a mark where there is more."""
     lines = [line.strip() for line in text[:READ_CHARS_MAX].strip().splitlines()]
     said = [line for line in lines if not _SILENT.fullmatch(line)] or lines or [""]
-    line = said[0] if len(said[0]) <= LINE_CHARS_MAX else said[0][:LINE_CHARS_MAX] + "…"
+    line = clipped(said[0], LINE_CHARS_MAX)
     return f"{line} …" if len(said) > 1 else line
 
 

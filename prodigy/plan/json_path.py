@@ -4,14 +4,14 @@ The library is loaded when a path is read, for few workflows have one. Its `matc
 on a linear-time engine, because what they are shown is data.
 """
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
+from prodigy.plan.patterns import matches
 from prodigy.plan.reference import Syntax
 
 DEPTH_MAX = 500
 PATH_CHARS_MAX = 10_000
-PROGRAMS_KEPT_MAX = 256
 _EXAMPLES = "for example  $.files[*]  or  $.issues[?@.open]"
 
 
@@ -33,9 +33,7 @@ def parse_json_path(text: str) -> str:
         token = getattr(error, "token", None)
         offset = min(max(getattr(token, "index", 0), 0), len(text))
         message = str(getattr(error, "message", None) or "it nests too deeply")
-        raise Syntax(
-            offset, f"this is no JSONPath: {message}", "for example  $.files[*]  or  $.issues[?@.open]"
-        ) from None
+        raise Syntax(offset, f"this is no JSONPath: {message}", _EXAMPLES) from None
     return text
 
 
@@ -75,8 +73,7 @@ def _paths() -> Any:
         def __call__(self, value: object, written: object) -> bool:
             if not isinstance(value, str) or not isinstance(written, str):
                 return False
-            program = _program(self.form.format(written))
-            return program is not None and bool(program.search(value.encode("utf-8", "replace")))
+            return matches(value, self.form.format(written))
 
     class Paths(JSONPathEnvironment):
         max_recursion_depth = DEPTH_MAX + 1
@@ -85,16 +82,3 @@ def _paths() -> Any:
     paths.function_extensions["match"] = Pattern(r"\A(?:{})\z")
     paths.function_extensions["search"] = Pattern("{}")
     return paths
-
-
-@lru_cache(maxsize=PROGRAMS_KEPT_MAX)
-def _program(text: str) -> Any:
-    """Return the compiled pattern, or None where it is none, which then matches nothing."""
-    import re2  # 3 ms, for the few paths with a pattern
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(text.encode("utf-8", "replace"), options)
-    except re2.error:
-        return None

@@ -232,6 +232,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
         found = self.nodes.get(address)
         return self.nodes[template_of(address)] if found is None else found
 
+    @cached_property
+    def map_at(self) -> str | None:
+        """The address of its map, of which a workflow has one at most."""
+        return next((at for at, node in self.nodes.items() if isinstance(node.body, Map)), None)
+
     def owner_of(self, node: Node) -> Node:
         """Return the node that a node stands in; only the root stands in none."""
         assert node.parent is not None, "the root has no owner"

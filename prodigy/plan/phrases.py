@@ -49,3 +49,8 @@ def ago(seconds: float) -> str:
         if seconds >= unit_s:
             return f"{counted(int(seconds // unit_s), noun)} ago"
     return "just now"
+
+
+def clipped(text: str, chars_max: int | None) -> str:
+    """Return a text, or so many of its characters and a mark where it has more; all of it with None."""
+    return text if chars_max is None or len(text) <= chars_max else text[:chars_max] + "…"

@@ -4,6 +4,7 @@ Whatever has not the shape of its key is noted in the file's `Source` and left o
 the author hears of every mistake at once.
 """
 
+import math
 import re
 from collections.abc import Callable
 from enum import Enum
@@ -119,10 +120,6 @@ def _known(source: Source, name: Scalar, where: Where) -> Key | None:
     if key is None:
         hint = advice(where, name.text[:EXCERPT_CHARS_MAX])
         source.report(name, f"unknown key {excerpt(name.text)!r} in {WHERE[where]}", hint=hint)
-        return None
-    if not key.is_available:
-        source.report(name, f"{key.name!r} is a word of the language that this version does not run yet")
-        return None
     return key
 
 
@@ -144,7 +141,7 @@ def _expected(key: Key) -> str:
     expected = SHAPES[key.shape]
     if key.choices:
         expected = f"one of {', '.join(key.choices)}" if len(key.choices) > 1 else f"only {key.choices[0]}"
-    return expected if key.minimum is None else f"{expected} ({key.minimum:.9g} to {key.maximum:.9g})"
+    return expected if key.bounds is None else "{} ({:.9g} to {:.9g})".format(expected, *key.bounds)
 
 
 def _mend(key: Key, value: Value) -> str | None:
@@ -482,7 +479,8 @@ _READERS: dict[Shape, Callable[[Source, Key, Value], Any]] = {
 
 
 def _is_within(key: Key, amount: Any) -> bool:
-    return (key.minimum is None or key.minimum <= amount) and (key.maximum is None or amount <= key.maximum)
+    least, most = key.bounds or (-math.inf, math.inf)
+    return bool(least <= amount <= most)
 
 
 # Steps ------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.plan.phrases import clipped
 from prodigy.plan.spelling import exact, unspelled, written
 
 DEPTH_MAX = 20
@@ -118,7 +119,7 @@ def resolve(reference: Reference, lookup: Lookup) -> Any:
         value = value["output"]
     value = _walk(value, reference.path[1:]) if found else None
     if reference.default is not None and (value is None or value == ""):
-        value = _default(reference.default, lookup)
+        value = fill(reference.default, lookup)
     for name in reference.filters:
         value = _filtered(name, value)
     return value
@@ -172,7 +173,7 @@ def render_count(template: Template, lookup: Lookup) -> str:
 
 
 def fill(template: Template, lookup: Lookup) -> Any:
-    """Return what a template yields: a value, of any kind, where it is one reference and nothing else; else a text."""
+    """Return what a template yields: the value itself where it is one reference and nothing else; otherwise text."""
     if len(template) == 1 and isinstance(template[0], Reference):
         return resolve(template[0], lookup)
     return render(template, lookup)
@@ -202,7 +203,7 @@ def _read(text: str, start: int, names: Names, *, strict: bool, depth: int) -> t
         _refuse_foreign(text, start, names, strict=strict)
         return None, start + 2
     path, position = read_path(text, match)
-    filters, position = _filters(text, position, start)
+    filters, position = _filters(text, position)
     default = None
     if text.startswith(":-", position):
         end = _closing(text, position, start)
@@ -277,10 +278,12 @@ def _shell_form(text: str, start: int, position: int, *, strict: bool) -> Syntax
         return Syntax(start, f"{_excerpt(text, start)} is not a form of ours", hint)
     prefix = text[start + 2] if text[start + 2] in "#!" else ""
     hint = f'f=${{{path}}}; echo "${{{prefix}f{text[position:end]}"'
-    return Syntax(start, f"{_clip(whole)} is a shell form, but {path!r} is no shell variable", hint)
+    return Syntax(
+        start, f"{clipped(whole, EXCERPT_CHARS_MAX)} is a shell form, but {path!r} is no shell variable", hint
+    )
 
 
-def _filters(text: str, position: int, start: int) -> tuple[tuple[str, ...], int]:
+def _filters(text: str, position: int) -> tuple[tuple[str, ...], int]:
     names: list[str] = []
     while match := _FILTER.match(text, position):
         name = match["name"]
@@ -322,18 +325,9 @@ def _closing(text: str, position: int, start: int) -> int:
 
 def _excerpt(text: str, start: int) -> str:
     try:
-        return _clip(text[start : find_end(text, start)])
+        return clipped(text[start : text.index("}", start) + 1], EXCERPT_CHARS_MAX)
     except ValueError:
-        return _clip(text[start:])
-
-
-def find_end(text: str, start: int) -> int:
-    """Return the offset behind the first `}`; for messages only. Raises ValueError when there is none."""
-    return text.index("}", start) + 1
-
-
-def _clip(text: str) -> str:
-    return text if len(text) <= EXCERPT_CHARS_MAX else text[:EXCERPT_CHARS_MAX] + "…"
+        return clipped(text[start:], EXCERPT_CHARS_MAX)
 
 
 def _walk(value: Any, path: tuple[str | int, ...]) -> Any:
@@ -358,13 +352,6 @@ def _step(value: Any, segment: str | int) -> Any:
 def _lacks(value: Any, field: str) -> bool:
     """Whether a captured value has nothing of that name; of a list an element may be named by its number."""
     return field not in value if isinstance(value, Mapping) else not isinstance(value, list) or not field.isdigit()
-
-
-def _default(default: Template, lookup: Lookup) -> Any:
-    """A default that is one reference keeps its value; any other is text."""
-    if len(default) == 1 and isinstance(default[0], Reference):
-        return resolve(default[0], lookup)
-    return render(default, lookup)
 
 
 def _filtered(name: str, value: Any) -> Any:

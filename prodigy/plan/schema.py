@@ -1,9 +1,7 @@
 """The words of the language: every key a workflow may hold, as a table.
 
 The reader checks a file against this table and `prodigy schema` prints it, so a new capability begins with a
-line here. A key has one shape, which says what its value may be; `SHAPES` has each in words. Keys that are
-part of the language but that this version does not run are in the table too, so that an author hears exactly
-that and not "unknown key".
+line here. A key has one shape, which says what its value may be; `SHAPES` has each in words.
 """
 
 import re
@@ -116,12 +114,22 @@ _DURATION = re.compile(
 _UNITS_S = {"h": 3600, "m": 60, "s": 1}
 
 
-class Key(msgspec.Struct, frozen=True, kw_only=True):
+# Between which numbers a value lies where its key does not say otherwise, both included; durations in seconds.
+_BOUNDS: dict[Shape, tuple[float, float]] = {
+    "retry": (0, RETRIES_MAX),
+    "count": (0, ITEMS_MAX),
+    "integer": (1, ITEMS_MAX),
+    "duration": (TIMEOUT_S_MIN, TIMEOUT_S_MAX),
+    "seconds": (0, DELAY_S_MAX),
+    "share": (0, 1),
+}
+
+
+class Key(msgspec.Struct, frozen=True):
     """One key: where it may stand, what it takes, and one line about it.
 
-    `minimum` and `maximum` bound a number (seconds for durations), both included. `alias_of` names the key
-    this one is another spelling of. `is_available` is false for words that this version does not run yet,
-    `later_choices` are such words among the choices.
+    `later_choices` are words among the choices that this version does not run yet. `limits` are those of a number
+    where they are not the usual ones of its shape. `alias_of` names the key this one is another spelling of.
     """
 
     where: Where
@@ -130,256 +138,156 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     about: str
     choices: tuple[str, ...] = ()
     later_choices: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
+    limits: tuple[float, float] | None = None
     alias_of: str | None = None
-    is_available: bool = True
 
     @property
     def field(self) -> str:
-        """Return the name under which the value is kept: the key's own, or that of the key it spells."""
+        """The name under which the value is kept: the key's own, or that of the key it spells."""
         return self.alias_of or self.name
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the greatest number that it takes, seconds for durations; None where it takes no number."""
+        return self.limits or _BOUNDS.get(self.shape)
 
-_workflow = partial(Key, where="workflow")
-_stage = partial(Key, where="stage")
-_step = partial(Key, where="step")
-_retry = partial(Key, where="retry")
-_on_failure = partial(Key, where="on_failure")
-_map = partial(Key, where="map")
-_input = partial(Key, where="input")
-_agent_template = partial(Key, where="agent_template")
-_error_policy = partial(Key, where="error_policy")
-_breaker = partial(Key, where="circuit_breaker")
+
+_workflow = partial(Key, "workflow")
+_stage = partial(Key, "stage")
+_step = partial(Key, "step")
+_retry = partial(Key, "retry")
+_on_failure = partial(Key, "on_failure")
+_map = partial(Key, "map")
+_input = partial(Key, "input")
+_agent_template = partial(Key, "agent_template")
+_error_policy = partial(Key, "error_policy")
+_breaker = partial(Key, "circuit_breaker")
 
 
 def _of_group(where: Where, what: str) -> tuple[Key, ...]:
     """Return the keys of a named group of steps, its name not among them."""
-    key = partial(Key, where=where)
+    key = partial(Key, where)
     return (
-        key(name="commands", shape="steps", about="Its steps, in order."),
-        key(name="steps", shape="steps", about="The same as commands.", alias_of="commands"),
-        key(name="when", shape="condition", about=f"The {what} is skipped unless this is true."),
-        key(
-            name="retry",
-            shape="retry",
-            about=f"How often the whole {what} is tried again.",
-            minimum=0,
-            maximum=RETRIES_MAX,
-        ),
-        key(
-            name="timeout",
-            shape="duration",
-            about="Longest time it may take, over all resumes.",
-            minimum=TIMEOUT_S_MIN,
-            maximum=TIMEOUT_S_MAX,
-        ),
-        key(name="on_failure", shape="handlers", about="What runs after its last failed attempt."),
-        key(name="checkpoint", shape="boolean", about="Its end is a version with its name."),
-        key(name="requires_confirmation", shape="boolean", about="A person is asked before it begins."),
-        key(name="env", shape="environment", about="Environment of its steps, over the workflow's."),
+        key("commands", "steps", "Its steps, in order."),
+        key("steps", "steps", "The same as commands.", alias_of="commands"),
+        key("when", "condition", f"The {what} is skipped unless this is true."),
+        key("retry", "retry", f"How often the whole {what} is tried again."),
+        key("timeout", "duration", "Longest time it may take, over all resumes."),
+        key("on_failure", "handlers", "What runs after its last failed attempt."),
+        key("checkpoint", "boolean", "Its end is a version with its name."),
+        key("requires_confirmation", "boolean", "A person is asked before it begins."),
+        key("env", "environment", "Environment of its steps, over the workflow's."),
     )
 
 
 KEYS: tuple[Key, ...] = (
-    _workflow(name="name", shape="text", about="What its runs are called."),
-    _workflow(name="description", shape="prose", about="What it is for."),
-    _workflow(name="commands", shape="steps", about="The steps, in order."),
-    _workflow(name="steps", shape="steps", about="The same as commands.", alias_of="commands"),
-    _workflow(
-        name="variables", shape="variables", about="Values, used as ${name}; made of ${env.NAME} and each other."
-    ),
-    _workflow(name="env", shape="environment", about="Environment of every step."),
-    _workflow(name="working_dir", shape="template", about="Folder in which steps run."),
-    _workflow(name="interpreter", shape="text", about="What runs shell steps: sh unless told."),
-    _workflow(
-        name="grace",
-        shape="seconds",
-        about="Time between SIGTERM and SIGKILL: 5 seconds unless told.",
-        minimum=0,
-        maximum=GRACE_S_MAX,
-    ),
-    _workflow(name="stages", shape="stages", about="Named groups of steps, in order, instead of commands."),
-    _workflow(name="mode", shape="choice", about="mapreduce: the same steps for many items.", choices=("mapreduce",)),
-    _workflow(name="setup", shape="phase", about="Steps before a map."),
-    _workflow(name="map", shape="map", about="Items, and the steps for each of them."),
-    _workflow(name="reduce", shape="phase", about="Steps after a map."),
-    _stage(name="name", shape="word", about="What it is called; --from-checkpoint takes it."),
+    _workflow("name", "text", "What its runs are called."),
+    _workflow("description", "prose", "What it is for."),
+    _workflow("commands", "steps", "The steps, in order."),
+    _workflow("steps", "steps", "The same as commands.", alias_of="commands"),
+    _workflow("variables", "variables", "Values, used as ${name}; made of ${env.NAME} and each other."),
+    _workflow("env", "environment", "Environment of every step."),
+    _workflow("working_dir", "template", "Folder in which steps run."),
+    _workflow("interpreter", "text", "What runs shell steps: sh unless told."),
+    _workflow("grace", "seconds", "Time between SIGTERM and SIGKILL: 5 seconds unless told.", limits=(0, GRACE_S_MAX)),
+    _workflow("stages", "stages", "Named groups of steps, in order, instead of commands."),
+    _workflow("mode", "choice", "mapreduce: the same steps for many items.", choices=("mapreduce",)),
+    _workflow("setup", "phase", "Steps before a map."),
+    _workflow("map", "map", "Items, and the steps for each of them."),
+    _workflow("reduce", "phase", "Steps after a map."),
+    _stage("name", "word", "What it is called; --from-checkpoint takes it."),
     *_of_group("stage", "stage"),
     *_of_group("phase", "part"),
-    _step(name="shell", shape="command", about="A command for the shell."),
-    _step(name="claude", shape="command", about="A prompt for Claude Code."),
-    _step(name="name", shape="text", about="What the step is called where people read."),
-    _step(name="id", shape="word", about="Name of its results: ${id.output}, ${id.success}."),
-    _step(name="when", shape="condition", about="The step is skipped unless this is true."),
-    _step(name="retry", shape="retry", about="Further attempts after a failure.", minimum=0, maximum=RETRIES_MAX),
+    _step("shell", "command", "A command for the shell."),
+    _step("claude", "command", "A prompt for Claude Code."),
+    _step("name", "text", "What the step is called where people read."),
+    _step("id", "word", "Name of its results: ${id.output}, ${id.success}."),
+    _step("when", "condition", "The step is skipped unless this is true."),
+    _step("retry", "retry", "Further attempts after a failure."),
+    _step("timeout", "duration", "Longest time one attempt may take."),
+    _step("on_failure", "handlers", "What runs after the last failed attempt."),
+    _step("allow_failure", "boolean", "The run goes on if the step fails."),
+    _step("capture_output", "word", "Name under which its output is kept."),
+    _step("capture", "word", "The same as capture_output.", alias_of="capture_output"),
     _step(
-        name="timeout",
-        shape="duration",
-        about="Longest time one attempt may take.",
-        minimum=TIMEOUT_S_MIN,
-        maximum=TIMEOUT_S_MAX,
-    ),
-    _step(name="on_failure", shape="handlers", about="What runs after the last failed attempt."),
-    _step(name="allow_failure", shape="boolean", about="The run goes on if the step fails."),
-    _step(name="capture_output", shape="word", about="Name under which its output is kept."),
-    _step(name="capture", shape="word", about="The same as capture_output.", alias_of="capture_output"),
-    _step(
-        name="capture_format",
-        shape="choice",
-        about="How a captured output is read.",
+        "capture_format",
+        "choice",
+        "How a captured output is read.",
         choices=("text", "json", "lines", "number", "boolean"),
     ),
-    _step(name="checkpoint", shape="boolean", about="The checkpoint file is current before and after."),
+    _step("checkpoint", "boolean", "The checkpoint file is current before and after."),
     _step(
-        name="on_interrupt",
-        shape="choice",
-        about="What resume does if the step was in flight.",
+        "on_interrupt",
+        "choice",
+        "What resume does if the step was in flight.",
         choices=("rerun", "ask", "fail"),
         later_choices=("continue",),
     ),
-    _step(name="env", shape="environment", about="Environment of the step, over the workflow's."),
-    _step(name="working_dir", shape="template", about="Folder in which it runs."),
-    _step(name="interpreter", shape="text", about="What runs a shell step: bash, python3 …"),
-    _step(name="requires_confirmation", shape="boolean", about="A person is asked before it begins."),
-    _retry(name="attempts", shape="count", about="All attempts.", minimum=1, maximum=RETRIES_MAX + 1),
+    _step("env", "environment", "Environment of the step, over the workflow's."),
+    _step("working_dir", "template", "Folder in which it runs."),
+    _step("interpreter", "text", "What runs a shell step: bash, python3 …"),
+    _step("requires_confirmation", "boolean", "A person is asked before it begins."),
+    _retry("attempts", "count", "All attempts.", limits=(1, RETRIES_MAX + 1)),
     _retry(
-        name="backoff",
-        shape="choice",
-        about="How waits grow: exponential unless told.",
+        "backoff",
+        "choice",
+        "How waits grow: exponential unless told.",
         choices=("fixed", "linear", "exponential", "fibonacci"),
     ),
-    _retry(name="initial_delay", shape="seconds", about="First wait.", minimum=0, maximum=DELAY_S_MAX),
-    _retry(name="max_delay", shape="seconds", about="Longest wait.", minimum=0, maximum=DELAY_S_MAX),
-    _retry(name="jitter", shape="boolean", about="Waits are varied at random."),
-    _retry(name="retry_on", shape="reasons", about="Failures after which it is tried again."),
-    _on_failure(name="commands", shape="steps", about="The handlers, in order."),
-    _on_failure(name="steps", shape="steps", about="The same as commands.", alias_of="commands"),
+    _retry("initial_delay", "seconds", "First wait."),
+    _retry("max_delay", "seconds", "Longest wait."),
+    _retry("jitter", "boolean", "Waits are varied at random."),
+    _retry("retry_on", "reasons", "Failures after which it is tried again."),
+    _on_failure("commands", "steps", "The handlers, in order."),
+    _on_failure("steps", "steps", "The same as commands.", alias_of="commands"),
     _on_failure(
-        name="max_attempts",
-        shape="integer",
-        about="How often the handlers repair and the step is tried again.",
-        minimum=1,
-        maximum=RETRIES_MAX,
+        "max_attempts", "integer", "How often the handlers repair and the step is tried again.", limits=(1, RETRIES_MAX)
     ),
-    _on_failure(name="retry_original", shape="boolean", about="The step is tried again after them."),
-    _on_failure(
-        name="fail_workflow",
-        shape="boolean",
-        about="It has failed even so; if false, the run goes on even if they fail.",
-    ),
-    _map(name="input", shape="input", about="Where the items come from; they are read once."),
-    _map(name="json_path", shape="path", about="Which values of a JSON or YAML file are the items: $.files[*]."),
-    _map(name="filter", shape="condition", about="Items for which it is true: severity == 'high'."),
-    _map(name="sort_by", shape="order", about="Their order."),
-    _map(name="distinct", shape="path", about="Of items with the same value there, only the first."),
-    _map(name="offset", shape="count", about="How many items are left out first.", minimum=0, maximum=ITEMS_MAX),
-    _map(name="max_items", shape="count", about="How many items at most.", minimum=0, maximum=ITEMS_MAX),
-    _map(name="item_key", shape="template", about="What an item is known by: ${item.id}."),
-    _map(name="agent_template", shape="agent_template", about="The steps for each item."),
-    _map(
-        name="max_parallel",
-        shape="count",
-        about="How many items at once: 10 unless told.",
-        minimum=1,
-        maximum=PARALLEL_MAX,
-    ),
-    _map(
-        name="max_processes",
-        shape="count",
-        about="How many processes at once in the whole run.",
-        minimum=1,
-        maximum=PARALLEL_MAX,
-    ),
-    _map(
-        name="checkpoint_frequency",
-        shape="integer",
-        about="A version every so many items: 100 unless told.",
-        minimum=1,
-        maximum=ITEMS_MAX,
-    ),
-    _map(
-        name="agent_timeout",
-        shape="duration",
-        about="Longest time one item may take.",
-        minimum=TIMEOUT_S_MIN,
-        maximum=TIMEOUT_S_MAX,
-    ),
-    _map(
-        name="timeout",
-        shape="duration",
-        about="Longest time the map may take, over all resumes.",
-        minimum=TIMEOUT_S_MIN,
-        maximum=TIMEOUT_S_MAX,
-    ),
-    _map(name="error_policy", shape="error_policy", about="What a failed item means, and when there are too many."),
-    _map(name="when", shape="condition", about="The map is skipped unless this is true."),
-    _map(
-        name="retry",
-        shape="retry",
-        about="How often the map is tried again, its failed items only.",
-        minimum=0,
-        maximum=RETRIES_MAX,
-    ),
-    _map(name="on_failure", shape="handlers", about="What runs after its last failed attempt."),
-    _map(name="checkpoint", shape="boolean", about="Its end is a version with its name."),
-    _input(name="file", shape="template", about="A file of JSON, JSON Lines, YAML, CSV or text."),
-    _input(name="glob", shape="template", about="A pattern of file names: src/**/*.py."),
-    _input(name="command", shape="template", about="A shell command that prints the items."),
-    _agent_template(name="commands", shape="steps", about="The steps for each item, in order."),
-    _agent_template(name="steps", shape="steps", about="The same as commands.", alias_of="commands"),
+    _on_failure("retry_original", "boolean", "The step is tried again after them."),
+    _on_failure("fail_workflow", "boolean", "It has failed even so; if false, the run goes on even if they fail."),
+    _map("input", "input", "Where the items come from; they are read once."),
+    _map("json_path", "path", "Which values of a JSON or YAML file are the items: $.files[*]."),
+    _map("filter", "condition", "Items for which it is true: severity == 'high'."),
+    _map("sort_by", "order", "Their order."),
+    _map("distinct", "path", "Of items with the same value there, only the first."),
+    _map("offset", "count", "How many items are left out first."),
+    _map("max_items", "count", "How many items at most."),
+    _map("item_key", "template", "What an item is known by: ${item.id}."),
+    _map("agent_template", "agent_template", "The steps for each item."),
+    _map("max_parallel", "count", "How many items at once: 10 unless told.", limits=(1, PARALLEL_MAX)),
+    _map("max_processes", "count", "How many processes at once in the whole run.", limits=(1, PARALLEL_MAX)),
+    _map("checkpoint_frequency", "integer", "A version every so many items: 100 unless told."),
+    _map("agent_timeout", "duration", "Longest time one item may take."),
+    _map("timeout", "duration", "Longest time the map may take, over all resumes."),
+    _map("error_policy", "error_policy", "What a failed item means, and when there are too many."),
+    _map("when", "condition", "The map is skipped unless this is true."),
+    _map("retry", "retry", "How often the map is tried again, its failed items only."),
+    _map("on_failure", "handlers", "What runs after its last failed attempt."),
+    _map("checkpoint", "boolean", "Its end is a version with its name."),
+    _input("file", "template", "A file of JSON, JSON Lines, YAML, CSV or text."),
+    _input("glob", "template", "A pattern of file names: src/**/*.py."),
+    _input("command", "template", "A shell command that prints the items."),
+    _agent_template("commands", "steps", "The steps for each item, in order."),
+    _agent_template("steps", "steps", "The same as commands.", alias_of="commands"),
     _error_policy(
-        name="on_item_failure",
-        shape="choice",
-        about="A failed item is a dead letter (dlq), tried again (retry), let go (skip), or ends the map (stop).",
+        "on_item_failure",
+        "choice",
+        "A failed item is a dead letter (dlq), tried again (retry), let go (skip), or ends the map (stop).",
         choices=("dlq", "retry", "skip", "stop"),
     ),
     _error_policy(
-        name="max_retries",
-        shape="count",
-        about="How often on_item_failure: retry tries an item again: 3 unless told.",
-        minimum=0,
-        maximum=RETRIES_MAX,
+        "max_retries",
+        "count",
+        "How often on_item_failure: retry tries an item again: 3 unless told.",
+        limits=(0, RETRIES_MAX),
     ),
-    _error_policy(
-        name="max_failures",
-        shape="integer",
-        about="After so many failed items no further one begins.",
-        minimum=1,
-        maximum=ITEMS_MAX,
-    ),
-    _error_policy(
-        name="failure_threshold",
-        shape="share",
-        about="When more than this share of the items failed no further one begins.",
-        minimum=0,
-        maximum=1,
-    ),
-    _error_policy(name="circuit_breaker", shape="circuit_breaker", about="A pause after failures in a row."),
-    _breaker(
-        name="failure_threshold",
-        shape="integer",
-        about="After so many failed items in a row nothing begins for a while.",
-        minimum=1,
-        maximum=ITEMS_MAX,
-    ),
-    _breaker(
-        name="failures",
-        shape="integer",
-        about="The same as failure_threshold.",
-        minimum=1,
-        maximum=ITEMS_MAX,
-        alias_of="failure_threshold",
-    ),
-    _breaker(name="timeout", shape="seconds", about="For how long: 60 s unless told.", minimum=0, maximum=DELAY_S_MAX),
-    _breaker(
-        name="pause",
-        shape="seconds",
-        about="The same as timeout.",
-        minimum=0,
-        maximum=DELAY_S_MAX,
-        alias_of="timeout",
-    ),
+    _error_policy("max_failures", "integer", "After so many failed items no further one begins."),
+    _error_policy("failure_threshold", "share", "When more than this share of the items failed no further one begins."),
+    _error_policy("circuit_breaker", "circuit_breaker", "A pause after failures in a row."),
+    _breaker("failure_threshold", "integer", "After so many failed items in a row nothing begins for a while."),
+    _breaker("failures", "integer", "The same as failure_threshold.", alias_of="failure_threshold"),
+    _breaker("timeout", "seconds", "For how long: 60 s unless told."),
+    _breaker("pause", "seconds", "The same as timeout.", alias_of="timeout"),
 )
 
 _BY_PLACE = {(key.where, key.name): key for key in KEYS}
@@ -391,8 +299,8 @@ def find(where: Where, name: str) -> Key | None:
 
 
 def names(where: Where) -> tuple[str, ...]:
-    """Return what every key in that place is called, in the table's order, but for those of later versions."""
-    return tuple(key.name for key in KEYS if key.where == where and key.is_available)
+    """Return what every key in that place is called, in the table's order."""
+    return tuple(key.name for key in KEYS if key.where == where)
 
 
 def keys_of(name: str) -> tuple[Key, ...]:

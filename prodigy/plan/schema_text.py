@@ -81,7 +81,7 @@ def described(path: str) -> list[dict[str, Any]]:
             "about": key.about,
             "takes": f"{_takes(key)}{_bounds(key)}",
             "alias_of": key.alias_of or None,
-            "is_available": key.is_available,
+            "is_available": True,
             "keys": [other.name for other in _inside(key)],
             "schema": _shape(key),
         }
@@ -106,8 +106,6 @@ def _about(key: Key) -> str:
     lines = [f"{key.name}: a key of {WHERE[key.where]}", f"  {key.about}", f"  Takes {_takes(key)}{_bounds(key)}."]
     if key.alias_of:
         lines.append(f"  Another spelling of {key.alias_of}.")
-    if not key.is_available:
-        lines.append("  Not available in this version yet.")
     inner = _inside(key)
     width = max((len(other.name) for other in inner), default=0)
     lines += [f"    {other.name:<{width}}  {other.about}" for other in inner]
@@ -125,14 +123,15 @@ def _inside(key: Key) -> list[Key]:
 
 
 def _bounds(key: Key) -> str:
-    if key.minimum is None or key.maximum is None:
+    if key.bounds is None:
         return ""
     unit = " seconds" if key.shape in ("duration", "seconds") else ""
-    return f", from {key.minimum:.9g} to {key.maximum:.9g}{unit}"
+    least, most = key.bounds
+    return f", from {least:.9g} to {most:.9g}{unit}"
 
 
 def _object(where: Where) -> dict[str, Any]:
-    keys = [key for key in KEYS if key.where == where and key.is_available]
+    keys = [key for key in KEYS if key.where == where]
     properties = {key.name: _property(key) for key in keys}
     both = [{"required": [key.alias_of, key.name]} for key in keys if key.alias_of]
     one_spelling = {"not": {"anyOf": both}} if both else {}
@@ -144,7 +143,7 @@ def _property(key: Key) -> dict[str, Any]:
 
 
 def _shape(key: Key) -> dict[str, Any]:
-    bounds = {word: bound for word, bound in (("minimum", key.minimum), ("maximum", key.maximum)) if bound is not None}
+    bounds = dict(zip(("minimum", "maximum"), key.bounds or (), strict=False))
     number = {"type": "integer", **bounds}
     match key.shape:
         case "text":
@@ -193,9 +192,4 @@ def _shape(key: Key) -> dict[str, Any]:
         case "input":
             return {"anyOf": [_NOT_BLANK, {"type": "array"}, {"$ref": "#/$defs/input"}]}
         case "share":
-            return {
-                "anyOf": [
-                    {"type": "number", **bounds},
-                    {"type": "string", "pattern": "^[0-9]{1,3}([.][0-9]{1,6})? ?%$"},
-                ]
-            }
+            return {"anyOf": [{"type": "number", **bounds}, _PERCENT]}

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from prodigy.errors import Problem, WorkflowProblem
+from prodigy.plan.phrases import clipped
 from prodigy.plan.spelling import spelled
 
 PROBLEMS_MAX = 20
@@ -167,7 +168,7 @@ def plain(value: Value) -> Any:
 
 def excerpt(text: str) -> str:
     """Return the text, or its beginning, as a message quotes it."""
-    return text if len(text) <= EXCERPT_CHARS_MAX else text[:EXCERPT_CHARS_MAX] + "…"
+    return clipped(text, EXCERPT_CHARS_MAX)
 
 
 def _column_in_quotes(characters: re.Pattern[str], written: str, scalar: Scalar, offset: int) -> int | None:

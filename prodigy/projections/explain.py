@@ -22,7 +22,7 @@ from prodigy.plan import expression
 from prodigy.plan.address import item_address, item_of, parse
 from prodigy.plan.nodes import ROOT, Node, Run
 from prodigy.plan.nodes import Sequence as Steps
-from prodigy.plan.phrases import Spoken, agreeing, counted, together
+from prodigy.plan.phrases import Spoken, agreeing, clipped, counted, together
 from prodigy.plan.spelling import as_spelled
 from prodigy.projections.failure import failure_of, node_cause
 from prodigy.projections.telling import told_later
@@ -392,5 +392,4 @@ def _sentence(text: str) -> str:
 
 
 def _value(value: object) -> str:
-    text = msgspec.json.encode(value, enc_hook=as_spelled).decode()
-    return text if len(text) <= VALUE_CHARS_MAX else text[:VALUE_CHARS_MAX] + "…"
+    return clipped(msgspec.json.encode(value, enc_hook=as_spelled).decode(), VALUE_CHARS_MAX)

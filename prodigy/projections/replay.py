@@ -14,7 +14,7 @@ from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import PENDING, NodeState, State
 from prodigy.plan.address import item_address
-from prodigy.plan.phrases import counted
+from prodigy.plan.phrases import clipped, counted
 from prodigy.plan.spelling import as_spelled
 
 Kind = Literal["run", "node", "variable", "item"]
@@ -94,11 +94,8 @@ def in_words(event: ev.Event, found: Sequence[Change], *, clip: int | None = Non
     Args:
         clip: the most characters of each of these; all of them without.
     """
-    words = [as_words(change) for change in found if is_told(change)]
-    note = remark(event)
-    if clip is not None:
-        words = [_clipped(word, clip) for word in words]
-        note = _clipped(note, clip)
+    words = [clipped(as_words(change), clip) for change in found if is_told(change)]
+    note = clipped(remark(event), clip)
     if words and note:
         note = f"  ({note})"
     return f"{ev.type_of(event):<19} {', '.join(words)}{note}".rstrip()
@@ -216,10 +213,6 @@ def variables_of(state: State) -> dict[str, Any]:
 
 def _outputs(state: State) -> dict[str, str]:
     return {f"{kind}.output": output for kind, output in sorted(state.outputs.items())}
-
-
-def _clipped(text: str, most: int) -> str:
-    return text if len(text) <= most else text[:most] + "…"
 
 
 def _costs(state: State) -> tuple[float, int]:

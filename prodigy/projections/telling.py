@@ -11,7 +11,6 @@ from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan.headline import headline, telling_line
 from prodigy.plan.nodes import Plan, Run
-from prodigy.plan.shell.values import Unrenderable
 from prodigy.projections.forecast import shown_command
 
 
@@ -29,7 +28,7 @@ def told_later(state: State, at: str) -> str:
     written = headline(node)
     if not isinstance(node.body, Run):
         return written
-    with suppress(ValueError, Unrenderable):
+    with suppress(ValueError):
         return f"{written.partition(':')[0]}: {telling_line(shown_command(node.body, lookup))}"
     return written
 
@@ -47,6 +46,6 @@ def command_of(state: State, at: str, written: str) -> str:
     if not isinstance(body, Run):
         return written
     kind = type(body.command).__name__.lower()
-    with suppress(ValueError, Unrenderable):  # which the step itself will say
+    with suppress(ValueError):  # which the step itself will say
         return f"{kind}: {telling_line(shown_command(body, lookup_in(state, at)))}"
     return written

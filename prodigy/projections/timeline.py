@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from prodigy.kernel.cause import meaningful_line
+from prodigy.plan.phrases import clipped
 
 DETAIL_CHARS_MAX = 200
 CSV_COLUMNS = (
@@ -56,7 +57,7 @@ def row_of(record: dict[str, Any], *, most: int | None = DETAIL_CHARS_MAX) -> tu
         str(record["time"])[:19] + "Z",
         str(record["type"]),
         str(record.get("at", "")),
-        _clipped(details, most),
+        clipped(details, most),
     )
 
 
@@ -87,9 +88,5 @@ def _short(key: str, value: Any, most: int | None) -> str:
     if isinstance(value, float) and key.endswith("_s"):
         return f"{round(value, 3 if value < 10 else 1):g}"
     if isinstance(value, str) and value and not any(character.isspace() or character in '"=' for character in value):
-        return _clipped(value, most)
-    return _clipped(json.dumps(value, ensure_ascii=False), most)
-
-
-def _clipped(text: str, most: int | None) -> str:
-    return text if most is None or len(text) <= most else text[:most] + "…"
+        return clipped(value, most)
+    return clipped(json.dumps(value, ensure_ascii=False), most)

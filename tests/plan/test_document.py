@@ -10,10 +10,18 @@ from hypothesis import strategies as st
 
 from prodigy.errors import Problem, WorkflowProblem
 from prodigy.plan import document, schema
-from prodigy.plan.document import FILE_BYTES_MAX, read_document
+from prodigy.plan.document import FILE_BYTES_MAX, examine
 from prodigy.plan.schema import KEYS, Key, Shape
 from prodigy.plan.source import PROBLEMS_MAX, Fields, Scalar, plain
 from prodigy.plan.syntax import Document, HandlersAsWritten, Step
+
+
+def read_document(data: bytes, *, file: str) -> Document:
+    """Return the document that the bytes of a workflow file hold, or raise with its mistakes."""
+    source, found = examine(data, file=file)
+    source.raise_problems()
+    assert found is not None, "a file without mistakes is a document"
+    return found
 
 
 def read(text: str) -> Document:
@@ -409,7 +417,6 @@ ACCEPTED: dict[Shape, set[str]] = {
     "error_policy": set(),
     "circuit_breaker": set(),
 }
-AVAILABLE = [key for key in KEYS if key.is_available]
 
 
 def workflow_with(key: Key, value: str) -> str:
@@ -453,7 +460,7 @@ def workflow_with(key: Key, value: str) -> str:
     return f"- shell: make\n  {key.where}:\n    {key.name}: {value}\n{rest}"
 
 
-@pytest.mark.parametrize("key", AVAILABLE, ids=lambda key: f"{key.where}.{key.name}")
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: f"{key.where}.{key.name}")
 def test_a_key_accepts_its_shape_and_nothing_else(key: Key) -> None:
     """Every type at every key is either right or refused with a line."""
     found = {name: problems(workflow_with(key, value)) for name, value in SAMPLES.items()}
@@ -472,7 +479,7 @@ JSON_VALUES = st.recursive(
 
 
 @settings(max_examples=200, deadline=None)
-@given(key=st.sampled_from(AVAILABLE), value=JSON_VALUES)
+@given(key=st.sampled_from(KEYS), value=JSON_VALUES)
 def test_any_value_at_any_key_is_read_or_refused_with_a_line(key: Key, value: object) -> None:
     """Whatever an author writes, the answer is a document or problems with places."""
     assert [problem for problem in problems(workflow_with(key, json.dumps(value))) if problem.line < 1] == []

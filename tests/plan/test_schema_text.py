@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from prodigy.errors import UsageProblem, WorkflowProblem
-from prodigy.plan.document import read_document
 from prodigy.plan.schema import KEYS, WHERE, Key, Where
 from prodigy.plan.schema_text import describe, json_schema
+from tests.plan.test_document import read_document
 
 VALIDATOR = Draft202012Validator(json_schema())
 
@@ -58,7 +58,7 @@ ONE_OF: dict[Where, tuple[tuple[str, ...], ...]] = {
 
 def built(draw: Callable[[Any], Any], where: Where, depth: int = 0) -> dict[str, Any]:
     """Return a mapping in which every key that is there has a right value."""
-    known = {key.name: key for key in KEYS if key.where == where and key.is_available}
+    known = {key.name: key for key in KEYS if key.where == where}
     choices = ONE_OF.get(where, ((),))
     taken = {name for choice in choices for name in choice}
     more = sorted(name for name, key in known.items() if name not in taken and not key.alias_of)

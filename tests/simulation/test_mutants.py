@@ -244,18 +244,16 @@ BESIDE = {
     ),
     "results are in the order in which items ended": Mutant(
         scope,
-        "for key, value, item in sorted(rows, key=lambda row: places[row[0]])\n    ]\n\n\ndef dead_letters",
-        "for key, value, item in sorted(rows, key=lambda row: row[2].duration_s)\n    ]\n\n\ndef dead_letters",
+        'of(items, "succeeded", "skipped")',
+        'sorted(of(items, "succeeded", "skipped"), key=lambda row: row[2].duration_s)',
     ),
     "skipped items stand behind the others": Mutant(
-        scope,
-        "for key, value, item in sorted(rows, key=lambda row: places[row[0]])\n    ]\n\n\ndef dead_letters",
-        "for key, value, item in (rows, places)[0]\n    ]\n\n\ndef dead_letters",
+        scope, 'of(items, "succeeded", "skipped")', '[*of(items, "succeeded"), *of(items, "skipped")]'
     ),
     "the place of an item that timed out stays taken": Mutant(
         maps,
         "    return (Fill(owner.address),)",
-        '    return () if "timed out" in move.error else (Fill(owner.address),)',
+        '    return () if "timed out" in (move.error or "") else (Fill(owner.address),)',
     ),
     "what an item captured is lost by a resume": Mutant(
         evolve, "in_flight=immutables.Map(),", "in_flight=immutables.Map(), scoped=immutables.Map(),"

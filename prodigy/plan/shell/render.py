@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.plan.phrases import clipped
 from prodigy.plan.reference import Lookup, Reference, as_given, as_text, resolve
 from prodigy.plan.shell.script import Quoting, Script, Slot
 from prodigy.plan.spelling import unspelled
@@ -20,6 +21,7 @@ VALUE_BYTES_MAX = 100 * 1024
 ENVIRONMENT_BYTES_MAX = 512 * 1024
 FILES_MAX = 100
 INTEGER_MAX = 2**63 - 1
+SHOWN_CHARS_MAX = 40
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _AROUND: dict[Quoting, tuple[str, str]] = {
@@ -42,12 +44,8 @@ class Rendered(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str] = {}
 
 
-class Unrenderable(Exception):
-    """A value that cannot be given to the script; `reason` names the reference and says why."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+class Unrenderable(ValueError):
+    """A value that cannot be given to the script; its text names the reference and says why."""
 
 
 def render_script(script: Script, lookup: Lookup) -> Rendered:
@@ -106,7 +104,7 @@ class _Values:
         if not _INTEGER.fullmatch(text) or abs(int(text)) > INTEGER_MAX:
             raise Unrenderable(
                 f"{slot.reference.text} stands where the shell evaluates it, so it must be a decimal integer "
-                f"without leading zeros, and it is {_shown(text)}"
+                f"without leading zeros, and it is {clipped(text, SHOWN_CHARS_MAX)!r}"
             )
         own = variable if text == as_text(value) else f"{variable}_NUMBER"  # as text it is spelled otherwise
         referred = _refer(self._keep(own, text, slot.reference), slot.quoting)
@@ -171,7 +169,3 @@ def _encoded(text: str, reference: Reference) -> bytes:
         return text.encode(errors="surrogateescape")  # the bytes of a folder's name go to the step as they are
     except UnicodeEncodeError as problem:
         raise Unrenderable(f"{reference.text} holds half a character (at offset {problem.start})") from None
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "…")

@@ -217,7 +217,7 @@ class TextScanner:
             self._emit(reference, position, end, frame)
             self.position = end
         elif following == "(":
-            return self._open_substitution(position, frame)
+            return self._open_substitution(position)
         elif following == "$" and text.startswith("{", position + 2):
             self._literal(frame, position)
         elif following == "'" and frame.quoting == "unquoted" and frame.kind != "arithmetic":
@@ -255,7 +255,7 @@ class TextScanner:
         self._replace(text, position, position + 3)
         self.position = position + 3
 
-    def _open_substitution(self, position: int, frame: Frame) -> bool:
+    def _open_substitution(self, position: int) -> bool:
         if self.text.startswith("((", position + 1):
             self.position = position + 3
             self._push_arithmetic("))", position)

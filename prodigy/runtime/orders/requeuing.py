@@ -36,12 +36,12 @@ def chosen(state: State, order: Retry | Purge) -> tuple[str, tuple[str, ...]]:
         UsageProblem: a key that is no dead letter's, or a filter that cannot be read.
     """
     letters = dead_letters(state, keys=order.keys, filter_=order.filter)
-    if state.map_at is None or not letters:
+    if state.plan.map_at is None or not letters:
         raise RunNotFound(
             f"{state.run.workflow_id} has no dead letters" + (" like that" if order.keys or order.filter else ""),
             hint=f"Look: `prodigy dlq list {state.run.workflow_id}`.",
         )
-    return state.map_at, tuple(key for key, _, _ in letters)
+    return state.plan.map_at, tuple(key for key, _, _ in letters)
 
 
 def dead_letters(
