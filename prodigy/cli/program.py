@@ -128,7 +128,7 @@ def program(*, is_elsewhere: bool = False) -> str:
     Args:
         is_elsewhere: it is to be typed in another folder, where a path relative to this one leads nowhere.
     """
-    called, path = Path(sys.argv[0]), os.path.abspath if is_elsewhere else _short
+    called, path = Path(sys.argv[0]), os.path.abspath if is_elsewhere else from_here
     if called.name == "__main__.py":
         return f"{shlex.quote(str(path(Path(sys.executable))))} -m prodigy"
     found = shutil.which("prodigy")
@@ -142,8 +142,11 @@ def in_our_words(hint: str) -> str:
     return hint.replace("`prodigy ", f"`{program()} ")
 
 
-def _short(path: Path) -> str:
-    """A path relative to here where that is shorter."""
-    path = Path(os.path.abspath(path))
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") or Path.cwd() == Path(path.anchor) else relative
+def from_here(path: Path) -> str:
+    """Return a path relative to here where that is shorter; where the folder that we are in is gone, as it is."""
+    try:
+        path = Path(os.path.abspath(path))
+        relative = os.path.relpath(path)
+        return str(path) if relative.startswith("..") or Path.cwd() == Path(path.anchor) else relative
+    except FileNotFoundError:
+        return str(path)

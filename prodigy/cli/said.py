@@ -1,8 +1,8 @@
 """Where all is kept that a command said."""
 
-import os
 from pathlib import Path
 
+from prodigy.cli.program import from_here
 from prodigy.store.layout import RunFolder
 
 
@@ -23,8 +23,7 @@ def said_files(folder: RunFolder, output_file: str) -> list[Path]:
 
 def near(path: Path) -> str:
     """Return a path relative to here where that is shorter."""
-    relative = os.path.relpath(path)
-    return relative if not relative.startswith("..") else str(path)
+    return from_here(path)
 
 
 def _size(path: Path) -> int:

@@ -168,6 +168,9 @@ def _origin_in(folder: RunFolder) -> tuple[Origin | None, bool]:
 
 def _short(path: Path, project: Project) -> str:
     """Return a path relative to here where that is shorter, and here is in the project: it is typed there."""
-    relative = os.path.relpath(path)
-    is_here = Path.cwd().is_relative_to(project.root) and Path.cwd() != Path(path.anchor)
+    try:
+        relative, here = os.path.relpath(path), Path.cwd()
+    except FileNotFoundError:  # the folder that we are in is gone
+        return str(path)
+    is_here = here.is_relative_to(project.root) and here != Path(path.anchor)
     return relative if is_here and not relative.startswith("..") else str(path)

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shlex
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +82,18 @@ def test_a_source_that_has_no_items_fails_the_map(house: House, written: Any, re
     mapreduce(house, ECHO, input=written)
     code, out, _ = house.cook()
     assert (1, True) == (code, reason in next(line for line in out.splitlines() if "map failed: " in line))
+
+
+def test_a_command_whose_folder_is_gone_says_so_in_a_sentence(house: House) -> None:
+    """An earlier step may have removed it."""
+    mapreduce(house, ECHO, input={"command": "ls"}, setup=[{"shell": 'rm -rf "$PWD"'}])
+    below = house.folder / "below"
+    below.mkdir()
+    house.state.mkdir(mode=0o700)
+    script = f"cd {shlex.quote(str(below))}; prodigy cook ../demo.yaml"
+    done = subprocess.run(["sh", "-c", script], env=house.environment, capture_output=True, text=True, check=False)
+    told = f"map failed: the command for map.input cannot be run: the working directory {below} is not there;"
+    assert (1, True) == (done.returncode, told in done.stdout)
 
 
 def test_what_the_command_prints_is_for_us_alone(house: House) -> None:

@@ -81,3 +81,19 @@ def test_a_lock_that_is_no_file_is_refused_with_the_command_that_mends_it(house:
         assert (7, True, False) == (refused.code, f"`{mend}`" in told, "mirror" in told), (words, told)
     subprocess.run(mend, shell=True, check=True)
     assert 0 == house.prodigy("resume", "demo").code
+
+
+def test_a_run_whose_folder_a_step_removes_says_how_it_ended(house: House) -> None:
+    """What is told is told with whole paths then, and a command typed in such a folder says what is wrong."""
+    below = house.folder / "below"
+    below.mkdir()
+    elsewhere = {"shell": "echo lost >&2; exit 3", "working_dir": str(house.folder)}
+    house.workflow({"shell": 'rm -rf "$PWD"'}, elsewhere, name="removing")
+    script = f"cd {shlex.quote(str(below))}; prodigy cook ../removing.yaml; echo code $?; prodigy status; echo code $?"
+    done = subprocess.run(["sh", "-c", script], env=house.environment, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert ["code 1", "code 2"] == [line for line in lines if line.startswith("code")]
+    assert 1 == sum(line.startswith("  mend it, then go on:") for line in lines)
+    assert ["error: the folder that you are in was removed"] == [
+        line for line in done.stderr.splitlines() if line.startswith("error")
+    ]

@@ -68,7 +68,7 @@ class Listing:
                     path.unlink()
 
     def _printed(self, effect: fx.List, end: sig.Exited) -> sig.Listed:
-        if problem := end.error or self._problem(end):
+        if problem := f"cannot be run: {end.error}" if end.error else self._problem(end):
             return sig.Listed(time=now(), at=effect.at, error=f"the command for map.input {problem}")
         listed = self._items(effect, (self._run_folder / end.output_file).read_bytes())
         assert listed is not None, "a command has printed by now"
