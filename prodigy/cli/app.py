@@ -15,7 +15,7 @@ from prodigy.cli.output.complaints import complain
 from prodigy.cli.output.streams import ReaderGone, lost_answer, open_streams
 from prodigy.cli.program import usage_problem
 from prodigy.cli.registry import Registered
-from prodigy.errors import ExitCode, ProdigyError
+from prodigy.errors import ExitCode, ProdigyError, UsageProblem
 
 app = typer.Typer(
     name="prodigy",
@@ -59,7 +59,7 @@ def run() -> NoReturn:
     except ReaderGone:
         code = ExitCode.COMPLETED
     except OSError as error:  # of stdout, or of something that was only to be read: the store has named its own
-        code = complain(lost_answer() or ProdigyError(str(error)), is_answer=lost_answer() is None)
+        code = complain(lost_answer() or _refused(error), is_answer=lost_answer() is None)
     except RecursionError:
         print("error: something is nested too deeply", file=sys.stderr)
         code = ExitCode.FAILED
@@ -68,6 +68,15 @@ def run() -> NoReturn:
     except Exception as failure:
         code = _unforeseen(failure)
     _leave(code)
+
+
+def _refused(error: OSError) -> ProdigyError:
+    """Return what the system refused as an error of ours."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return UsageProblem("the working directory was removed", hint="Go to your project first: `cd FOLDER`.")
+    return ProdigyError(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
 def _unforeseen(failure: Exception) -> ExitCode:

@@ -8,8 +8,7 @@ from typing import Any
 
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.formatting import counted
-from prodigy.cli.program import program
-from prodigy.cli.said import near
+from prodigy.cli.program import from_here, program
 from prodigy.kernel.outcome import end_of
 from prodigy.plan.address import is_at
 from prodigy.projections.failure import Failure, failures_of
@@ -61,7 +60,7 @@ def _lines(folder: RunFolder, failure: Failure) -> Iterator[str]:
     for file, text, size in files:
         yield from _safe(text)
         if len(text.encode()) < size:
-            yield f"… its end; all {counted(size, 'byte')}: {visible(near(file))}"
+            yield f"… its end; all {counted(size, 'byte')}: {visible(from_here(file))}"
     if not files:  # nothing was started or printed, or an older version did not note where
         yield from _safe(failure.error)
 

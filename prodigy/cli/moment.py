@@ -10,8 +10,8 @@ from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import MARGIN, blocks, columns_of_terminal, fact, folded, table
 from prodigy.cli.output.formatting import counted, portion
 from prodigy.cli.output.times import clock, dated
-from prodigy.cli.program import program
-from prodigy.cli.said import near, said_files
+from prodigy.cli.program import from_here, program
+from prodigy.cli.said import said_files
 from prodigy.errors import DamagedState, UsageProblem
 from prodigy.kernel.events import type_of
 from prodigy.kernel.lifecycle import Status
@@ -185,7 +185,7 @@ def _overview(checkpoint: Checkpoint, shown: Shown, validity: dict[str, Any] | N
         ("stands at", checkpoint.address),
         ("attempt", f"{retry.current_attempt} of {retry.max_attempts}" if retry else ""),
         ("failure", failure_of(shown.state)),
-        ("output", "".join(map(near, said_files(shown.folder, _culprit(shown.state).output_file)))),
+        ("output", "".join(map(from_here, said_files(shown.folder, _culprit(shown.state).output_file)))),
     ]
     for name, value in facts:
         if value:
@@ -269,7 +269,9 @@ def _details(shown: Shown) -> dict[str, Any]:
             if ".on_failure[" in at
         ],
         "outputs": [
-            {"step": at, "file": near(shown.folder.path / node.output_file)} for at, node in nodes if node.output_file
+            {"step": at, "file": from_here(shown.folder.path / node.output_file)}
+            for at, node in nodes
+            if node.output_file
         ],
         "since_version": since,
         "events_since": list(_events_since(shown, since)),

@@ -128,13 +128,13 @@ def program(*, is_elsewhere: bool = False) -> str:
     Args:
         is_elsewhere: it is to be typed in another folder, where a path relative to this one leads nowhere.
     """
-    called, path = Path(sys.argv[0]), os.path.abspath if is_elsewhere else from_here
+    called = Path(sys.argv[0])
     if called.name == "__main__.py":
-        return f"{shlex.quote(str(path(Path(sys.executable))))} -m prodigy"
+        return f"{shlex.quote(from_here(Path(sys.executable), is_elsewhere=is_elsewhere))} -m prodigy"
     found = shutil.which("prodigy")
     if found and os.path.realpath(found) == os.path.realpath(called):
         return "prodigy"
-    return shlex.quote(str(path(called)))
+    return shlex.quote(from_here(called, is_elsewhere=is_elsewhere))
 
 
 def in_our_words(hint: str) -> str:
@@ -142,11 +142,16 @@ def in_our_words(hint: str) -> str:
     return hint.replace("`prodigy ", f"`{program()} ")
 
 
-def from_here(path: Path) -> str:
-    """Return a path relative to here where that is shorter; where the folder that we are in is gone, as it is."""
+def from_here(path: Path, *, is_elsewhere: bool = False) -> str:
+    """Return a path relative to the working directory where that is shorter, else the whole path.
+
+    Args:
+        is_elsewhere: it is to be used from another folder, so it must be whole.
+    """
     try:
         path = Path(os.path.abspath(path))
         relative = os.path.relpath(path)
-        return str(path) if relative.startswith("..") or Path.cwd() == Path(path.anchor) else relative
-    except FileNotFoundError:
+        is_whole = is_elsewhere or relative.startswith("..") or Path.cwd() == Path(path.anchor)
+    except FileNotFoundError:  # the working directory was removed
         return str(path)
+    return str(path) if is_whole else relative

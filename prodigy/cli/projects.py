@@ -5,30 +5,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from prodigy.cli.program import program
-from prodigy.errors import ProdigyError, UsageProblem
+from prodigy.errors import ProdigyError
 from prodigy.store.catalog import find_run, folder_gone, last_run
 from prodigy.store.files import existing_folder
 from prodigy.store.layout import Mirror, Project, find_mirror, find_project
 
 
 def project_here() -> Project:
-    """Return the project that the working directory belongs to.
-
-    Raises:
-        UsageProblem: that was removed.
-    """
-    try:
-        here = Path.cwd()
-    except FileNotFoundError as error:
-        raise UsageProblem(
-            "the folder that you are in was removed", hint="Go into the project's: `cd FOLDER`."
-        ) from error
-    return Project(find_project(here))
+    """Return the project that the working directory belongs to."""
+    return Project(find_project(Path.cwd()))
 
 
 def command_in(project: Project, words: str) -> str:
     """Return a command as it can be typed here about a project, wherever that is."""
-    with suppress(UsageProblem):  # here is nowhere any more
+    with suppress(FileNotFoundError):  # the working directory was removed
         if project.root == project_here().root:
             return f"{program()} {words}"
     return f"cd {shlex.quote(str(project.root))} && {program(is_elsewhere=True)} {words}"

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from prodigy.cli.program import from_here
 from prodigy.store.layout import RunFolder
 
 
@@ -19,11 +18,6 @@ def said_files(folder: RunFolder, output_file: str) -> list[Path]:
         if _size(file):
             return [file]
     return []
-
-
-def near(path: Path) -> str:
-    """Return a path relative to here where that is shorter."""
-    return from_here(path)
 
 
 def _size(path: Path) -> int:

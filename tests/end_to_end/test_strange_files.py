@@ -83,6 +83,17 @@ def test_a_lock_that_is_no_file_is_refused_with_the_command_that_mends_it(house:
     assert 0 == house.prodigy("resume", "demo").code
 
 
+@pytest.mark.parametrize("words", ["status", "ps", "init", "init ../first.yaml", "cook", "validate demo.yaml"])
+def test_a_command_in_a_removed_folder_says_so(house: House, words: str) -> None:
+    """There is nothing else that it could say of a folder that is nowhere."""
+    below = house.folder / "below"
+    below.mkdir()
+    script = f"cd {shlex.quote(str(below))}; rmdir ../below; prodigy {words}"
+    done = subprocess.run(["sh", "-c", script], env=house.environment, capture_output=True, text=True, check=False)
+    assert "error: the working directory was removed\n  Go to your project first: `cd FOLDER`.\n" == done.stderr
+    assert 2 == done.returncode
+
+
 def test_a_run_whose_folder_a_step_removes_says_how_it_ended(house: House) -> None:
     """What is told is told with whole paths then, and a command typed in such a folder says what is wrong."""
     below = house.folder / "below"
@@ -94,6 +105,6 @@ def test_a_run_whose_folder_a_step_removes_says_how_it_ended(house: House) -> No
     lines = done.stdout.splitlines()
     assert ["code 1", "code 2"] == [line for line in lines if line.startswith("code")]
     assert 1 == sum(line.startswith("  mend it, then go on:") for line in lines)
-    assert ["error: the folder that you are in was removed"] == [
+    assert ["error: the working directory was removed"] == [
         line for line in done.stderr.splitlines() if line.startswith("error")
     ]

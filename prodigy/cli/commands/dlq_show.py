@@ -3,7 +3,8 @@
 from prodigy.cli.dead_letters import Filter, ItemKeys, Ref, document, none_of, run_meant
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json
-from prodigy.cli.said import near, said_files
+from prodigy.cli.program import from_here
+from prodigy.cli.said import said_files
 from prodigy.plan.reference import as_text
 from prodigy.projections.failure import item_cause
 from prodigy.runtime.orders.requeuing import dead_letters
@@ -25,4 +26,4 @@ def dlq_show(ref: Ref = None, item: ItemKeys = None, filter_: Filter = None, jso
         print(f"  why    {visible(item_cause(dead))}")
         print("  error  " + "\n         ".join(visible(line) for line in dead.error.splitlines()))
         for file in said_files(project.run(workflow_id), dead.output_file):
-            print(f"  output {visible(near(file))}")
+            print(f"  output {visible(from_here(file))}")

@@ -9,7 +9,8 @@ from prodigy.cli.output.advice import document as advised
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import MARGIN, columns_of_terminal, folded
 from prodigy.cli.output.formatting import duration, money, portion
-from prodigy.cli.said import near, said_files
+from prodigy.cli.program import from_here
+from prodigy.cli.said import said_files
 from prodigy.errors import ExitCode
 from prodigy.kernel.queries import worked_s
 from prodigy.kernel.state import State
@@ -66,7 +67,7 @@ def _about(state: State, folder: RunFolder) -> Iterator[str]:
     if state.status == "failed":
         yield f"{visible(state.failed_at or '')} failed: {visible(failure_of(state))}"
         for file in said_files(folder, state.culprit.output_file):
-            yield f"its output: {visible(near(file))}"
+            yield f"its output: {visible(from_here(file))}"
     elif state.status in ("cancelled", "paused"):
         yield visible(reason_of(state))
     yield from job_lines(state)[:1]
