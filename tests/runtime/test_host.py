@@ -17,6 +17,7 @@ import pytest
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
+from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
 from prodigy.runtime.host import host
@@ -193,6 +194,29 @@ def test_a_stop_while_a_step_is_held_back_interrupts_it_and_it_never_begins(stag
     state = stage.play(compiled(step("a"), step("b")))
     assert ("interrupted", {}) == (state.status, dict(state.in_flight))
     assert "b" not in stage.heard
+
+
+def test_what_ended_at_one_moment_is_one_turn_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for no pass of the loop; what is sent later makes a turn as ever."""
+    turns = list[list[sig.Signal]]()
+
+    def handle(signals: list[sig.Signal]) -> list[fx.Effect]:
+        turns.append(signals)
+        return []
+
+    def send_two() -> None:
+        for end in ends[:2]:
+            stage.host.send(end)
+
+    monkeypatch.setattr(stage.host._reactor, "handle", handle)
+    ends = [sig.Exited(time=NOW, at=at, epoch=Epoch(1), exit_code=0) for at in ("a", "b", "c")]
+    stage.host._gather(send_two)
+    assert turns == [ends[:2]]
+    stage.host._gather(lambda: None)
+    stage.host.send(ends[2])
+    stage.host._loop.run_until_complete(asyncio.sleep(0))
+    assert turns == [ends[:2], ends[2:]]
+    stage.host._loop.close()
 
 
 def test_a_rest_is_told_though_the_signal_that_ends_it_is_heard_too_late(

@@ -7,7 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,28 @@ async def test_ends_at_one_moment_are_kept_apart(world: World) -> None:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     await world.exited(3)
     assert {seen.epoch: seen.exit_code for seen in world.exits} == {1: 1, 2: 2, 3: 3}
+
+
+async def test_what_has_ended_by_now_is_told_at_one_moment(tmp_path: Path) -> None:
+    """Each end once, whichever came first, and later ones at another moment."""
+    told = list[list[int]]()
+
+    def gather(emit_all: Callable[[], None]) -> None:
+        before = len(run.exits)
+        emit_all()
+        told.append(sorted(end.epoch for end in run.exits[before:]))
+
+    run = World(tmp_path, gather=gather)
+    os.mkfifo(run.directory / "pipe")
+    for epoch in (1, 2, 3, 4):
+        run.spawn("read line < pipe" if epoch == 3 else "exit 0", epoch=epoch)
+    for epoch in (1, 2, 4):
+        os.waitid(os.P_PID, run.pid(epoch), os.WEXITED | os.WNOWAIT)
+    await run.exited(3)
+    (run.directory / "pipe").write_text("go on\n")
+    await run.exited(4)
+    await run.processes.close()
+    assert told == [[1, 2, 4], [3]]
 
 
 # What a command sees.

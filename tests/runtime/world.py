@@ -20,7 +20,7 @@ PATIENCE_S = 10.0
 class World:
     """The commands of one run, and what was heard of them."""
 
-    def __init__(self, folder: Path, reaper: Reaper | None = None) -> None:
+    def __init__(self, folder: Path, reaper: Reaper | None = None, **more: Any) -> None:
         self.run_folder = folder / "run"
         self.directory = folder / "project"
         self.run_folder.mkdir()
@@ -38,6 +38,7 @@ class World:
             give_up=self.given_up.append,
             show=self._show,
             reaper=reaper,
+            **more,
         )
 
     def pid(self, epoch: int = 7) -> int:

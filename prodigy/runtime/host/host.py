@@ -114,6 +114,7 @@ class Host:
             give_up=self._give_up,
             show=display.show,
             reaper=reaper,
+            gather=self._gather,
         )
         self._queue: deque[sig.Signal] = deque()
         self._is_turning = False
@@ -164,6 +165,16 @@ class Host:
         if not self._is_turning:
             self._is_turning = True
             self._loop.call_soon(self._turn)
+
+    def _gather(self, emit_all: Callable[[], None]) -> None:
+        """Let everything be told that has ended at one moment, and answer all of it in one turn, now."""
+        is_due, self._is_turning = self._is_turning, True  # nobody need ask for a turn
+        try:
+            emit_all()
+        finally:
+            self._is_turning = is_due
+        if self._queue:
+            self._turn()
 
     def _ended(self, end: sig.Exited) -> None:
         """Hear of a command's end at once, or in a moment where a stop on its way may explain it."""

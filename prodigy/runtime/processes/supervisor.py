@@ -15,6 +15,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from prodigy.runtime.processes.commands import (
     remove_private,
     why_not,
 )
+from prodigy.runtime.processes.exits import Exits, Gather
 from prodigy.runtime.processes.outputs import Outputs
 from prodigy.runtime.processes.reaper import Reaper
 from prodigy.runtime.timers import Timer, awake_s, go_on, rest
@@ -78,6 +80,7 @@ class Processes:
         show: takes (address, new output) while commands run and at their end, and never raises; None where
             nobody looks.
         reaper: told which groups run.
+        gather: called with a function that emits what has ended at one moment.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Processes:
         give_up: Callable[[str], None],
         show: Show | None,
         reaper: Reaper | None,
+        gather: Gather = lambda emit_all: emit_all(),
     ) -> None:
         self._run_folder = Path(os.path.realpath(run_folder))
         self._directory = directory
@@ -107,6 +111,7 @@ class Processes:
         self._inherited = inherited_environment()
         self._attempts: dict[int, Attempt] = {}
         self._known = {reaper.pid} if reaper else set()
+        self._exits = Exits(gather)
         self._outputs = Outputs(self._run_folder)
         self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self._ticker: asyncio.TimerHandle | None = None
@@ -212,6 +217,7 @@ class Processes:
         if self._ticker:
             self._ticker.cancel()
             self._ticker = None
+        self._exits.close()
         self._outputs.close()
         os.close(self._null)
         self._null = -1
@@ -287,12 +293,10 @@ class Processes:
     def _watch(self, attempt: Attempt, process: Process) -> None:
         loop = asyncio.get_running_loop()
         try:
-            attempt.pidfd = os.pidfd_open(process.pid)
-        except (AttributeError, OSError):
+            attempt.pidfd = self._exits.watch(process.pid, partial(self._ended, attempt, process))
+        except OSError:
             waiter = threading.Thread(target=self._wait, args=(attempt, process, loop), daemon=True)
             waiter.start()
-        else:
-            loop.add_reader(attempt.pidfd, self._ended, attempt, process)
 
     def _wait(self, attempt: Attempt, process: Process, loop: asyncio.AbstractEventLoop) -> None:
         """Where there is no pidfd: wait in a thread."""
@@ -305,8 +309,7 @@ class Processes:
         attempt.ended_at = awake_s()
         attempt.duration_s = attempt.ended_at - attempt.begun
         if attempt.pidfd >= 0:
-            asyncio.get_running_loop().remove_reader(attempt.pidfd)
-            os.close(attempt.pidfd)
+            self._exits.forget(attempt.pidfd)
             attempt.pidfd = -1
         process.wait()
         self._known.discard(process.pid)
