@@ -14,7 +14,7 @@ from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import as_number
 from prodigy.projections.checkpoint import SCHEMA_VERSION, Checkpoint, restore
-from prodigy.store.files import read_private, write_atomically
+from prodigy.store.files import read_private
 from prodigy.store.large_values import kept_value
 from prodigy.store.values import Values
 
@@ -32,15 +32,6 @@ class CheckpointRead(NamedTuple):
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """Return the bytes of the file, which ends in a newline."""
     return _ENCODER.encode(checkpoint) + b"\n"
-
-
-def write_checkpoint(path: Path, data: bytes) -> None:
-    """Replace a run's checkpoint, durably.
-
-    Raises:
-        StorageFailure: the disk refused; the file is as it was. A run goes on without: a warning.
-    """
-    write_atomically(path, data)
 
 
 def read_checkpoint(path: Path, workflow_id: str) -> CheckpointRead:

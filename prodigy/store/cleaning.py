@@ -22,7 +22,7 @@ import msgspec
 from prodigy.errors import DamagedState, StorageFailure
 from prodigy.store.catalog import cleaning_of, mirrored_ids, overview, workflow_ids
 from prodigy.store.files import existing_folder, locked, read_private
-from prodigy.store.layout import Mirror, Project
+from prodigy.store.layout import Mirror, Project, checkpoints_of
 from prodigy.store.lock import holder
 
 FINISHED = frozenset(("completed", "cancelled"))
@@ -69,8 +69,8 @@ def weigh(project: Project, mirror: Mirror | None, workflow_id: str, *, purge: b
 
     Files that a fork shares free nothing, and count nothing. Values in the mirror are weighed by `weigh_values`.
     """
-    sizes = [_size(folder, name) for folder, name in _checkpoints(project, mirror, workflow_id)]
-    with _opened(project.root, *_below(project, project.run(workflow_id).path)) as descriptor:
+    sizes = [_size(path.parent, path.name) for path in checkpoints_of(project, mirror, workflow_id)]
+    with _opened(project.root, *project.run(workflow_id).path.relative_to(project.root).parts) as descriptor:
         if descriptor is not None:
             sizes += [_size_of(descriptor, name) for name in _going(descriptor, purge=purge)]
     return sum(sizes)
@@ -99,19 +99,12 @@ def remove_checkpoints(project: Project, mirror: Mirror | None, workflow_id: str
     """Remove both copies of the checkpoint, and return their bytes; what is purged this machine forgets too."""
     if purge and mirror is not None:
         _remove(mirror.known, workflow_id)
-    return sum(_remove(folder, name) for folder, name in _checkpoints(project, mirror, workflow_id))
-
-
-def _checkpoints(project: Project, mirror: Mirror | None, workflow_id: str) -> list[tuple[Path, str]]:
-    paths = [project.checkpoint(workflow_id)]
-    if mirror is not None:
-        paths.append(mirror.checkpoint(workflow_id))
-    return [(path.parent, path.name) for path in paths]
+    return sum(_remove(path.parent, path.name) for path in checkpoints_of(project, mirror, workflow_id))
 
 
 def _empty(project: Project, workflow_id: str, *, purge: bool) -> None:
     """Remove what is in the run's folder; when it is purged the log too, which says that, and the folder itself."""
-    names = _below(project, project.run(workflow_id).path)
+    names = project.run(workflow_id).path.relative_to(project.root).parts
     with _opened(project.root, *names) as descriptor:
         if descriptor is None:
             return
@@ -156,10 +149,6 @@ def _unneeded(project: Project, mirror: Mirror, gone: frozenset[str]) -> list[st
 
 
 # The disk -------------------------------------------------------------------------------------------------
-
-
-def _below(project: Project, path: Path) -> tuple[str, ...]:
-    return path.relative_to(project.root).parts
 
 
 @contextmanager

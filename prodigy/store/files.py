@@ -49,6 +49,16 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
+@contextmanager
+def opened(path: Path, flags: int) -> Iterator[int]:
+    """Open a file as `open_private` does, for as long as this is entered."""
+    descriptor = open_private(path, flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def read_private(path: Path, *, bytes_max: int | None = None) -> bytes:
     """Return the whole file.
 

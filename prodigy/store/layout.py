@@ -243,6 +243,11 @@ class Mirror(msgspec.Struct, frozen=True):
         return Path(os.fsdecode(data.removesuffix(b"\n"))) if data.startswith(b"/") else None
 
 
+def checkpoints_of(project: Project, mirror: Mirror | None, workflow_id: str) -> list[Path]:
+    """Return the paths of a run's checkpoint: the project's own, then the mirrored copy where there is a mirror."""
+    return [place.checkpoint(workflow_id) for place in (project, mirror) if place is not None]
+
+
 def home() -> Path:
     """Return the global folder: `PRODIGY_HOME`, else `~/.prodigy`.
 
@@ -273,14 +278,17 @@ def find_project(start: Path) -> Path:
     return start
 
 
-def prepare(project: Project) -> None:
-    """Make the project's folders where they are missing, durable and private, and have git ignore them.
+def prepare(project: Project, *more: Path) -> None:
+    """Make the project's folders, and `more` below them, durable and private, and have git ignore them.
 
     Raises:
         DamagedState: one of them is a symlink, no folder, or belongs to somebody else.
         StorageFailure: the disk refused.
     """
-    _prepare(project)
+    own_folders(project.state, project.checkpoints, project.runs, *more)
+    ignore(project.state)
+    for path in (project.state, project.checkpoints):
+        remove_unfinished(path)
 
 
 def prepare_run(project: Project, workflow_id: str) -> RunFolder:
@@ -291,17 +299,10 @@ def prepare_run(project: Project, workflow_id: str) -> RunFolder:
         RunNotFound: the id is none.
     """
     folder = project.run(workflow_id)
-    _prepare(project, folder.path, folder.values, folder.outputs, folder.inbox)
+    prepare(project, folder.path, folder.values, folder.outputs, folder.inbox)
     for path in (folder.path, folder.values, folder.inbox):
         remove_unfinished(path)
     return folder
-
-
-def _prepare(project: Project, *more: Path) -> None:
-    own_folders(project.state, project.checkpoints, project.runs, *more)
-    ignore(project.state)
-    for path in (project.state, project.checkpoints):
-        remove_unfinished(path)
 
 
 def find_mirror(project: Project) -> Mirror | None:

@@ -25,7 +25,7 @@ from typing import Self
 import msgspec
 
 from prodigy.errors import DamagedState, RunNotFound, StorageFailure
-from prodigy.store.files import locked, open_private, read_private, refused, write_atomically
+from prodigy.store.files import locked, open_private, opened, read_private, refused, write_atomically
 from prodigy.store.layout import Project
 
 LOOK_WAIT_S = 2.0  # how long looks of readers may hold up an owner; each takes microseconds
@@ -115,13 +115,10 @@ def holder(path: Path) -> Holder | None:
         OSError: it cannot be read.
     """
     try:
-        descriptor = open_private(path, os.O_RDONLY)
+        with opened(path, os.O_RDONLY) as descriptor:
+            return _recorded(path) if _is_owned(descriptor) else None
     except FileNotFoundError:
         return None
-    try:
-        return _recorded(path) if _is_owned(descriptor) else None
-    finally:
-        os.close(descriptor)
 
 
 def next_number(project: Project, existing: Callable[[], int]) -> int:
@@ -242,11 +239,8 @@ def _is_alive(pid: int) -> bool:
 
 def _counted(path: Path) -> int | None:
     try:
-        descriptor = open_private(path, os.O_RDONLY)
+        with opened(path, os.O_RDONLY) as descriptor:
+            text = os.read(descriptor, 2 * COUNTER_DIGITS_MAX).strip()
     except FileNotFoundError:
         return None
-    try:
-        text = os.read(descriptor, 2 * COUNTER_DIGITS_MAX).strip()
-    finally:
-        os.close(descriptor)
     return int(text) if text.isdigit() and len(text) <= COUNTER_DIGITS_MAX else None

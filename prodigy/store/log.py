@@ -10,7 +10,7 @@ altered line shows at once, without decoding any JSON. Bodies arrive encoded: th
 What a crash leaves behind is at most one unfinished turn at the end: it is cut, kept beside the log and
 reported. A turn is one write, so what is left of it is a beginning of it, in which the disk may have lost whole blocks:
 where anything of a record still stands behind the bad place, zeros of a block must stand between. Anything else is
-damage and refused. Only the run's owner opens a `Log`; readers use `scan`.
+damage and refused. Only the run's owner opens a `Log`; readers use `Scan`.
 """
 
 import errno
@@ -29,6 +29,7 @@ from prodigy.plan.phrases import counted
 from prodigy.store.files import (
     CHUNK_BYTES,
     open_private,
+    opened,
     refused,
     sync,
     sync_data,
@@ -113,11 +114,18 @@ class Scan:
     Only whole committed turns come out. When the pass is over, `end` and `end_offset` tell where the
     last of them ends, and `torn` what follows it. Memory: one chunk and one turn.
 
+    Args:
+        start: the position that the first line continues from.
+        witness_seq: the last seq that a checkpoint has seen; a log that ends before it is damaged.
+        name: what messages call the log; its path.
+
     Raises, while iterating:
         DamagedState: a bad line that no crash explains, or a log shorter than `witness_seq`.
     """
 
-    def __init__(self, data: Iterable[bytes], start: Position, *, witness_seq: int, name: str) -> None:
+    def __init__(
+        self, data: Iterable[bytes], start: Position = START, *, witness_seq: int = 0, name: str = "the log"
+    ) -> None:
         self._data = iter(data)
         self._start = start
         self._witness_seq = witness_seq
@@ -311,17 +319,6 @@ def _breaks(rest: bytes, start: int, turn: int) -> bool:
     return is_line_begun or _TEXT.fullmatch(rest, 0, zero) is not None
 
 
-def scan(data: Iterable[bytes], start: Position = START, *, witness_seq: int = 0, name: str = "the log") -> Scan:
-    """Return a checked pass over a log's chunks of bytes.
-
-    Args:
-        start: the position that the first line continues from.
-        witness_seq: the last seq that a checkpoint has seen; a log that ends before it is damaged.
-        name: what messages call the log; its path.
-    """
-    return Scan(data, start, witness_seq=witness_seq, name=name)
-
-
 def read_chunks(path: Path) -> Iterator[bytes]:
     """Yield a log's bytes in chunks of 1 MiB. A log that is missing or cannot be read is `DamagedState`."""
     descriptor = _open_log(path, os.O_RDONLY)
@@ -337,16 +334,11 @@ def read_chunks(path: Path) -> Iterator[bytes]:
 def last_line(path: Path) -> bytes:
     """Return the last line of a log, of a long one the end; nothing where it cannot be read or is unfinished."""
     try:
-        descriptor = open_private(path, os.O_RDONLY)
+        with opened(path, os.O_RDONLY) as descriptor:
+            size = os.fstat(descriptor).st_size
+            data = os.pread(descriptor, LAST_BYTES, max(0, size - LAST_BYTES))
     except (OSError, DamagedState):
         return b""
-    try:
-        size = os.fstat(descriptor).st_size
-        data = os.pread(descriptor, LAST_BYTES, max(0, size - LAST_BYTES))
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
     return data[:-1].rpartition(b"\n")[2] if data.endswith(b"\n") else b""
 
 
@@ -377,19 +369,6 @@ class Log:
         except OSError as error:
             raise refused(path, error) from error
         return cls(path, descriptor, start)
-
-    @classmethod
-    def open_existing(
-        cls, path: Path, start: Position = START, *, witness_seq: int = 0
-    ) -> tuple[Self, TornTail | None]:
-        """Check a whole log and open it for appending, as `open_checked` does.
-
-        Raises:
-            DamagedState: the log is missing, altered, or shorter than `witness_seq`.
-            StorageFailure: the disk refused to mend it.
-        """
-        checked = scan(read_chunks(path), start, witness_seq=witness_seq, name=str(path)).verify()
-        return cls.open_checked(path, checked)
 
     @classmethod
     def open_checked(cls, path: Path, checked: Scan) -> tuple[Self, TornTail | None]:

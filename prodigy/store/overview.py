@@ -208,9 +208,9 @@ def read_header(path: Path, workflow_id: str) -> Header | None:
     return header if is_known else None
 
 
-def header_of(state: State, chain: str = "") -> Header:
-    """Return what a checkpoint of this state would begin with."""
-    return _DECODER.decode(encode_checkpoint(document(state, chain=chain, plan_digest="", keep=_digest_of_stored)))
+def header_of(state: State) -> Header:
+    """Return what a checkpoint of this state would begin with, but for its chain."""
+    return _DECODER.decode(encode_checkpoint(document(state, chain="", plan_digest="", keep=_digest_of_stored)))
 
 
 def _digest_of_stored(_name: str, value: Any) -> str | None:

@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 
 from prodigy.errors import ProdigyError
-from prodigy.store.files import existing_folder, open_private, write_all
+from prodigy.store.files import existing_folder, opened, read_private, write_all
 from prodigy.store.layout import Project
 
 PATH_BYTES_MAX = 4096
@@ -19,23 +19,15 @@ def remember_refusal(project: Project, workflow_path: str) -> None:
     with suppress(ProdigyError, OSError):
         if not existing_folder(project.state):
             return
-        descriptor = open_private(project.state / "refused", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        try:
+        with opened(project.state / "refused", os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as descriptor:
             write_all(descriptor, os.fsencode(workflow_path))
-        finally:
-            os.close(descriptor)
 
 
 def last_refusal(project: Project) -> str:
     """Return the workflow file that was refused since anything was cooked or resumed; empty where none was."""
-    try:
-        descriptor = open_private(project.state / "refused", os.O_RDONLY)
-    except (ProdigyError, OSError):
-        return ""
-    try:
-        return os.fsdecode(os.read(descriptor, PATH_BYTES_MAX))
-    finally:
-        os.close(descriptor)
+    with suppress(ProdigyError, OSError):
+        return os.fsdecode(read_private(project.state / "refused", bytes_max=PATH_BYTES_MAX))
+    return ""
 
 
 def forget_refusal(project: Project) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prodigy.errors import DamagedState, ProdigyError
-from prodigy.store.checkpoints import read_own_checkpoint, write_checkpoint
-from prodigy.store.files import read_private
+from prodigy.store.checkpoints import read_own_checkpoint
+from prodigy.store.files import read_private, write_atomically
 from prodigy.store.generation import Generation
 from prodigy.store.layout import Mirror, Project, mirrors
 from prodigy.store.values import Values
@@ -54,7 +54,7 @@ def hand_over(moved: Moved, mirror: Mirror, workflow_id: str) -> None:
         for digest in {checkpoint.plan_digest, *checkpoint.stored}:
             with suppress(DamagedState):
                 values.copy(digest, Values(old.values))
-        write_checkpoint(mirror.checkpoint(workflow_id), read_private(path))
+        write_atomically(mirror.checkpoint(workflow_id), read_private(path))
     with suppress(OSError):
         path.unlink(missing_ok=True)
         (old.known / workflow_id).unlink(missing_ok=True)

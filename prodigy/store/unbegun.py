@@ -9,7 +9,7 @@ import time
 
 from prodigy.errors import ProdigyError
 from prodigy.store.generation import Generation
-from prodigy.store.layout import Mirror, Project, RunFolder
+from prodigy.store.layout import Mirror, Project, RunFolder, checkpoints_of
 
 YOUNG_S = 60.0  # a run may be about to begin so long
 
@@ -17,9 +17,12 @@ YOUNG_S = 60.0  # a run may be about to begin so long
 def never_began(project: Project, workflow_id: str, mirror: Mirror | None = None) -> bool:
     """Whether a run has a folder that says that nothing was ever started."""
     folder = project.run(workflow_id)
-    checkpoints = [project.checkpoint(workflow_id), *([mirror.checkpoint(workflow_id)] if mirror else [])]
     try:
-        return not any(map(os.path.lexists, checkpoints)) and not _has_outputs(folder) and _has_no_turn(folder)
+        return (
+            not any(map(os.path.lexists, checkpoints_of(project, mirror, workflow_id)))
+            and not _has_outputs(folder)
+            and _has_no_turn(folder)
+        )
     except (ProdigyError, OSError):
         return False
 

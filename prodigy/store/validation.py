@@ -16,7 +16,7 @@ from prodigy.store.catalog import cleaning_of
 from prodigy.store.checkpoints import CheckpointRead, read_own_checkpoint
 from prodigy.store.generation import Generation, Verified, damage_of
 from prodigy.store.history import lineage, present_generation
-from prodigy.store.layout import Mirror, Project, RunFolder
+from prodigy.store.layout import Mirror, Project, RunFolder, checkpoints_of
 from prodigy.store.lock import holder
 from prodigy.store.values import Values
 
@@ -110,7 +110,7 @@ def lost_end(project: Project, mirror: Mirror | None, workflow_id: str) -> Damag
 def _seen(project: Project, mirror: Mirror | None, workflow_id: str) -> dict[int, int]:
     """Return the last event that a copy of the checkpoint has seen, by its generation."""
     seen = dict[int, int]()
-    for path in [project.checkpoint(workflow_id), *([mirror.checkpoint(workflow_id)] if mirror else [])]:
+    for path in checkpoints_of(project, mirror, workflow_id):
         if checkpoint := read_own_checkpoint(path, workflow_id).checkpoint:
             seen[checkpoint.generation] = max(checkpoint.last_seq, seen.get(checkpoint.generation, 0))
     return seen

@@ -28,7 +28,7 @@ from prodigy.runtime.host.reactor import Reactor
 from prodigy.runtime.orders.checkpointer import Checkpointer
 from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder, prepare_mirror, prepare_run
-from prodigy.store.log import Log, Position
+from prodigy.store.log import Log, Position, Scan, read_chunks
 from prodigy.store.values import Values
 
 BEGAN = datetime.fromisoformat("2026-01-31T09:00:00+00:00")
@@ -132,7 +132,7 @@ class House:
         if isinstance(begun, GenerationStarted):
             log = Log.create(path, Position(begun.from_seq, begun.from_chain))
         else:
-            log = Log.open_existing(path)[0]
+            log = Log.open_checked(path, Scan(read_chunks(path)).verify())[0]
         journal = Journal(log, Values(folder.values))
         journal.append([(at(1000), event) for event in events], sync=False)
         journal.close()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prodigy.kernel import events as ev
-from prodigy.store.log import scan
+from prodigy.store.log import Scan
 from tests.cli.looks import STORY, begin, golden, looks, piped, played, private, settle, told
 from tests.cli.made import Ending, House, changed
 from tests.kernel.story import begun
@@ -35,7 +35,7 @@ def seqs(*words: str) -> list[int]:
 
 def logged(house: House, run: str = RUN, generation: int = 1) -> list[dict[str, Any]]:
     """Return the records as the log has them."""
-    return [json.loads(record.line) for record in scan([house.run(run).events(generation).read_bytes()])]
+    return [json.loads(record.line) for record in Scan([house.run(run).events(generation).read_bytes()])]
 
 
 @pytest.mark.parametrize("words", [("ls",), ("stats",), ("search", "hello")], ids=lambda words: str(words[0]))

@@ -166,7 +166,7 @@ def test_a_report_goes_to_the_temporary_folder_where_nothing_else_takes_it(broke
 HANGS = {
     "a callback": "from prodigy.cli.output.display import Display; Display.show = hangs",
     "the writer of checkpoints": (
-        "from prodigy.runtime.orders import checkpointer\ncheckpointer.write_checkpoint = hangs"
+        "from prodigy.runtime.orders import checkpointer\ncheckpointer.write_atomically = hangs"
     ),
     "the closing": "from prodigy.runtime.processes.supervisor import Processes; Processes.close = hangs",
     "a busy loop": "from prodigy.cli.output.display import Display\ndef turn(*_):\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prodigy.store.log import START, frame, scan
+from prodigy.store.log import START, Scan, frame
 from tests.end_to_end.guide import SOURCES, install, prompts
 from tests.end_to_end.house import Command, House, Live, eventually, lives
 
@@ -168,7 +168,7 @@ def test_a_day_between_two_processes_is_no_time_of_a_stage(house: House) -> None
 def _age(house: House, *, days: int) -> None:
     """Make the run older, as its log tells: every record is framed anew with an earlier time."""
     position, data = START, b""
-    for _, lines in scan([house.log().read_bytes()]).turns():
+    for _, lines in Scan([house.log().read_bytes()]).turns():
         turn = []
         for line in lines:
             record = json.loads(line)

@@ -15,7 +15,7 @@ from prodigy.kernel.align import align
 from prodigy.kernel.evolve import fold
 from prodigy.kernel.state import State
 from prodigy.store.journal import decode
-from prodigy.store.log import scan
+from prodigy.store.log import Scan
 from prodigy.store.values import Values
 from tests.simulation.plans import FAIL, SLOW, compiled, step
 from tests.simulation.world import OK, Crash, Ending, World, meaning, stopped_at
@@ -26,7 +26,7 @@ STATES = FOLDER / "states.json"
 
 def opened(log: bytes, values: Path) -> State:
     """Return the state that a log folds to, read as a resume would read it."""
-    records = ((record.time, decode(record, Values(values), name="the history")) for record in scan([log]))
+    records = ((record.time, decode(record, Values(values), name="the history")) for record in Scan([log]))
     return fold(State(), records)
 
 

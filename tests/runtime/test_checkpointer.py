@@ -18,7 +18,7 @@ from prodigy.kernel.state import State
 from prodigy.plan.compile import compile_workflow
 from prodigy.runtime.orders import checkpointer
 from prodigy.runtime.orders.checkpointer import FIRST_REST_S, MIRROR_INTERVAL_S, REST_S_MAX, Checkpointer
-from prodigy.store.checkpoints import write_checkpoint
+from prodigy.store.files import write_atomically
 from prodigy.store.layout import Mirror, Project, prepare_mirror, prepare_run
 from prodigy.store.values import Values
 from tests.kernel.story import given
@@ -136,7 +136,7 @@ def test_a_state_that_comes_after_a_long_step_is_written_at_once(desk: Desk) -> 
 def test_a_run_that_is_over_at_once_writes_one_checkpoint(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last, and its mirror."""
     written = list[Path]()
-    monkeypatch.setattr(checkpointer, "write_checkpoint", lambda path, data: written.append(path))
+    monkeypatch.setattr(checkpointer, "write_atomically", lambda path, data: written.append(path))
     for seq in range(3, 9):
         desk.publish(seq)
     desk.writer.close()
@@ -149,9 +149,9 @@ def test_on_a_slow_disk_nothing_is_long_behind(desk: Desk, monkeypatch: pytest.M
 
     def slow(path: Path, data: bytes) -> None:
         desk.clock.time += took_s
-        write_checkpoint(path, data)
+        write_atomically(path, data)
 
-    monkeypatch.setattr(checkpointer, "write_checkpoint", slow)
+    monkeypatch.setattr(checkpointer, "write_atomically", slow)
     desk.publish(3)
     desk.clock.advance(FIRST_REST_S)
     desk.writes(3)

@@ -12,7 +12,7 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.evolve import evolve
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
-from prodigy.store.log import Position, chain_of, scan
+from prodigy.store.log import Position, Scan, chain_of
 from tests.simulation.plans import Script, cases
 from tests.simulation.world import (
     CRASH_MODES,
@@ -137,7 +137,7 @@ TRAVELLED = ["captures", "handled", "a stage tried again", "a stage that asks", 
 def moment_of(disk: Disk, version: int) -> tuple[Position, State]:
     """Return where a version of a history stands in the log, and the state at it."""
     state = disk.base
-    for record, (time, event) in zip(scan([bytes(disk.data)], disk.start), history(disk), strict=True):
+    for record, (time, event) in zip(Scan([bytes(disk.data)], disk.start), history(disk), strict=True):
         state = evolve(state, event, time)
         if isinstance(event, ev.CheckpointMarked) and event.version == version:
             return Position(record.seq, chain_of(record.line)), state

@@ -25,7 +25,7 @@ from prodigy.plan.address import item_of
 from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import as_number
 from prodigy.runtime.host.reactor import Reactor, Record
-from prodigy.store.log import START, Position, frame, scan
+from prodigy.store.log import START, Position, Scan, frame
 
 CrashMode = Literal["before", "torn", "after", "power"]
 CRASH_MODES: tuple[CrashMode, ...] = ("before", "torn", "after", "power")
@@ -98,7 +98,7 @@ class Disk:
 
     def recover(self) -> None:
         """Cut an unfinished turn, as the store does, and sync."""
-        torn = scan([bytes(self.data)], self.start).verify().torn
+        torn = Scan([bytes(self.data)], self.start).verify().torn
         if torn:
             del self.data[torn.offset :]
         self.synced = len(self.data)
@@ -109,7 +109,7 @@ class FakeJournal:
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
-        self.position: Position = scan([bytes(disk.data)], disk.start).verify().end
+        self.position: Position = Scan([bytes(disk.data)], disk.start).verify().end
 
     def append(self, turn: Sequence[Record], *, sync: bool) -> Sequence[Record]:
         data, position = frame(
@@ -123,7 +123,7 @@ class FakeJournal:
 def history(disk: Disk) -> Iterator[Record]:
     """Yield the (time, event) of every committed record."""
     decoder = msgspec.json.Decoder(Event)
-    for record in scan([bytes(disk.data)], disk.start):
+    for record in Scan([bytes(disk.data)], disk.start):
         yield record.time, decoder.decode(record.line)
 
 

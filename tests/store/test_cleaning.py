@@ -14,7 +14,7 @@ from prodigy.runtime.orders import upkeep
 from prodigy.store.catalog import cleaning_of, workflow_ids
 from prodigy.store.cleaning import clean_values, weigh, weigh_values
 from prodigy.store.lock import RunLock
-from prodigy.store.log import read_chunks, scan
+from prodigy.store.log import Scan, read_chunks
 from prodigy.store.orders import Clean
 from tests.cli.made import STAGED, Ending, House, at, changed
 
@@ -55,7 +55,7 @@ def test_the_log_ends_with_what_was_done(house: House) -> None:
     """By whom, when, and how much there was."""
     size = clean(house, RUN, ORDER)
     assert size is not None
-    *_, last = scan(read_chunks(house.run(RUN).events(1)))
+    *_, last = Scan(read_chunks(house.run(RUN).events(1)))
     event = msgspec.json.decode(last.line, type=RunCleaned)
     assert (last.time, event) == (NOW, RunCleaned(by="a test", size_bytes=size))
 

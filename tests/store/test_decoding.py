@@ -8,7 +8,7 @@ from prodigy.errors import DamagedState
 from prodigy.kernel.events import CommandFinished, Event, NodeSucceeded
 from prodigy.kernel.lifecycle import Epoch
 from prodigy.store.journal import STORED_BYTES_MIN, Journal, decode_lines
-from prodigy.store.log import Log, read_chunks, scan
+from prodigy.store.log import Log, Scan, read_chunks
 from prodigy.store.values import Values
 
 TIME = "2026-01-31T09:00:00.000000Z"
@@ -24,7 +24,7 @@ def written(folder: Path, *events: Event) -> list[bytes]:
     journal = Journal(Log.create(path), Values(folder / "values"))
     journal.append([(TIME, event) for event in events], sync=False)
     journal.close()
-    ((_, lines),) = scan(read_chunks(path)).turns()
+    ((_, lines),) = Scan(read_chunks(path)).turns()
     return lines
 
 

@@ -15,7 +15,7 @@ from prodigy.plan.spelling import from_json, spellings_of
 from prodigy.plan.stored import WHOLE_BYTES_MAX, Stored, whole
 from prodigy.store.journal import Journal, decode_lines, stored_in
 from prodigy.store.large_values import digest_of_value, json_of_value, kept_value, with_captures_copied
-from prodigy.store.log import Log, read_chunks, scan
+from prodigy.store.log import Log, Scan, read_chunks
 from prodigy.store.values import Values
 
 TIME = "2026-01-31T09:00:00.000000Z"
@@ -53,7 +53,7 @@ def appended(folder: Path, value: Any) -> Any:
 
 def read(folder: Path) -> Any:
     """Return the value as a reader of the log gets it."""
-    ((_, lines),) = scan(read_chunks(folder / ID / "events-1.jsonl")).turns()
+    ((_, lines),) = Scan(read_chunks(folder / ID / "events-1.jsonl")).turns()
     ((_, event),) = decode_lines(1, lines, values_of(folder), name="the log")
     assert isinstance(event, ValueCaptured), "it is what was appended"
     return event.value
@@ -65,7 +65,7 @@ def written_and_read(folder: Path, event: Event) -> tuple[Event, list[str]]:
     journal = Journal(Log.create(path), values_of(folder))
     journal.append([(TIME, event)], sync=False)
     journal.close()
-    ((_, lines),) = scan(read_chunks(path)).turns()
+    ((_, lines),) = Scan(read_chunks(path)).turns()
     ((_, found),) = decode_lines(1, lines, values_of(folder), name="the log")
     return found, stored_in(lines[0])
 

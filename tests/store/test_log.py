@@ -24,10 +24,10 @@ from prodigy.store.log import (
     Log,
     Position,
     Record,
+    Scan,
     TornTail,
     frame,
     read_chunks,
-    scan,
 )
 
 TIME = "2026-01-31T09:00:00.000000Z"
@@ -72,6 +72,11 @@ def write_log(path: Path, data: bytes = LOG) -> Path:
     return path
 
 
+def reopened(path: Path, *, witness_seq: int = 0) -> tuple[Log, TornTail | None]:
+    """Check a log as a resume does, and open it for appending."""
+    return Log.open_checked(path, Scan(read_chunks(path), witness_seq=witness_seq, name=str(path)).verify())
+
+
 class Killed(BaseException):
     """The process is gone at this system call."""
 
@@ -89,14 +94,14 @@ def test_a_turn_is_lines_that_a_person_can_read() -> None:
 def test_records_come_back_as_they_were_written() -> None:
     """Every committed line, with its seq and time."""
     expected = [Record(seq, TIME, line[:-1]) for seq, line in enumerate(LINES, start=1)]
-    assert list(scan([LOG])) == expected
+    assert list(Scan([LOG])) == expected
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, len(LOG)])
 def test_the_size_of_chunks_does_not_matter(size: int) -> None:
     """A log reads the same however the disk hands it over."""
     chunks = [LOG[offset : offset + size] for offset in range(0, len(LOG), size)]
-    checked = scan(chunks)
+    checked = Scan(chunks)
     assert [record.seq for record in checked] == [1, 2, 3, 4, 5, 6]
     assert (checked.end, checked.end_offset, checked.torn) == (ENDS[-1][1], len(LOG), None)
 
@@ -108,7 +113,7 @@ def test_a_log_cut_at_any_byte_opens(tmp_path: Path) -> None:
         folder.mkdir()
         path = write_log(folder / "events-1.jsonl", LOG[:cut])
         end, position = max(each for each in ENDS if each[0] <= cut)
-        log, torn = Log.open_existing(path)
+        log, torn = reopened(path)
         log.close()
         assert (log.position, path.read_bytes()) == (position, LOG[:end])
         kept = [other for other in folder.iterdir() if other != path]
@@ -125,13 +130,13 @@ def test_a_bit_flipped_before_the_last_turn_is_damage_and_its_line_is_named(chun
         chunks = [bytes(data[at : at + chunk_size]) for at in range(0, len(data), chunk_size)]
         number = LOG[:offset].count(b"\n") + 1
         with pytest.raises(DamagedState, match=rf"^the log: line {number} \(offset \d+\) is not what was written"):
-            scan(chunks).verify()
+            Scan(chunks).verify()
 
 
 def outcome(data: bytes) -> int | str:
     """Return where the check finds the end of the last whole turn, or that it finds damage."""
     try:
-        return scan([data]).verify().end_offset
+        return Scan([data]).verify().end_offset
     except DamagedState:
         return "damage"
 
@@ -189,7 +194,7 @@ def test_a_lost_block_of_the_last_turn_is_a_torn_tail(block: int, chunk_size: in
         return
     data = LONG[:start] + b"\0" * (after - start) + LONG[after:]
     chunks = [data[at : at + chunk_size] for at in range(0, end, chunk_size)]
-    assert scan(chunks).verify().torn == TornTail(last, end - last)
+    assert Scan(chunks).verify().torn == TornTail(last, end - last)
 
 
 def test_damage_before_a_torn_tail_is_damage() -> None:
@@ -197,7 +202,7 @@ def test_damage_before_a_torn_tail_is_damage() -> None:
     altered = bytearray(LOG[:-5])
     altered[LAST_TURN - 60] ^= 1
     with pytest.raises(DamagedState, match="line 4 "):
-        scan([bytes(altered)]).verify()
+        Scan([bytes(altered)]).verify()
 
 
 def without(index: int) -> list[bytes]:
@@ -221,7 +226,7 @@ def swapped(index: int) -> list[bytes]:
 def test_a_line_lost_doubled_or_swapped_is_damage_and_named(lines: list[bytes], number: int) -> None:
     """No crash loses a line and keeps a later one, also at the very end."""
     with pytest.raises(DamagedState, match=rf"line {number} \("):
-        scan([b"".join(lines)]).verify()
+        Scan([b"".join(lines)]).verify()
 
 
 @given(some.binary(max_size=200), some.integers(0, len(ENDS) - 1), some.integers(1, 300))
@@ -230,14 +235,14 @@ def test_garbage_behind_a_turn_adds_nothing(garbage: bytes, turns: int, chunk_si
     assume(b'{"seq":' not in garbage)  # what looks like a record is another matter
     end, position = ENDS[turns]
     data = LOG[:end] + garbage
-    checked = scan([data[at : at + chunk_size] for at in range(0, len(data), chunk_size)])
+    checked = Scan([data[at : at + chunk_size] for at in range(0, len(data), chunk_size)])
     assert [record.seq for record in checked] == list(range(1, position.seq + 1))
     assert checked.torn == (TornTail(end, len(garbage)) if garbage else None)
 
 
 def test_zeros_behind_a_turn_are_a_torn_tail() -> None:
     """Some file systems show zeros where data was not yet written when the power went."""
-    checked = scan([LOG, b"\0" * 3 * LINE_BYTES_MAX]).verify()
+    checked = Scan([LOG, b"\0" * 3 * LINE_BYTES_MAX]).verify()
     assert checked.torn == TornTail(len(LOG), 3 * LINE_BYTES_MAX)
 
 
@@ -246,7 +251,7 @@ def test_an_event_that_holds_a_log_is_not_taken_for_turns(form: bytes) -> None:
     """A workflow may capture Prodigy's own log; a crash while that is written stays a torn tail."""
     captured = form % b",".join(line.rstrip() for line in LINES) if b"[" in form else form % LINES[0].rstrip()
     lines, _ = frame(ENDS[-1][1], turn(captured, event(8)))
-    ends = {scan([LOG, lines[:cut]]).verify().end for cut in range(len(lines))}
+    ends = {Scan([LOG, lines[:cut]]).verify().end for cut in range(len(lines))}
     assert ends == {ENDS[-1][1]}
 
 
@@ -255,29 +260,29 @@ def test_a_log_shorter_than_a_checkpoint_has_seen_is_damage(tmp_path: Path, cut:
     """The witness tells a lost end from a torn one, and nothing is changed."""
     path = write_log(tmp_path / "events-1.jsonl", LOG[:cut])
     with pytest.raises(DamagedState, match="a checkpoint has seen event 6"):
-        Log.open_existing(path, witness_seq=6)
+        reopened(path, witness_seq=6)
     assert {path: LOG[:cut]} == {each: each.read_bytes() for each in tmp_path.iterdir()}
 
 
 def test_a_log_as_long_as_a_checkpoint_has_seen_is_whole() -> None:
     """The witness of the last event is satisfied by it."""
-    assert scan([LOG], witness_seq=6).verify().end == ENDS[-1][1]
+    assert Scan([LOG], witness_seq=6).verify().end == ENDS[-1][1]
 
 
 def test_a_generation_continues_seq_and_chain() -> None:
     """The first line of a new generation follows the place that it continues from, and no other."""
     data, ends = framed(TURNS, Position(41, "a" * 16))
-    assert scan([data], Position(41, "a" * 16)).verify().end == ends[-1][1]
+    assert Scan([data], Position(41, "a" * 16)).verify().end == ends[-1][1]
     for other in (START, Position(41, "b" * 16), Position(40, "a" * 16)):
         with pytest.raises(DamagedState, match="line 1 "):
-            scan([data], other).verify()
+            Scan([data], other).verify()
 
 
 def test_the_largest_event_passes_and_a_larger_one_is_our_mistake() -> None:
     """An event of 64 KiB fits into a line; more should have become a stored value."""
     largest = b'{"type":"%b"}' % (b"x" * (EVENT_BYTES_MAX - 11))
     data, position = frame(START, turn(largest))
-    assert scan([data]).verify().end == position
+    assert Scan([data]).verify().end == position
     with pytest.raises(AssertionError, match="stow its fields"):
         frame(START, turn(largest[:-2] + b'x"}'))
 
@@ -289,7 +294,7 @@ def test_a_log_is_appended_to_where_it_ended(tmp_path: Path) -> None:
     for each in TURNS[:2]:
         log.append(each, sync=False)
     log.close()
-    log, torn = Log.open_existing(path)
+    log, torn = reopened(path)
     positions = [log.append(each, sync=True) for each in TURNS[2:]]
     log.close()
     assert (torn, positions, path.read_bytes()) == (None, [ENDS[3][1], ENDS[4][1]], LOG)
@@ -319,7 +324,7 @@ def test_a_log_that_exists_is_not_created_again(tmp_path: Path) -> None:
 def test_a_log_that_is_gone_is_damage(tmp_path: Path) -> None:
     """A missing log is never started from nothing."""
     with pytest.raises(DamagedState, match="No such file"):
-        Log.open_existing(tmp_path / "events-1.jsonl")
+        reopened(tmp_path / "events-1.jsonl")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -328,7 +333,7 @@ def test_a_link_in_the_place_of_the_log_is_refused(tmp_path: Path) -> None:
     victim = write_log(tmp_path / "victim", LOG[:-1])
     (tmp_path / "events-1.jsonl").symlink_to(victim)
     with pytest.raises(DamagedState, match="symlink"):
-        Log.open_existing(tmp_path / "events-1.jsonl")
+        reopened(tmp_path / "events-1.jsonl")
     assert victim.read_bytes() == LOG[:-1]
 
 
@@ -337,7 +342,7 @@ def test_a_log_that_cannot_be_read_is_damage(tmp_path: Path, monkeypatch: pytest
     path = write_log(tmp_path / "events-1.jsonl")
     monkeypatch.setattr(os, "read", failing(errno.EIO))
     with pytest.raises(DamagedState, match="Input/output error"):
-        scan(read_chunks(path)).verify()
+        Scan(read_chunks(path)).verify()
 
 
 def failing(code: int) -> Callable[..., Any]:
@@ -384,7 +389,7 @@ def test_after_a_failure_everything_is_refused_until_the_log_is_opened_anew(
         log.append(TURNS[2], sync=True)
     assert (path.read_bytes(), log.position) == (left, ENDS[1][1])
     log.close()
-    log, _ = Log.open_existing(path)
+    log, _ = reopened(path)
     log.close()
     turns = 2 if is_written else 1
     assert (log.position, path.read_bytes()) == (ENDS[turns][1], LOG[: ENDS[turns][0]])
@@ -483,7 +488,7 @@ def test_the_tail_is_kept_before_it_is_cut_and_the_rest_is_stored_again(
     path = write_log(tmp_path / "events-1.jsonl", LOG[:-1])
     names = ("write", "fsync", "replace", "ftruncate", "pwrite", "fdatasync")
     calls = recorded(monkeypatch, *names)
-    Log.open_existing(path)[0].close()
+    reopened(path)[0].close()
     assert calls == ["write", "fsync", "replace", "fsync", "ftruncate", "pwrite", "fsync"]
     assert path.read_bytes() == LOG[:LAST_TURN]
 
@@ -522,11 +527,11 @@ def test_recovery_that_dies_at_any_system_call_can_be_repeated(
         path = write_log(folder / "events-1.jsonl", LOG[:-5])
         countdown = nth
         try:
-            Log.open_existing(path)[0].close()
+            reopened(path)[0].close()
             break
         except (Killed, StorageFailure, DamagedState):
             countdown = -1
-        log, _ = Log.open_existing(path)
+        log, _ = reopened(path)
         log.close()
         assert (log.position, path.read_bytes()) == (ENDS[-2][1], LOG[:LAST_TURN])
         kept = [each.read_bytes() for each in folder.glob("events-1.jsonl.*")]
@@ -537,16 +542,16 @@ def test_recovery_that_dies_at_any_system_call_can_be_repeated(
 def test_what_an_earlier_recovery_kept_stays(tmp_path: Path) -> None:
     """Two different tails torn at one place are both kept."""
     path = write_log(tmp_path / "events-1.jsonl", LOG[:LAST_TURN] + b"first")
-    Log.open_existing(path)[0].close()
+    reopened(path)[0].close()
     write_log(path, LOG[:LAST_TURN] + b"second")
-    Log.open_existing(path)[0].close()
+    reopened(path)[0].close()
     assert {each.read_bytes() for each in tmp_path.glob("*.torn-*")} == {b"first", b"second"}
 
 
 def test_a_reader_changes_nothing(tmp_path: Path) -> None:
     """Scanning a torn log says so and leaves it."""
     path = write_log(tmp_path / "events-1.jsonl", LOG[:-1])
-    assert scan(read_chunks(path)).verify().torn == TornTail(LAST_TURN, len(LOG) - 1 - LAST_TURN)
+    assert Scan(read_chunks(path)).verify().torn == TornTail(LAST_TURN, len(LOG) - 1 - LAST_TURN)
     assert {each: each.read_bytes() for each in tmp_path.iterdir()} == {path: LOG[:-1]}
 
 
@@ -563,7 +568,7 @@ def big_log(path: Path, *, turns: int, ending: bytes) -> Path:
 
 def peak_bytes(path: Path) -> int:
     tracemalloc.start()
-    scan(read_chunks(path)).verify()
+    Scan(read_chunks(path)).verify()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak

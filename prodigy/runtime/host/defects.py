@@ -20,7 +20,7 @@ from typing import Any
 
 import prodigy
 from prodigy.errors import Defect, ProdigyError
-from prodigy.store.files import open_private, private_folder, write_all
+from prodigy.store.files import opened, private_folder, write_all
 from prodigy.store.layout import home
 
 REPORTS_FOLDER = "defects"
@@ -85,7 +85,8 @@ def _written(failure: BaseException, folder: Path | None) -> Path | None:
     for place in _places(folder):
         with suppress(OSError, ProdigyError):
             path = place() / name
-            _write(path, data)
+            with opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
+                write_all(descriptor, data)
             return path
     return None
 
@@ -95,11 +96,3 @@ def _places(folder: Path | None) -> Iterator[Callable[[], Path]]:
         yield lambda: folder
     yield lambda: private_folder(home() / REPORTS_FOLDER)
     yield lambda: Path(tempfile.mkdtemp(prefix="prodigy-"))
-
-
-def _write(path: Path, data: bytes) -> None:
-    descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    try:
-        write_all(descriptor, data)
-    finally:
-        os.close(descriptor)

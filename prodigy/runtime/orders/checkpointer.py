@@ -26,7 +26,8 @@ from prodigy.plan.spelling import as_number
 from prodigy.plan.stored import Stored
 from prodigy.projections.checkpoint import INLINE_CHARS_MAX, Checkpoint, document
 from prodigy.runtime.operator_log import operator_log
-from prodigy.store.checkpoints import encode_checkpoint, write_checkpoint
+from prodigy.store.checkpoints import encode_checkpoint
+from prodigy.store.files import write_atomically
 from prodigy.store.large_values import json_of_value
 from prodigy.store.layout import Mirror
 from prodigy.store.values import Values
@@ -221,7 +222,7 @@ class Checkpointer:
             self._settle()
             for value in self._fresh.values():
                 self._values.put(value)
-            write_checkpoint(self._path, data)
+            write_atomically(self._path, data)
         except ProdigyError as problem:
             self._complain(f"the checkpoint was not written: {problem.message}")
             return False
@@ -238,7 +239,7 @@ class Checkpointer:
                     self._copies.put(value)
                 for digest in {checkpoint.plan_digest, *checkpoint.stored}:
                     self._copies.copy(digest, self._values)
-                write_checkpoint(mirror.checkpoint(checkpoint.workflow_id), data)
+                write_atomically(mirror.checkpoint(checkpoint.workflow_id), data)
         except (ProdigyError, OSError) as problem:
             self._complain(f"the mirror of the checkpoint was not written: {problem}")
         if self._is_saved:

@@ -20,7 +20,7 @@ from prodigy.kernel.effects import RenderedClaude, RenderedShell, Spawn
 from prodigy.plan.phrases import counted
 from prodigy.plan.shell.interpreter import shell_of
 from prodigy.runtime import claude
-from prodigy.store.files import FOLDER_MODE, open_private, private_folder, write_all
+from prodigy.store.files import FOLDER_MODE, open_private, opened, private_folder, write_all
 
 SCRIPT_ARGUMENT_BYTES_MAX = 100 * 1024  # an argument holds 128 KiB on Linux, its terminating NUL included
 SCRIPT_NAME = "script"
@@ -226,11 +226,8 @@ def remove_private(folder: str) -> None:
 
 def _private_file(folder: str, name: str, content: str) -> Path:
     path = _private_folder(folder) / name
-    descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    try:
+    with opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as descriptor:
         write_all(descriptor, content.encode(errors=_TEXT_ERRORS))
-    finally:
-        os.close(descriptor)
     return path
 
 

@@ -75,22 +75,17 @@ def become_subreaper() -> None:
     ctypes.CDLL(None).prctl(_SUBREAPER_OPTION, 1, 0, 0, 0)
 
 
-def end_marked(run_folder: Path, *, grace_s: float, group: int | None = None) -> list[str]:
+def end_marked(run_folder: Path, *, grace_s: float) -> list[str]:
     """End what an earlier coordinator of this run left running, and return what that was: `sleep (pid 4711)`.
 
     SIGTERM, after `grace_s` seconds SIGKILL; returns when all are gone. We, our ancestors and reapers are
     spared.
 
-    Args:
-        group: a process group that is ended too, for where marks cannot be seen.
-
     Raises:
         ProdigyError: a process is still there 10 s after SIGKILL; its step must not be started a second time.
     """
     marks, spared = (run_mark(run_folder),), _ancestry()
-    ended, stuck = end(
-        lambda: find_marked(marks, spared) or (_rest_of(group) if group is not None else []), grace_s=grace_s
-    )
+    ended, stuck = end(lambda: find_marked(marks, spared), grace_s=grace_s)
     if stuck:
         raise ProdigyError(
             f"left running by an earlier process and not to be killed: {', '.join(map(str, stuck))}",
