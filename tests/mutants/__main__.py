@@ -35,6 +35,7 @@ TESTS = {
 }
 WHOLE_RUNS = "tests/end_to_end"  # asked about what no other test notices
 PARTS_OF_WHOLE_RUNS = ("store", "runtime")
+TYPES = "the type checker"
 LEFT_OUT = ("tests/simulation/test_mutants.py", "tests/simulation/test_random_plans.py")
 
 
@@ -96,9 +97,11 @@ class Planter:
                 if tried.verdict == "unplanted":
                     tried = fresh.try_bug(bug, nearest.beside(path))
                 nearest.caught(path, tried.by)
-                is_open = tried.verdict == "alive" and not EQUIVALENT.reason(bug)
-                if is_open and _is_of_whole_runs(bug) and (tests := whole.of(bug, path)):
-                    tried = fresh.try_bug(bug, tests, takes_s=whole.duration_s(tests))
+                if tried.verdict == "alive" and not EQUIVALENT.reason(bug):
+                    if fresh.has_wrong_types(bug):
+                        tried = Tried("caught", TYPES)
+                    elif _is_of_whole_runs(bug) and (tests := whole.of(bug, path)):
+                        tried = fresh.try_bug(bug, tests, takes_s=whole.duration_s(tests))
                 self._note(Outcome(bug, tried))
         return True
 
@@ -174,7 +177,11 @@ def summed(outcomes: Sequence[Outcome], duration_s: float) -> Iterator[str]:
     for part in planted:
         yield f"{part}: {planted[part]} planted, {alive[part]} alive ({alive[part] / planted[part]:.1%})"
     excused = len(outcomes) - planted.total()
-    yield f"{planted.total()} planted, {alive.total()} alive, {excused} equivalent, {duration_s:.0f} s"
+    by_types = sum(tried.by == TYPES for _, tried in outcomes)
+    yield (
+        f"{planted.total()} planted, {alive.total()} alive, {by_types} seen by the type checker alone, "
+        f"{excused} equivalent, {duration_s:.0f} s"
+    )
 
 
 def _read(arguments: Sequence[str] | None) -> Order:

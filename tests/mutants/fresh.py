@@ -11,8 +11,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.mutants.operators import Bug
@@ -45,16 +45,27 @@ class Fresh:
         """Run tests with a bug until one fails, or takes far longer than the seconds that all of them should."""
         if not tests:
             return Tried("alive", "no test runs it")
+        with self._planted(bug):
+            code = self.run(("-x", *tests), within_s=PATIENCE_S + 5 * takes_s)
+        if code is None:
+            return Tried("caught", "without end")
+        return Tried("caught", "in a new process") if code else Tried("alive", "in a new process")
+
+    def has_wrong_types(self, bug: Bug) -> bool:
+        """Whether the type checker refuses a bug, which nobody could land then."""
+        with self._planted(bug) as place:
+            command = (str(self._place / "venv" / "bin" / "python"), "-m", "mypy", "--no-error-summary", str(place))
+            return subprocess.run(command, cwd=self._copy, capture_output=True, check=False).returncode == 1
+
+    @contextmanager
+    def _planted(self, bug: Bug) -> Iterator[Path]:
         source = bug.path.read_bytes()
         place = self._copy / bug.path.relative_to(self._root)
         try:
             place.write_bytes(bug.planted(source))
-            code = self.run(("-x", *tests), within_s=PATIENCE_S + 5 * takes_s)
+            yield place
         finally:
             place.write_bytes(source)
-        if code is None:
-            return Tried("caught", "without end")
-        return Tried("caught", "in a new process") if code else Tried("alive", "in a new process")
 
     def run(self, arguments: Sequence[str], *, within_s: float | None = None) -> int | None:
         """Run pytest in the copy and return its exit code, or None if it took too long; nothing of it is left."""
@@ -86,7 +97,7 @@ def _make_environment(folder: Path, project: Path, calls: Path) -> None:
 
 # What every process of the environment runs when it begins: it notes the functions that are called, each once.
 _NOTICED = """
-import os, sys, threading
+import fcntl, os, sys, threading
 
 calls, program, seen = {calls!r}, {program!r}, {{}}
 
@@ -103,6 +114,7 @@ def notice(frame, kind, value):
 
 if os.path.isdir(calls):
     out = os.open(f"{{calls}}/{{os.getpid()}}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    out = fcntl.fcntl(out, fcntl.F_DUPFD_CLOEXEC, 200)  # none of those that a closed stream leaves free
     threading.settrace(notice)
     sys.settrace(notice)
 """

@@ -27,6 +27,7 @@ COUNTED: dict[type[ast.operator], type[ast.operator]] = {
 }
 RENAMED = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list", "reversed": "list"}
 OPERATOR_LOG = ("operator_log.", "operator_log().", "log.")  # what is told to nobody but the operators of the program
+TIMES = ("_S", "_S_MAX", "_S_MIN")  # what a module calls so is a time of the author's choice
 LIMIT = 16  # of a larger number of the author's choice, one more or less is as good
 CHARS_SHOWN, CHARS_AROUND = 160, 50
 LEAVES = (ast.Return, ast.Continue, ast.Break, ast.Raise)
@@ -107,7 +108,7 @@ def _edits(tree: ast.AST) -> Iterator[_Edit]:
             if isinstance(node, kind):
                 yield from (_Edit(node, wrong, when_imported) for wrong in edit(node))
         if isinstance(node, ast.Call):
-            yield from (_Edit(keyword, None, when_imported) for keyword in node.keywords)
+            yield from (_Edit(keyword, None, when_imported) for keyword in node.keywords if not _asserts(node, keyword))
 
 
 def _living(node: ast.AST, when_imported: bool) -> Iterator[tuple[ast.AST, bool]]:
@@ -116,6 +117,8 @@ def _living(node: ast.AST, when_imported: bool) -> Iterator[tuple[ast.AST, bool]
         return
     if isinstance(node, ast.BinOp) and _is_number(node):  # a limit, as 16 * 1024
         return
+    if isinstance(node, ast.Assign) and when_imported and ast.unparse(node.targets[0]).endswith(TIMES):
+        return  # as good a little longer or shorter; tests wait for what comes, or set a time of their own
     yield node, when_imported
     is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     for name, value in ast.iter_fields(node):
@@ -124,6 +127,8 @@ def _living(node: ast.AST, when_imported: bool) -> Iterator[tuple[ast.AST, bool]
         ):
             continue
         for child in value if isinstance(value, list) else [value]:
+            if isinstance(node, ast.Call) and isinstance(child, ast.keyword) and _asserts(node, child):
+                continue
             if isinstance(child, ast.AST):
                 yield from _living(child, when_imported and not (is_function and name == "body"))
 
@@ -132,6 +137,11 @@ def _is_told_only(node: ast.AST) -> bool:
     if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Constant)):
         return False
     return isinstance(node.value, ast.Constant) or ast.unparse(node.value.func).startswith(OPERATOR_LOG)
+
+
+def _asserts(call: ast.Call, keyword: ast.keyword) -> bool:
+    """Whether a keyword only asserts what holds, or names a thread for whoever looks at it with a debugger."""
+    return (ast.unparse(call.func), keyword.arg) in (("zip", "strict"), ("threading.Thread", "name"))
 
 
 def _is_number(node: ast.AST) -> bool:

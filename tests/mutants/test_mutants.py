@@ -55,6 +55,13 @@ def test_every_bug_is_one_small_edit(file: Path) -> None:
     assert [bug.difference(file.read_bytes())[1] for bug in bugs_of(file)] == BUGS
 
 
+def test_what_asserts_and_times_of_the_author_s_choice_are_no_bugs(tmp_path: Path) -> None:
+    """Nobody could notice one."""
+    path = tmp_path / "source.py"
+    path.write_text("WAIT_S = 0.5\nREST_S_MAX = 1.5\n\ndef pairs(ones, others):\n    zip(ones, others, strict=True)\n")
+    assert [bug.difference(path.read_bytes())[1] for bug in bugs_of(path)] == ["pass", "zip(others, ones, strict=True)"]
+
+
 def test_a_bug_moves_no_line(file: Path) -> None:
     """So a failure in an edited file is shown where it is."""
     lines = {bug.planted(file.read_bytes()).count(b"\n") for bug in bugs_of(file)}
