@@ -77,11 +77,11 @@ class Nearest:
         return list(self._affordable(ordered))
 
     def beside(self, path: str) -> list[str]:
-        """Return the tests that run anything of a file or are named after it, else those of its layer."""
+        """Return the tests that run anything of a file or are named after it; of one with data only, its layer's."""
         passed = [test for test, ran in self._survey.items() if ran.passed]
         tests = {test for tests in self._tests.get(path, {}).values() for test in tests}
-        tests |= {test for test in passed if _is_namesake(test, path)}
         tests = tests or {test for test in passed if _is_beside(test, path)}
+        tests |= {test for test in passed if _is_namesake(test, path)}
         return list(self._affordable(sorted(tests, key=lambda test: (self._cost(test, path), test))))
 
     def caught(self, path: str, test: str) -> None:
