@@ -121,7 +121,7 @@ def culprit_of(state: State, at: str = ROOT) -> str:
 def at_fault(state: State, address: str) -> str | None:
     """Return the address of the step that failed a sequence, or was at work when its time was over, if there is one."""
     at = culprit_of(state, address)
-    while at == address or not state.node(at).is_settled:
+    while not state.node(at).is_settled:
         body = state.plan.node(at).body
         children = body.children if isinstance(body, Sequence) else ()
         below = next((child for child in children if state.node(child).status in _AT_WORK), None)

@@ -36,8 +36,8 @@ def asked_for(source: Source, lookup: Lookup) -> Asked:
         return Asked("the list", data=list(elements))
     if source.kind == "auto" and len(source.text) == 1 and isinstance(source.text[0], Reference):
         value = resolve(source.text[0], lookup)
-        if isinstance(value, list | tuple | dict):
-            return Asked(source.text[0].text, data=value if isinstance(value, dict) else list(value))
+        if isinstance(value, list | dict):
+            return Asked(source.text[0].text, data=value)
         if not isinstance(value, str):
             raise ValueError(f"map.input {source.text[0].text} is {_described(value)}, and neither a list nor a text")
     return _named(source, lookup)
@@ -57,7 +57,7 @@ def _named(source: Source, lookup: Lookup) -> Asked:
 
 def _text_of(reference: Reference, lookup: Lookup) -> str:
     value = resolve(reference, lookup)
-    if isinstance(value, list | tuple | dict):
+    if isinstance(value, list | dict):
         raise ValueError(
             f"{reference.text} is {_described(value)}, and map.input wants a name there; "
             "`input: ${name}` alone takes the elements of a list"
@@ -66,6 +66,6 @@ def _text_of(reference: Reference, lookup: Lookup) -> str:
 
 
 def _described(value: Any) -> str:
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return "a list"
     return "a mapping" if isinstance(value, dict) else "null" if value is None else as_text(value)

@@ -211,3 +211,8 @@ def test_a_key_does_not_depend_on_the_place(values: list[Any], random: Any) -> N
     assert sorted(zip(keys(*values), map(json.dumps, values), strict=True)) == sorted(
         zip(keys(*shuffled), map(json.dumps, shuffled), strict=True)
     )
+
+
+def test_texts_are_in_the_order_of_their_characters() -> None:
+    """And not of what JSON makes of them, where a line's end begins with a backslash."""
+    assert chosen(["b", " ", "\n", '"'], sort_by=(by(),)) == ["\n", " ", '"', "b"]

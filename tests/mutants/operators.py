@@ -204,7 +204,8 @@ def _call(node: ast.Call) -> Iterator[ast.AST]:
 
 
 def _is_alike(one: ast.expr, other: ast.expr) -> bool:
-    return type(one) is type(other) and not isinstance(one, ast.Starred)
+    is_same = ast.dump(one) == ast.dump(other)
+    return type(one) is type(other) and not isinstance(one, ast.Starred) and not is_same
 
 
 def _filter(node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Iterator[ast.AST]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prodigy.plan.phrases import ago, counted
+from prodigy.plan.phrases import ago, clipped, counted, together
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,20 @@ def test_a_count_has_its_noun(count: int, noun: str, expected: str) -> None:
 def test_an_age_is_one_whole_unit(seconds: float, expected: str) -> None:
     """Which is never more than it was."""
     assert expected == ago(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "chars_max", "expected"),
+    [("abc", 3, "abc"), ("abcd", 3, "abc…"), ("abcd", None, "abcd"), ("", 0, "")],
+)
+def test_a_long_text_is_cut_and_marked(text: str, chars_max: int | None, expected: str) -> None:
+    """One that just fits stays whole."""
+    assert clipped(text, chars_max) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_words_stand_together_as_one_says_them(words: list[str], expected: str) -> None:
+    """The last one behind `and`."""
+    assert together(words) == expected

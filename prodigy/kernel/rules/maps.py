@@ -42,7 +42,7 @@ def _unlimited(state: State, node: Node) -> str:
 def fill(turn: Turn, move: Fill) -> Moves:
     """Begin the next item if there is room, and look again; settle the map when there is nothing left to wait for."""
     node = turn.node(move.at)
-    if turn.state.node(move.at).status is not Status.RUNNING or move.at not in turn.state.maps:
+    if turn.state.node(move.at).status is not Status.RUNNING:
         return ()
     key = next_item(turn.state, node)
     if key is None:
