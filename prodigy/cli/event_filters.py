@@ -12,7 +12,7 @@ import typer
 from prodigy.cli.projects import project_here, run_of
 from prodigy.errors import DamagedState, RunNotFound, UsageProblem
 from prodigy.kernel.events import TYPES
-from prodigy.plan.address import is_under, item_of, template_of
+from prodigy.plan.address import alike, is_under
 from prodigy.plan.nodes import ROOT
 from prodigy.plan.reference import suggestion
 from prodigy.projections.naming import address_of
@@ -147,16 +147,12 @@ def _of_step(project: Project, workflow_id: str, step: str) -> Callable[[str], b
     state = read_run(project, workflow_id).state
     address = step
     if state is not None:
-        is_older = state.generation > 1 and _alike(step) & set(state.plan.nodes)  # which may have had other items
+        # An older generation may have had other items.
+        is_older = state.generation > 1 and not state.plan.nodes.keys().isdisjoint(alike(step))
         address = step if is_older else address_of(workflow_id, state, step, form="--step {}")
     if address == ROOT:
         return lambda at: at != ""
-    return lambda at: any(is_under(like, address) for like in _alike(at))
-
-
-def _alike(address: str) -> set[str]:
-    """Return an address, and inside an item of a map that of its template, which stands for those of all items."""
-    return {address, template_of(address)} if item_of(address) else {address}
+    return lambda at: any(is_under(like, address) for like in alike(at))
 
 
 def _types(wanted: list[str]) -> set[str]:

@@ -9,8 +9,8 @@ from typing import Any
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.formatting import counted
 from prodigy.cli.program import from_here, program
+from prodigy.cli.wanted import Wanted
 from prodigy.kernel.outcome import end_of
-from prodigy.plan.address import is_at
 from prodigy.projections.failure import Failure, failures_of
 from prodigy.runtime.terminal import Lines, visible
 from prodigy.store.catalog import read_run
@@ -21,17 +21,14 @@ SHOWN_MAX = 10
 SAID_BYTES_MAX = 4096
 
 
-def print_failed(project: Project, workflow_id: str, address: str | None, *, json: bool) -> None:
+def print_failed(project: Project, workflow_id: str, wanted: Wanted, *, json: bool) -> None:
     """Print what the last attempts that failed said, at most `SHOWN_MAX` of them, with `json` as one document.
-
-    Args:
-        address: of the only step that is wanted, or of a template's; None for all.
 
     Raises:
         DamagedState: the run cannot be read.
     """
     state = read_run(project, workflow_id).sound()
-    found = [failure for failure in failures_of(state) if is_at(failure.at, address)]
+    found = [failure for failure in failures_of(state) if wanted.has(failure.at)]
     folder = project.run(workflow_id)
     shown = found[-SHOWN_MAX:]
     if json:
@@ -39,7 +36,7 @@ def print_failed(project: Project, workflow_id: str, address: str | None, *, jso
         print_json({"schema_version": 1, "workflow_id": workflow_id, "total": len(found), "failed": failures})
         return
     if not found:
-        print(f"nothing failed in {visible(address or workflow_id)}")
+        print(f"nothing failed in {visible(wanted.address or workflow_id)}")
     for failure in shown:
         print("\n".join(_lines(folder, failure)))
     if len(found) > len(shown):

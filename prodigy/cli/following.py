@@ -13,7 +13,7 @@ from prodigy.cli.output.display import has_colour
 from prodigy.cli.output.floor import Floor
 from prodigy.cli.output.outlet import copy, copy_lines
 from prodigy.cli.output.streams import check_reader
-from prodigy.plan.address import is_at, is_template
+from prodigy.cli.wanted import Wanted
 from prodigy.runtime.claude import narrate
 from prodigy.runtime.following import follow, follow_lines
 from prodigy.runtime.terminal import Lines, visible
@@ -44,19 +44,19 @@ async def follow_records(project: Project, workflow_id: str) -> AsyncIterator[di
             turn = []
 
 
-async def follow_outputs(project: Project, workflow_id: str, address: str | None, seen: set[int]) -> None:
+async def follow_outputs(project: Project, workflow_id: str, wanted: Wanted, seen: set[int]) -> None:
     """Print what steps print, as they print it, until the run rests.
 
     Args:
-        address: only this step; with None or a template's step lines are prefixed with their step.
+        wanted: only these steps; where it may be several, lines are prefixed with their step.
         seen: epochs of attempts that were printed already.
     """
     folder = project.run(workflow_id)
     ended, printed = set[int](), dict[int, anyio.Event]()
-    floor, has_prefix = Floor(), address is None or is_template(address)
+    floor, has_prefix = Floor(), not wanted.is_one
     async with anyio.create_task_group() as tasks:
         async for record in follow_records(project, workflow_id):
-            if record["type"] == "command_started" and is_at(record["at"], address):
+            if record["type"] == "command_started" and wanted.has(record["at"]):
                 epoch = record["seq"]
                 if epoch not in seen:
                     prefix = f"{visible(record['at'])} │ " if has_prefix else ""

@@ -122,12 +122,10 @@ def stage_of(address: str) -> str:
     return address.partition(".")[0]
 
 
-def is_at(address: str, wanted: str | None) -> bool:
-    """Whether a node is the wanted one: itself, in some item a step of the wanted template, or None for any."""
-    if wanted in (None, address):
-        return True
+def alike(address: str) -> tuple[str, ...]:
+    """Return an address, and of one inside an item of a map that of its template too, which stands for all items'."""
     parts = parse(address)
-    return parts is not None and parts.template == wanted
+    return (address,) if parts is None else (address, parts.template)
 
 
 def is_under(address: str, ancestor: str) -> bool:

@@ -1,7 +1,8 @@
 """What people call a step or stage, and which node they mean: its id, its address, or its `name:`.
 
 The plan knows the nodes, the state the items whose steps stand inside brackets: `map[src/a.py].lint`. An id is one
-node's, and so is an address; a `name:` may be several nodes', and then it means none until the address is said.
+node's, and so is an address; a `name:` may be several nodes', and then it means none until the address is said. An item
+is also called by its key alone, as tables show it, where no node is called so.
 """
 
 from collections.abc import Iterable
@@ -35,7 +36,7 @@ def address_of(workflow_id: str, state: State, name: str, *, form: str = "{}") -
         UsageProblem: the run has no such step, stage or item, and the hint has the nearest; or it has several of that
             `name:`, and the hint has their addresses.
     """
-    found = addresses_in(state.plan, name) or _in_item(state, name.strip())
+    found = addresses_in(state.plan, name) or _in_item(state, name.strip()) or _of_key(state, name.strip())
     check_one(workflow_id, name, found)
     if found:
         return found[0]
@@ -76,6 +77,11 @@ def _in_item(state: State, name: str) -> tuple[str, ...]:
         return (name,)
     called = addresses_in(state.plan, parts.step)
     return tuple(inside(parts.item, at) for at in called if is_template(at) and in_item(at).map == parts.map)
+
+
+def _of_key(state: State, name: str) -> tuple[str, ...]:
+    """Return the address of each item that has this key: one in each map at most."""
+    return tuple(item_address(at, name) for at, items in state.maps.items() if name in items.listed.places)
 
 
 def _items_like(state: State, name: str) -> Iterable[str]:

@@ -108,3 +108,28 @@ def test_logs_of_a_step_inside_items(tmp_path: Path) -> None:
     assert house.prodigy("logs", "demo", "map[b].say") == (0, "b\n", "")
     both = "── map[a].say  attempt 1 ──\na\n── map[b].say  attempt 1 ──\nb\n"
     assert house.prodigy("logs", "demo", "map[].say") == house.prodigy("logs", "demo", "say") == (0, both, "")
+
+
+def test_an_item_is_called_by_its_key_alone(tmp_path: Path) -> None:
+    """So `dlq list` and every other table call it; where a step has the same name, that is meant."""
+    house = House(tmp_path)
+    mapreduce(house, {"id": "say", "shell": "echo ${item}"}, items=["a", "say"], max_parallel=1)
+    house.cook()
+    one = "── map[a].say  attempt 1 ──\na\n"
+    other = "── map[say].say  attempt 1 ──\nsay\n"
+    assert house.prodigy("logs", "demo", "a") == house.prodigy("logs", "demo", "map[a]") == (0, one, "")
+    assert house.prodigy("logs", "demo", "say") == house.prodigy("logs", "demo", "map") == (0, one + other, "")
+
+
+def test_of_a_stage_all_that_its_steps_printed_is_shown(tmp_path: Path) -> None:
+    """Its handlers' steps among them; those of a step are steps of their own."""
+    house = House(tmp_path)
+    make = "{id: make, shell: echo made; false, on_failure: [{shell: echo mended}]}"
+    ship = "{shell: echo shipped}"
+    stages = f"[{{name: build, commands: [{make}]}}, {{name: ship, commands: [{ship}]}}]"
+    house.write("demo.yaml", f"name: demo\nstages: {stages}\n")
+    house.cook()
+    made = "── build.make  attempt 1 ──\nmade\n"
+    mended = "── build.make.on_failure[0]  attempt 1 ──\nmended\n"
+    assert house.prodigy("logs", "demo", "build") == (0, made + mended, "")
+    assert house.prodigy("logs", "demo", "make") == (0, "made\n", "")

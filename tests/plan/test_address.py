@@ -2,7 +2,7 @@
 
 import pytest
 
-from prodigy.plan.address import Parts, in_item, inside, is_at, is_under, item_address, parse, within
+from prodigy.plan.address import Parts, alike, in_item, inside, is_under, item_address, parse, within
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,10 @@ def test_the_address_of_a_step_in_an_item_is_that_of_the_template() -> None:
     assert inside("map[a]", "map[][0]") == "map[a][0]"
 
 
-def test_a_templates_address_means_the_step_in_every_item() -> None:
-    """None means every node, and any other address itself alone."""
-    assert is_at("map[a].lint", "map[].lint")
-    assert is_at("map[a].lint", None)
-    assert is_at("lint", "lint")
-    assert not is_at("map[a].lint", "map[b].lint")
-    assert not is_at("map[a].lint", "map[].test")
+def test_a_step_in_an_item_is_meant_by_its_templates_address_too() -> None:
+    """Any other address means itself alone."""
+    assert alike("map[a].lint") == ("map[a].lint", "map[].lint")
+    assert alike("lint") == ("lint",)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from prodigy.errors import WorkflowProblem
-from prodigy.plan.address import is_at
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.document import read_mapping
 from prodigy.plan.nodes import Plan
@@ -97,21 +96,3 @@ def test_a_file_of_parameters_is_a_mapping(data: bytes) -> None:
     """Anything else is refused in words."""
     with pytest.raises(WorkflowProblem, match="this is no mapping"):
         read_mapping(data, file="parameters.yaml")
-
-
-@pytest.mark.parametrize(
-    ("address", "wanted", "expected"),
-    [
-        ("one.a", None, True),
-        ("one.a", "one.a", True),
-        ("one.a", "one.b", False),
-        ("map[a].x", "map[a].x", True),
-        ("map[a].x", "map[].x", True),
-        ("map[a].x", "map[].y", False),
-        ("map[a].x", "map[b].x", False),
-        ("one.a", "map[].x", False),
-    ],
-)
-def test_a_step_of_an_item_is_meant_by_its_template_too(address: str, wanted: str | None, expected: bool) -> None:
-    """And every step by nothing."""
-    assert is_at(address, wanted) is expected

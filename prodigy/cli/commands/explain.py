@@ -28,7 +28,7 @@ COLUMNS_MAX = 100
 
 def explain(
     ref: RunReference,
-    step: Annotated[str, typer.Argument(help="The step or stage: its id, name or address.")],
+    step: Annotated[str, typer.Argument(help="The step or stage: its id, name or address; or an item's key.")],
     json: Json = False,
 ) -> None:
     """Tell why a step ran, was skipped, retried, handled or run again."""

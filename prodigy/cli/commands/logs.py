@@ -17,13 +17,11 @@ from prodigy.cli.output.display import has_colour
 from prodigy.cli.output.outlet import copy, copy_lines
 from prodigy.cli.output.streams import check_reader
 from prodigy.cli.projects import mirror_of, project_here, run_of
+from prodigy.cli.wanted import Wanted, wanted_of
 from prodigy.errors import DamagedState
 from prodigy.kernel.events import CommandFinished, CommandInterrupted, CommandStarted
-from prodigy.plan.address import is_at, is_template
-from prodigy.projections.naming import address_of
 from prodigy.runtime.claude import narrate
 from prodigy.runtime.terminal import Lines, visible
-from prodigy.store.catalog import read_run
 from prodigy.store.files import open_private
 from prodigy.store.generation import damage_of
 from prodigy.store.history import begun_generation, present_generation
@@ -55,20 +53,21 @@ class Attempt(NamedTuple):
 def logs(
     ref: RunReference,
     step: Annotated[
-        str | None, typer.Argument(help="A step, by id, address or name; every step without.", show_default=False)
+        str | None,
+        typer.Argument(help="A step, stage or item, by id, address, name or key; all without.", show_default=False),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run rests.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="The end of what failed steps and items said.")] = False,
     json: Json = False,
 ) -> None:
-    """Print what the steps of a run printed; of one step its last attempt, of a template's step every item's."""
+    """Print what the steps of a run printed; of one step its last attempt, of what has several steps all."""
     project = project_here()
     workflow_id = run_of(project, ref)
-    address = _address(project, workflow_id, step) if step is not None else None
+    wanted = wanted_of(project, workflow_id, step)
     if failed:
-        print_failed(project, workflow_id, address, json=json)
+        print_failed(project, workflow_id, wanted, json=json)
         return
-    attempts, damage = _readable(project, workflow_id, address)
+    attempts, damage = _readable(project, workflow_id, wanted)
     if json:
         if damage is not None:
             raise damage
@@ -76,24 +75,18 @@ def logs(
         return
     if follow:  # what is at work is followed from its beginning
         attempts = [attempt for attempt in attempts if attempt.has_ended]
-    is_one = address is not None and not is_template(address)
-    shown = [_print(attempt, has_heading=not is_one) for attempt in (attempts[-1:] if is_one else attempts)]
+    attempts = attempts[-1:] if wanted.is_one else attempts
+    shown = [_print(attempt, has_heading=not wanted.is_one) for attempt in attempts]
     if damage is not None:
         raise damage
     if follow:
         seen = {attempt.epoch for attempt in attempts}
-        anyio.run(follow_outputs, project, workflow_id, address, seen)
+        anyio.run(follow_outputs, project, workflow_id, wanted, seen)
     elif not any(shown):
         print(f"{step or workflow_id} has printed nothing", file=sys.stderr)
 
 
-def _address(project: Project, workflow_id: str, step: str) -> str:
-    """Return the address of a step that is named by its address or id; of a run that cannot be folded, the name."""
-    state = read_run(project, workflow_id).state
-    return step if state is None else address_of(workflow_id, state, step)
-
-
-def _readable(project: Project, workflow_id: str, address: str | None) -> tuple[list[Attempt], DamagedState | None]:
+def _readable(project: Project, workflow_id: str, wanted: Wanted) -> tuple[list[Attempt], DamagedState | None]:
     """Return the attempts that have ended, in their order; where the log is damaged, as many as can be told, and that.
 
     What a checkpoint and the files say besides the log is less: the last attempt of a step, or none's name.
@@ -101,29 +94,29 @@ def _readable(project: Project, workflow_id: str, address: str | None) -> tuple[
     folder, attempts = project.run(workflow_id), list[Attempt]()
     try:
         with damage_of(folder):
-            for attempt in _attempts(folder, address):
+            for attempt in _attempts(folder, wanted):
                 attempts.append(attempt)
             begun_generation(folder)
             if short := lost_end(project, mirror_of(project), workflow_id):
                 raise short
     except DamagedState as problem:
         there = {attempt.output for attempt in attempts}
-        more = [attempt for attempt in _kept(project, folder, address) if attempt.output not in there]
+        more = [attempt for attempt in _kept(project, folder, wanted) if attempt.output not in there]
         return attempts + more, problem
     return attempts, None
 
 
-def _kept(project: Project, folder: RunFolder, address: str | None) -> Iterator[Attempt]:
+def _kept(project: Project, folder: RunFolder, wanted: Wanted) -> Iterator[Attempt]:
     """Yield what is in the folder of outputs, with the step that a checkpoint says printed it, oldest first."""
     steps = printed_by(project, mirror_of(project), folder.path.name)
     files = [path for path in folder.outputs.iterdir() if path.suffix == ".out"] if folder.outputs.is_dir() else []
     for path in sorted(files, key=lambda path: (len(path.name), path.name)):
         at = steps.get(f"outputs/{path.name}", "")
-        if address is None or at == address:
+        if wanted.has(at):
             yield Attempt(at or f"outputs/{path.name}", 0, 0, path)
 
 
-def _attempts(folder: RunFolder, address: str | None) -> Iterator[Attempt]:
+def _attempts(folder: RunFolder, wanted: Wanted) -> Iterator[Attempt]:
     """Yield the attempts that have ended, in their order, and then those that are at work or were when all died."""
     begun: dict[str, tuple[int, int]] = {}
     for moment in present_generation(folder).logged_events():
@@ -134,16 +127,12 @@ def _attempts(folder: RunFolder, address: str | None) -> Iterator[Attempt]:
             epoch, number = begun.get(event.at, (0, 1))
             if epoch == event.epoch:
                 del begun[event.at]
-            if _is_wanted(event, address):
+            if event.output_file and wanted.has(event.at):
                 number = number if epoch == event.epoch else 1
                 yield Attempt(event.at, number, event.epoch, folder.path / event.output_file)
     for at, (epoch, number) in begun.items():
-        if is_at(at, address) and (path := folder.newest_output(epoch)):
+        if wanted.has(at) and (path := folder.newest_output(epoch)):
             yield Attempt(at, number, epoch, path, has_ended=False)
-
-
-def _is_wanted(event: CommandFinished | CommandInterrupted, address: str | None) -> bool:
-    return event.output_file != "" and is_at(event.at, address)
 
 
 def _print_json(workflow_id: str, attempts: list[Attempt]) -> None:
