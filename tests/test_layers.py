@@ -11,6 +11,7 @@ import prodigy
 
 HOME = Path(prodigy.__file__).parent
 LAYERS = ("errors", "plan", "kernel", "projections", "store", "runtime", "cli")
+ALONE = "fake_claude"  # a program beside ours
 PURE = ("errors", "plan", "kernel", "projections")
 WORLD = frozenset(
     [
@@ -134,12 +135,18 @@ def test_bytes_of_a_log_are_found_however_they_are_written() -> None:
 def test_yaml_is_read_in_one_place() -> None:
     """Its safe loader serves everybody."""
     readers = [str(path.relative_to(HOME)) for path in FILES if foreign(path.read_text(), frozenset({"yaml"}))]
-    assert readers == ["plan/document.py"]
+    assert [name for name in readers if not name.startswith(ALONE)] == ["plan/document.py"]
+
+
+def test_the_stand_in_for_claude_code_stands_alone() -> None:
+    """It is a program of its own: what it plays it must not have from those who are tried with it, nor they from it."""
+    across = {(layer_of(path), used.split(".")[1]) for path in FILES for used in used_by(path) if used != "prodigy"}
+    assert {pair for pair in across if ALONE in pair} == {(ALONE, ALONE)}
 
 
 def test_every_file_is_in_a_layer() -> None:
     """Beside the layers there is only the package itself and its entry."""
-    assert {layer_of(path) for path in FILES} - set(LAYERS) == {"__init__", "__main__"}
+    assert {layer_of(path) for path in FILES} - set(LAYERS) == {"__init__", "__main__", ALONE}
 
 
 def test_every_layer_has_files() -> None:

@@ -14,7 +14,7 @@ from prodigy.cli.output.floor import Floor
 from prodigy.cli.output.outlet import copy, copy_lines
 from prodigy.cli.output.streams import check_reader
 from prodigy.cli.wanted import Wanted
-from prodigy.runtime.claude import narrate
+from prodigy.runtime.claude.narration import narrate
 from prodigy.runtime.following import follow, follow_lines
 from prodigy.runtime.terminal import Lines, visible
 from prodigy.store.generation import damage_of

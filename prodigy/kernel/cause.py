@@ -29,7 +29,7 @@ _LIKELY = {
     141: "broken pipe",
     143: "terminated",
 }
-_LED_BY = re.compile(r"(killed by SIG\w+|timed out after [0-9.e+]+ s)\n")
+_LED_BY = re.compile(r"(killed by SIG\w+|timed out after [0-9.e+]+ s|gave no sign of work for [0-9.e+]+ s)\n")
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)?")
 _SAYS = re.compile(r"\w")

@@ -48,9 +48,10 @@ class RenderedShell(msgspec.Struct, frozen=True, kw_only=True, tag="shell"):
 
 
 class RenderedClaude(msgspec.Struct, frozen=True, kw_only=True, tag="claude"):
-    """A prompt for the standard input of Claude Code."""
+    """A prompt for Claude Code. `session` is the id of the conversation that it begins."""
 
     prompt: str
+    session: str = ""
 
 
 class Spawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -279,7 +280,7 @@ def _spawn(state: State, event: ev.CommandStarted, epoch: Epoch) -> Effect:
     node = state.plan.node(event.at)
     assert isinstance(node.body, Run), "only a leaf has a command"
     try:
-        return _rendered(state, node, node.body.command, event.attempt, epoch)
+        return _rendered(state, node, node.body.command, event, epoch)
     except ValueError as problem:
         return Reject(at=event.at, epoch=epoch, reason=str(problem))
 
@@ -289,7 +290,7 @@ def kept_bytes_max(node: Node) -> int:
     return KEPT_OUTPUT_BYTES_MAX if node.keeps_output else OUTPUT_BYTES_MAX
 
 
-def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, epoch: Epoch) -> Spawn:
+def _rendered(state: State, node: Node, command: Shell | Claude, event: ev.CommandStarted, epoch: Epoch) -> Spawn:
     files = _Files(state, epoch)
     lookup = lookup_in(state, node.address, files.keep)
     policy = node.policy
@@ -298,8 +299,8 @@ def _rendered(state: State, node: Node, command: Shell | Claude, attempt: int, e
     return Spawn(
         at=node.address,
         epoch=epoch,
-        attempt=attempt,
-        command=_command(command, lookup, files),
+        attempt=event.attempt,
+        command=_command(command, lookup, files, event.session),
         environment=_environment(state, node.address, command, lookup, files),
         working_dir=_plain("working_dir", render(command.working_dir, lookup)),
         timeout_s=None if policy.timeout is None else timeout_of(policy.timeout, lookup),
@@ -321,9 +322,9 @@ def _environment(state: State, address: str, command: Shell | Claude, lookup: Lo
     return given | {"PRODIGY_ITEM_KEY": key_of(address)} if state.plan.is_in_item(address) else given
 
 
-def _command(command: Shell | Claude, lookup: Lookup, files: _Files) -> RenderedShell | RenderedClaude:
+def _command(command: Shell | Claude, lookup: Lookup, files: _Files, session: str) -> RenderedShell | RenderedClaude:
     if isinstance(command, Claude):
-        return RenderedClaude(prompt=render(command.prompt, lookup, files.keep))
+        return RenderedClaude(prompt=render(command.prompt, lookup, files.keep), session=session)
     rendered = render_script(command.script, lookup)
     return RenderedShell(
         script=rendered.script,

@@ -103,17 +103,20 @@ class NodeStarted(_Event, frozen=True):
 
 
 class CommandStarted(_Event, frozen=True):
-    """A command begins; this event's seq is its epoch."""
+    """A command begins; this event's seq is its epoch. `session` is the conversation that claude begins with it."""
 
     at: str
     attempt: int
     command: str
+    session: str = ""
 
 
 class CommandFinished(_Event, frozen=True):
     """A command ended. `output` and `stderr` are their ends without the last newline; `output_file` has it all.
 
-    `error` says why it failed, as `${id.error}` will; `cost_usd` is null where it is not known.
+    `error` says why it failed, as `${id.error}` will; `cost_usd` is null where it is not known. `idle_s` is how long it
+    gave no sign of work, where it was ended for that; `is_final` says that no further attempt can help. Of claude,
+    `structured` is what `json_schema` asked for, `model` what answered, `claude_version` the program's own.
     """
 
     at: str
@@ -122,11 +125,16 @@ class CommandFinished(_Event, frozen=True):
     duration_s: float
     signal: str | None = None
     timed_out_s: float | None = None
+    idle_s: float | None = None
     error: str | None = None
+    is_final: bool = False
     output: str = ""
     stderr: str = ""
     output_file: str = ""
+    structured: Any = None
     cost_usd: float | None = None
+    model: str = ""
+    claude_version: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -138,6 +146,8 @@ class CommandInterrupted(_Event, frozen=True):
     duration_s: float
     output_file: str = ""
     cost_usd: float | None = None
+    model: str = ""
+    claude_version: str = ""
     warnings: tuple[str, ...] = ()
 
 

@@ -168,6 +168,8 @@ def _command_finished(state: State, event: ev.CommandFinished, time: str) -> Sta
         output=event.output if leaf.keeps_output else "",
         stderr=event.stderr if leaf.keeps_output else "",
         output_file=event.output_file,
+        is_final=event.is_final,
+        structured=event.structured,
     )
     in_item = state.plan.is_in_item(event.at)
     return replace(

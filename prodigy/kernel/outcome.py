@@ -27,11 +27,12 @@ _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended; `error` says why it failed, None when it succeeded."""
+    """How an attempt ended; `error` says why it failed, None when it succeeded. `is_final`: no further one can help."""
 
     error: str | None = None
     exit_code: int | None = None
     is_timeout: bool = False
+    is_final: bool = False
     signal: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -44,13 +45,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge(exited: Exited) -> Outcome:
     """Return how the attempt ended; `error` is what `${id.error}` will say."""
-    is_ok = exited.exit_code == 0 and not exited.error and exited.timed_out_s is None
+    is_ok = exited.exit_code == 0 and not exited.error and not _took_too_long(exited)
     return Outcome(
         error=None if is_ok else _reason(exited),
         exit_code=exited.exit_code,
-        is_timeout=exited.timed_out_s is not None,
+        is_timeout=_took_too_long(exited),
+        is_final=exited.is_final and not is_ok,
         signal=exited.signal,
     )
+
+
+def _took_too_long(exited: Exited) -> bool:
+    return exited.timed_out_s is not None or exited.idle_s is not None
 
 
 def end_of(text: str, bytes_max: int) -> str:
@@ -61,7 +67,7 @@ def end_of(text: str, bytes_max: int) -> str:
 
 def may_be_stopped(exited: Exited) -> bool:
     """Whether an attempt ended as one does whom a stop of everything reaches; its own timeout is no such end."""
-    if exited.timed_out_s is not None:
+    if _took_too_long(exited):
         return False
     return exited.aborted or exited.signal in STOP_SIGNALS or exited.exit_code in STOP_SIGNALS.values()
 
@@ -167,6 +173,8 @@ def _reason(exited: Exited) -> str:
     last = _last_lines(exited.stderr) or _last_lines(exited.output)
     if exited.timed_out_s is not None:
         return f"timed out after {exited.timed_out_s:g} s\n{last}".strip()
+    if exited.idle_s is not None:
+        return f"gave no sign of work for {exited.idle_s:g} s\n{last}".strip()
     if exited.signal:
         return f"killed by {exited.signal}\n{last}".strip()
     return last or f"{BARE_EXIT}{exited.exit_code}"

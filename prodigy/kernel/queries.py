@@ -131,6 +131,11 @@ def at_fault(state: State, address: str) -> str | None:
     return at if at != address else None
 
 
+def is_in_vain(state: State, address: str) -> bool:
+    """Whether a sequence was failed by a step that no further attempt can help."""
+    return isinstance(state.plan.node(address).body, Sequence) and state.node(at_fault(state, address) or "").is_final
+
+
 # How far is a map? -------------------------------------------------------------------------------------------
 
 

@@ -102,7 +102,9 @@ class ResumeRequested(_Signal, frozen=True):
 class Exited(_Signal, frozen=True):
     """A command ended. `stopped` says that we ended it because the run is stopping; `signal` is a name like SIGKILL.
 
-    `aborted`: the program says that it was interrupted, whatever its exit code.
+    `aborted`: the program says that it was interrupted, whatever its exit code. `idle_s`: it was ended because it gave
+    no sign of work for so long. `is_final`: no further attempt can help. `structured`, `model` and `claude_version` are
+    claude's.
     `output` and `stderr` are the tails that the spawn asked for, `error` a reason that is no exit status.
     `duration_s` is monotonic time.
     """
@@ -112,14 +114,19 @@ class Exited(_Signal, frozen=True):
     exit_code: int | None = None
     signal: str | None = None
     timed_out_s: float | None = None
+    idle_s: float | None = None
     stopped: bool = False
     aborted: bool = False
     error: str | None = None
+    is_final: bool = False
     output: str = ""
     stderr: str = ""
     output_file: str = ""
     duration_s: float = 0.0
+    structured: Any = None
     cost_usd: float | None = None
+    model: str = ""
+    claude_version: str = ""
     warnings: tuple[str, ...] = ()
 
 

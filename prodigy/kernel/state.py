@@ -24,7 +24,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     the result of the last attempt, `delay_s` and `due` a wait that is on, `left_s` what a sequence's timeout had left
     and `spent_s` what of it was used at `limit_since`, `version` the checkpoint that its settling made, `reason` why it
     was skipped, `tried` of an item how often each of its steps was in earlier attempts, `failed_step` the
-    address of the step for which a sequence is being handled.
+    address of the step for which a sequence is being handled. `is_final`: no further attempt of a step can help.
     """
 
     status: Status = Status.PENDING
@@ -40,6 +40,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     output: str = ""
     stderr: str = ""
     output_file: str = ""
+    is_final: bool = False
+    structured: Any = None
     delay_s: float = 0.0
     due: str = ""
     left_s: float = 0.0

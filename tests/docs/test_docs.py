@@ -20,7 +20,7 @@ from prodigy.kernel.events import TYPES
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.schema import KEYS, Where
 from tests.cli.whole import whole
-from tests.test_layers import LAYERS
+from tests.test_layers import ALONE, LAYERS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -202,6 +202,10 @@ def test_make_targets_exist() -> None:
     assert used - targets == set()
 
 
+# What the stand-in for Claude Code reads.
+STAND_IN = {"PRODIGY_FAKE_CLAUDE": "script.yaml", "PRODIGY_FAKE_CLAUDE_LEDGER": "ledger"}
+
+
 def test_the_environment_of_steps_is_as_named(tmp_path: Path) -> None:
     """Each PRODIGY_… that the pages name is in the environment of a step, or is one that prodigy itself reads."""
     named = {name for text in READABLE.values() for name in re.findall(r"PRODIGY_[A-Z_]+", text)}
@@ -210,7 +214,7 @@ def test_the_environment_of_steps_is_as_named(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "prodigy", "cook", "names.yaml"],
         cwd=tmp_path,
-        env={**os.environ, "PRODIGY_HOME": str(tmp_path / "home"), "PRODIGY_LOG": "info"},
+        env={**os.environ, "PRODIGY_HOME": str(tmp_path / "home"), "PRODIGY_LOG": "info", **STAND_IN},
         capture_output=True,
         check=True,
     )
@@ -252,7 +256,8 @@ def test_the_tree_is_the_folders() -> None:
     home = ROOT / "prodigy"
     real = [home, *(path.parent for path in home.rglob("__init__.py") if path.parent != home)]
     assert sorted(str(path.relative_to(ROOT)) for path in real) == sorted(told)
-    assert [name for name in told if name.count("/") == 1] == [f"prodigy/{layer}" for layer in reversed(LAYERS[1:])]
+    layers = [f"prodigy/{layer}" for layer in (*reversed(LAYERS[1:]), ALONE)]
+    assert [name for name in told if name.count("/") == 1] == layers
 
 
 def test_the_layers_are_the_packages() -> None:

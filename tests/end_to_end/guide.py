@@ -1,7 +1,7 @@
 """The guide's examples as printed, and equivalents of our own that need no guide, with all that they call.
 
-The scripts that the examples name are small programs that leave a trace; `claude` is a stand-in that keeps the prompts
-it was given and answers as Claude Code does, in lines of JSON; `python -m pytest` finds a module of that name in the
+The scripts that the examples name are small programs that leave a trace; `claude` is the stand-in, which keeps the
+prompts it was given; `python -m pytest` finds a module of that name in the
 project's folder.
 """
 
@@ -11,35 +11,38 @@ import sys
 from pathlib import Path
 
 from tests.end_to_end.house import House
+from tests.stand_in import install as install_claude
+from tests.stand_in import rule
 
 GUIDE = Path(__file__).parents[3] / "shared" / "seed" / "resume-workflows-guide.md"
 OURS = Path(__file__).parent / "workflows"
 SOURCES = ("ours", "guide") if GUIDE.exists() else ("ours",)
 
-_CLAUDE = """#!{python}
-import json, sys
-prompt = sys.stdin.read()
+_ASKED = f"""{sys.executable} -c 'import json, os
 with open("prompts.jsonl", "a") as file:
-    file.write(json.dumps(prompt) + "\\n")
-word = prompt.split()[0]
-for line in (
-    {{"type": "system", "subtype": "init", "slash_commands": [word.removeprefix("/")]}},
-    {{"type": "assistant", "message": {{"content": [{{"type": "text", "text": f"working on {{word}}"}}]}}}},
-    {{"duration_ms": 1, "type": "result", "subtype": "success", "is_error": False, "num_turns": 1,
-      "result": f"did {{word}}", "total_cost_usd": 0.25, "permission_denials": []}},
-    {{"type": "system", "subtype": "task_updated"}},
-):
-    print(json.dumps(line))
+    file.write(json.dumps(os.environ["PROMPT"]) + chr(10))'
+printf 'did %s' "${{PROMPT%%[ ]*}}"
 """
+_COMMAND = re.compile(r"/([a-z]+(?:-[a-z]+)*)\b")
 _TRACE = "open('trace', 'a').write({name!r} + '\\n')\n"
 
 
-def install(house: House, source: str, name: str) -> str:
-    """Put an example, as `<name>.yaml`, and a `claude` in place; returns the workflow's text."""
+def install(house: House, source: str, name: str, *, first: str = ":") -> str:
+    """Put an example, as `<name>.yaml`, and a `claude` in place; returns the workflow's text.
+
+    `first` is a script that `claude` runs before it is done with what it was asked.
+    """
     text = yaml_of(name) if source == "guide" else (OURS / f"{name}.yaml").read_text()
     house.write(f"{name}.yaml", text)
-    house.program("claude", _CLAUDE.format(python=sys.executable))
+    play(house, first=first)
     return text
+
+
+def play(house: House, *, first: str = ":") -> None:
+    """Put a `claude` in place that knows all commands of the workflows that are there."""
+    text = "".join(path.read_text() for path in house.folder.glob("*.yaml"))
+    done = rule({"bash": first}, {"bash": _ASKED}, {"say": "{{output}}"}, cost=0.25)
+    install_claude(house.programs, done, commands=sorted(set(_COMMAND.findall(text))))
 
 
 def yaml_of(name: str) -> str:

@@ -66,7 +66,7 @@ CASES = {
         SHORT,
     ),
     "the thread that reads a transcript": Case(
-        "from prodigy.runtime import claude; claude.read_transcript = fails", {"claude": "hello"}
+        "from prodigy.runtime.processes.dialogue import Dialogue; Dialogue.reading = fails", {"claude": "hello"}
     ),
     "the decision": Case(
         "from prodigy.runtime.host import reactor; reactor.decide = fails_later(reactor.decide)", SHORT
@@ -98,7 +98,7 @@ CASES = {
 def broken(house: House) -> House:
     """A house whose `prodigy` runs the code of `BREAK` first."""
     house.program("prodigy", BROKEN)
-    house.program("claude", "#!/bin/sh\ncat >/dev/null\n")
+    house.program("claude", "#!/bin/sh\n")
     return house
 
 

@@ -8,11 +8,9 @@ import pytest
 
 from tests.end_to_end.house import House
 from tests.end_to_end.mapped import mapreduce
+from tests.stand_in import install, rule
 
-CLAUDE = """#!/bin/sh
-cat > prompt; tr -d '\\n' < prompt | sed 's/.* //' | xargs cat > read
-echo '{"type":"result","subtype":"success","is_error":false,"result":"done","total_cost_usd":0,"session_id":"s"}'
-"""
+READS = """printf %s "$PROMPT" | sed 's/.* //' | xargs cat > read"""
 
 
 def test_the_file_of_an_output_can_be_read_from_everywhere(house: House) -> None:
@@ -88,7 +86,7 @@ def test_in_a_folder_of_any_bytes_the_file_is_found(tmp_path: Path) -> None:
 
 def test_a_value_as_a_file_is_a_path_in_every_text(house: House) -> None:
     """In a prompt, in `env` of step and workflow, in a script; each holds the value, and is gone with its attempt."""
-    house.program("claude", CLAUDE)
+    install(house.programs, rule({"bash": READS}))
     value = "x" * 200_000
     house.workflow(
         {"claude": "read ${big|file}"},

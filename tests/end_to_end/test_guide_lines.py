@@ -231,10 +231,8 @@ def test_the_line_of_the_crontab_cleans_from_anywhere(house: House) -> None:
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_lines_of_example_1(house: House, source: str) -> None:
     """Interrupted while claude refactors: the list shows it, and resume goes on with that module."""
-    install(house, source, "refactor-codebase")
-    (house.programs / "claude").rename(house.programs / "claude-answers")
-    slow = 'case $prompt in *utils) [ -e go ] || { : > slow.up; exec sleep 1000; };; esac; printf %s "$prompt"'
-    house.program("claude", f"#!/bin/sh\nprompt=$(cat)\n{slow} | claude-answers\n")
+    slow = "case $PROMPT in *utils) [ -e go ] || { : > slow.up; exec sleep 1000; };; esac"
+    install(house, source, "refactor-codebase", first=slow)
     script(house, "scripts/prepare_refactor.py")
     script(house, "pytest.py")
     live = house.start("cook", "refactor-codebase.yaml")

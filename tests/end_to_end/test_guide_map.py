@@ -16,14 +16,11 @@ BAD = "./src/7.ts"
 WORKERS = 10
 
 # Analysts do as many files as they may and then stand still, so that a run can be caught in the act.
-CLAUDE = """#!/bin/sh
-prompt=$(cat)
-case $prompt in /analyze-file*)
-    echo "$prompt" >> asked
+ANALYST = """case $PROMPT in /analyze-file*)
+    echo "$PROMPT" >> asked
     [ "$(grep -c . done)" -lt "$(cat allowed)" ] || { echo . >> standing; exec sleep 1000; }
-    echo "$prompt" >> done;;
+    echo "$PROMPT" >> done;;
 esac
-printf %s "$prompt" | claude-answers
 """
 ESLINT = f"""#!/bin/sh
 echo "$2 $1" >> linted
@@ -40,9 +37,7 @@ else:
 
 def install_analysis(house: House, source: str, *, allowed: int = 1000) -> None:
     """Put example 3 in place, with its sources and all that it calls; so many files are analysed without a stop."""
-    install(house, source, NAME)
-    (house.programs / "claude").rename(house.programs / "claude-answers")
-    house.program("claude", CLAUDE)
+    install(house, source, NAME, first=ANALYST)
     house.program("eslint", ESLINT)
     if shutil.which("jq", path=house.environment["PATH"]) is None:
         house.program("jq", JQ)

@@ -16,15 +16,12 @@ from prodigy.store.layout import new_id
 from tests.corpus.lists import IS_THERE, WHY_NOT, naughty_strings
 from tests.end_to_end.house import House
 from tests.end_to_end.mapped import mapreduce
+from tests.stand_in import install, rule
 
 pytestmark = pytest.mark.skipif(not IS_THERE, reason=WHY_NOT)
 
-# A model's program that keeps the prompt it was given, and answers.
-CLAUDE = """#!/bin/sh
-cat > "prompts/$PRODIGY_EPOCH"
-printf '%s\\n' '{"type": "system", "subtype": "init"}'
-printf '%s\\n' '{"type": "result", "subtype": "success", "is_error": false, "result": "read"}'
-"""
+# What keeps the prompt that it was given.
+KEEPS = {"bash": 'printf %s "$PROMPT" > "prompts/$PRODIGY_EPOCH"'}
 
 
 @pytest.fixture
@@ -80,7 +77,7 @@ def test_as_parameters(house: House) -> None:
 def test_as_prompts(house: House) -> None:
     """A prompt is what the model reads, to the last byte."""
     (house.folder / "prompts").mkdir()
-    house.program("claude", CLAUDE)
+    install(house.programs, rule(KEEPS))
     strings = [string for string in naughty_strings() if string.strip()]
     mapreduce(house, {"claude": "say ${item}."}, items=strings, max_parallel=8)
     assert house.cook().code == 0

@@ -1,8 +1,6 @@
-"""Real commands: how they are ended, what they leave behind, and how claude ends."""
+"""Real commands: how they are ended, and what they leave behind."""
 
 import asyncio
-import errno
-import json
 import os
 import re
 from collections.abc import AsyncIterator
@@ -11,11 +9,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from prodigy.kernel.effects import RenderedClaude
 from prodigy.kernel.signals import Exited
 from prodigy.runtime.processes import orphans
 from prodigy.runtime.processes import supervisor as module
-from prodigy.runtime.processes.outputs import OutputFile
 from prodigy.runtime.processes.supervisor import Processes
 from tests.runtime.world import World, exited, is_alive, playing, until
 
@@ -93,17 +89,6 @@ async def test_what_had_succeeded_when_a_stop_met_it_has_succeeded(world: World)
     world.processes.meet_stop()
     seen = await world.exited()
     assert (0, False) == (seen.exit_code, seen.stopped)
-
-
-async def test_claude_that_has_said_its_success_when_a_stop_meets_it_has_succeeded(world: World) -> None:
-    """It only has to end."""
-    script = f"echo '{json.dumps(RESULT)}'; touch ready; while [ ! -e go ]; do sleep 0.01; done"
-    world.spawn(command=RenderedClaude(prompt="x"), environment=fake_claude(world, script))
-    await until((world.directory / "ready").exists)
-    world.processes.meet_stop()
-    (world.directory / "go").touch()
-    seen = await world.exited()
-    assert (0, False, None) == (seen.exit_code, seen.stopped, seen.error)
 
 
 async def test_what_a_stop_has_met_may_time_out(world: World) -> None:
@@ -286,110 +271,3 @@ async def test_private_files_of_a_dead_coordinator_are_removed(tmp_path: Path) -
         now=lambda: "", give_up=print, show=None, reaper=None,
     )  # fmt: skip
     assert not stale.exists()
-
-
-# Claude Code, played by a script.
-
-RESULT = {"type": "result", "subtype": "success", "is_error": False, "result": "42 €", "total_cost_usd": 0.5}
-
-
-def fake_claude(world: World, script: str) -> dict[str, str]:
-    """Put a `claude` on a PATH and return the environment that finds it."""
-    program = world.directory / "bin" / "claude"
-    program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\n{script}")
-    program.chmod(0o755)
-    return {"PATH": f"{program.parent}:{os.environ['PATH']}"}
-
-
-async def test_claude_answers(world: World) -> None:
-    """The prompt is its input, its flags are ours, its answer is the output, its transcript is kept beside."""
-    script = f"""cat > prompt; echo "$@" > arguments; echo '{json.dumps(RESULT)}'"""
-    environment = fake_claude(world, script)
-    seen = await world.run(command=RenderedClaude(prompt="-p what\nis it"), environment=environment)
-    assert seen == exited(exit_code=0, output="42 €", cost_usd=0.5)
-    assert (world.directory / "prompt").read_text() == "-p what\nis it"
-    assert (world.directory / "arguments").read_text() == "-p --output-format stream-json --verbose\n"
-    assert world.outputs() == ["7.jsonl", "7.out"]
-    assert (world.run_folder / "outputs" / "7.out").read_text() == "42 €"
-
-
-async def test_claude_without_a_result_has_failed(world: World) -> None:
-    """Whatever its exit status."""
-    environment = fake_claude(world, "echo hm; echo no such flag >&2")
-    seen = await world.run(command=RenderedClaude(prompt="x"), environment=environment)
-    assert seen == exited(
-        exit_code=0,
-        aborted=True,
-        stderr="no such flag\n",
-        error="no such flag",
-        warnings=("lines of Claude Code's output that are not JSON: 1",),
-    )
-
-
-async def test_an_answer_that_cannot_be_stored_fails_the_step(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk is said; nothing hangs."""
-
-    def write(_file: OutputFile, _text: str) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(OutputFile, "write", write)
-    environment = fake_claude(world, f"echo '{json.dumps(RESULT)}'")
-    seen = await world.run(command=RenderedClaude(prompt="x"), environment=environment)
-    assert seen == exited(
-        error="its output cannot be read or stored: [Errno 28] No space left on device", output_file=""
-    )
-
-
-async def test_claude_is_interrupted_first(world: World) -> None:
-    """It ends its own tools on SIGINT; when it misses that, SIGTERM follows, then SIGKILL."""
-    traps = "exec 2>/dev/null; trap 'echo int >> heard' INT; trap 'echo term >> heard' TERM"
-    script = f"{traps}; echo > heard; while :; do sleep 0.02; done"
-    world.spawn(command=RenderedClaude(prompt="x"), environment=fake_claude(world, script), grace_s=0.4)
-    await until((world.directory / "heard").exists)
-    world.processes.terminate(7)
-    assert await world.exited() == exited(signal="SIGKILL", stopped=True)
-    assert (world.directory / "heard").read_text().split() == ["int", "term"]
-
-
-async def test_claude_is_told_as_words(world: World) -> None:
-    """Nobody wants to read JSON."""
-    said = {"type": "assistant", "message": {"content": [{"type": "text", "text": "thinking"}]}}
-    environment = fake_claude(world, f"echo '{json.dumps(said)}'; echo '{json.dumps(RESULT)}'")
-    await world.run(command=RenderedClaude(prompt="x"), environment=environment)
-    assert world.shown == [("deploy", b"thinking\n")]
-
-
-async def test_claude_does_not_see_an_outer_claude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does it lose what the step's own `env` sets."""
-    monkeypatch.setenv("CLAUDECODE", "1")
-    monkeypatch.setenv("CLAUDE_CODE_ENTRYPOINT", "cli")
-    world = World(tmp_path)
-    environment = fake_claude(world, "env | grep ^CLAUDE > seen") | {"CLAUDE_CODE_MAX_RETRIES": "2"}
-    await world.run(command=RenderedClaude(prompt="x"), environment=environment)
-    assert (world.directory / "seen").read_text() == "CLAUDE_CODE_MAX_RETRIES=2\n"
-    await world.processes.close()
-
-
-async def test_a_claude_that_did_not_start_cost_nothing(world: World) -> None:
-    """That is known, and no cost of which nothing is known."""
-    unstarted = await world.run(command=RenderedClaude(prompt="x"), environment={"PATH": "/nowhere"})
-    assert unstarted.cost_usd == 0
-
-
-async def test_a_missing_claude_is_explained(world: World) -> None:
-    """With the command to check."""
-    seen = await world.run(command=RenderedClaude(prompt="x"), environment={"PATH": "/nowhere"})
-    assert seen.error == (
-        "cannot start: a claude step needs Claude Code, and there is no `claude` on PATH; "
-        "install it and check with `claude --version`"
-    )
-
-
-async def test_a_prompt_that_is_too_long_is_refused_before_the_start(world: World) -> None:
-    """Claude Code would refuse it after the start."""
-    seen = await world.run(command=RenderedClaude(prompt="x" * 10_000_001))
-    assert seen.error == (
-        "cannot start: the prompt is 10000001 bytes, Claude Code reads at most 10000000; "
-        "put the data in a file and name the file in the prompt"
-    )

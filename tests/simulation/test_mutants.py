@@ -53,6 +53,7 @@ MUTANTS = {
     "a crash costs an attempt": Mutant(
         recovery, "return (Start(move.at, here.attempt),)", "return (Start(move.at, here.attempt + 1),)"
     ),
+    "what cannot be helped is tried again": Mutant(nodes, "move.may_retry and not is_final and", "move.may_retry and"),
     "one retry too many": Mutant(
         nodes,
         "tries(here) < attempts_allowed(turn.state, node)",

@@ -38,11 +38,12 @@ class Crash(Exception):
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """How a scripted command ends; `hangs` until it is stopped."""
+    """How a scripted command ends; `hangs` until it is stopped; `is_final`: no further attempt can help."""
 
     exit_code: int | None = 0
     signal: str | None = None
     timed_out_s: float | None = None
+    is_final: bool = False
     output: str = ""
     stderr: str = ""
     hangs: bool = False
@@ -342,6 +343,7 @@ class World:
             exit_code=ending.exit_code if ending.signal is None and ending.timed_out_s is None else None,
             signal=ending.signal or ("SIGTERM" if ending.timed_out_s is not None else None),
             timed_out_s=ending.timed_out_s,
+            is_final=ending.is_final,
             output=ending.output,
             stderr=ending.stderr,
             output_file=f"outputs/{spawn.epoch}.out",

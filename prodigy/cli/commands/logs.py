@@ -20,7 +20,7 @@ from prodigy.cli.projects import mirror_of, project_here, run_of
 from prodigy.cli.wanted import Wanted, wanted_of
 from prodigy.errors import DamagedState
 from prodigy.kernel.events import CommandFinished, CommandInterrupted, CommandStarted
-from prodigy.runtime.claude import narrate
+from prodigy.runtime.claude.narration import narrate
 from prodigy.runtime.terminal import Lines, visible
 from prodigy.store.files import open_private
 from prodigy.store.generation import damage_of

@@ -38,11 +38,16 @@ def _finish(turn: Turn, signal: sig.Exited) -> Move:
             duration_s=signal.duration_s,
             signal=signal.signal,
             timed_out_s=signal.timed_out_s,
+            idle_s=signal.idle_s,
             error=outcome.error,
+            is_final=outcome.is_final,
             output=end_of(signal.output, kept_bytes_max(node)).removesuffix("\n"),
             stderr=signal.stderr.removesuffix("\n"),
             output_file=signal.output_file,
+            structured=signal.structured,
             cost_usd=signal.cost_usd,
+            model=signal.model,
+            claude_version=signal.claude_version,
             warnings=signal.warnings + outcome.warnings,
         )
     )

@@ -1,6 +1,7 @@
 """The rules that every node has, whatever its body: it is entered, tried, settled, and its parent is told."""
 
 from prodigy.kernel import events as ev
+from prodigy.kernel.conversations import session_of
 from prodigy.kernel.digest import digest_of
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.limits import timeout_of
@@ -21,7 +22,7 @@ from prodigy.kernel.moves import (
     TakeUp,
 )
 from prodigy.kernel.outcome import Outcome
-from prodigy.kernel.queries import at_fault, is_held, is_tolerated, tries
+from prodigy.kernel.queries import at_fault, is_held, is_in_vain, is_tolerated, tries
 from prodigy.kernel.retry import attempts_allowed, delay_before, due_at, is_retried
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.turn import Turn
@@ -55,7 +56,8 @@ def start(turn: Turn, move: Start) -> Moves:
     """Begin an attempt of a node: its command, its first child, or its items."""
     node = turn.node(move.at)
     if isinstance(node.body, Run):
-        turn.emit(ev.CommandStarted(at=move.at, attempt=move.attempt, command=headline(node)))
+        session = session_of(turn.state, node, move.attempt, time=turn.time)
+        turn.emit(ev.CommandStarted(at=move.at, attempt=move.attempt, command=headline(node), session=session))
         return ()
     turn.emit(ev.NodeStarted(at=move.at, attempt=move.attempt))
     if node.policy.timeout is not None:
@@ -92,7 +94,9 @@ def succeed(turn: Turn, move: Succeed) -> Moves:
 def fail(turn: Turn, move: Fail) -> Moves:
     """Answer a failed attempt: try again, handle it, or give up."""
     node, here, outcome = turn.node(move.at), turn.state.node(move.at), move.outcome
-    if move.may_retry and tries(here) < attempts_allowed(turn.state, node) and is_retried(node, outcome):
+    is_final = outcome.is_final or is_in_vain(turn.state, move.at)
+    is_tried_again = move.may_retry and not is_final and is_retried(node, outcome)
+    if is_tried_again and tries(here) < attempts_allowed(turn.state, node):
         delay_s = delay_before(node, tries=tries(here))
         due = due_at(turn.time, delay_s)
         turn.emit(ev.RetryScheduled(at=move.at, attempt=here.attempt + 1, delay_s=delay_s, due=due))

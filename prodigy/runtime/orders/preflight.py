@@ -21,7 +21,7 @@ from prodigy.plan import expression
 from prodigy.plan.nodes import Map, Plan
 from prodigy.plan.reference import Reference, references
 from prodigy.projections.needs import CLAUDE, Need, needs, told
-from prodigy.runtime.claude import NOT_FOUND
+from prodigy.runtime.claude.arguments import NOT_FOUND
 from prodigy.runtime.clock import now
 from prodigy.runtime.processes.commands import find_program
 

@@ -15,9 +15,10 @@ from prodigy.kernel.effects import RenderedClaude, Spawn
 from prodigy.kernel.outcome import end_of
 from prodigy.kernel.signals import Exited
 from prodigy.plan.phrases import counted
-from prodigy.runtime import claude
+from prodigy.runtime.claude.reading import Reading
 from prodigy.runtime.processes.child import Process
 from prodigy.runtime.processes.commands import VALUE_TOO_LONG
+from prodigy.runtime.processes.dialogue import Dialogue
 from prodigy.runtime.processes.outputs import OutputFile, Tail
 from prodigy.runtime.timers import Timer, awake_s
 
@@ -35,9 +36,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "asked_at", "begun", "duration_s", "effect", "ended_at", "files", "has_folder", "has_met_stop", "kill_at",
-        "ladder", "limit", "linger", "outstayed", "pidfd", "process", "stopped", "task", "timed_out", "was_at_work",
-        "watch", "weather_delay_s", "weather_timer",
+        "asked_at", "begun", "dialogue", "duration_s", "effect", "ended_at", "files", "has_folder", "has_met_stop",
+        "kill_at", "ladder", "limit", "linger", "outstayed", "pidfd", "process", "stopped", "task", "timed_out",
+        "was_at_work", "weather_delay_s", "weather_timer",
     )  # fmt: skip
 
     def __init__(self, effect: Spawn) -> None:
@@ -58,7 +59,7 @@ class Attempt:
         self.has_met_stop = False  # it was at work when we heard that the run is to stop, and may have heard so too
         self.was_at_work = False  # then, not just ended
         self.timed_out = False
-        self.watch = claude.ResultWatch()
+        self.dialogue: Dialogue | None = None  # with claude, when it has started
         self.linger: Timer | None = None  # when claude has said its result: until it has to have ended
         self.outstayed = False  # we ended claude after its result: that is what counts
         self.task: asyncio.Task[None] | None = None
@@ -78,10 +79,11 @@ class Attempt:
 
     def has_answered(self) -> bool:
         """Say whether claude has said that it succeeded, and only has to end."""
-        if self.is_claude and self.files:
-            while self.watch.look(self.files[0].piece):
-                pass
-        return self.watch.has_succeeded
+        if self.dialogue is None:
+            return False
+        if self.process and self.process.returncode is None:
+            self.dialogue.catch_up()
+        return self.dialogue.heard.has_succeeded
 
     def was_cut_short(self) -> bool:
         """Say whether a stop met it at work, which claude is until it has said that it succeeded."""
@@ -137,7 +139,7 @@ def exit_of(attempt: Attempt, *, now: str, ended: tuple[str, ...] = ()) -> Exite
     )
 
 
-def with_answer(exited: Exited, attempt: Attempt, reading: claude.Reading) -> Exited:
+def with_answer(exited: Exited, attempt: Attempt, reading: Reading) -> Exited:
     """Return the exit of claude: the answer in place of the transcript, stored in a file of its own.
 
     Raises:
@@ -151,9 +153,15 @@ def with_answer(exited: Exited, attempt: Attempt, reading: claude.Reading) -> Ex
         output=end_of(reading.result, effect.output_bytes_max),
         output_file=answer.path,
         error=None if was_ended else reading.error or _too_much(effect, size_bytes),
+        is_final=reading.is_final,
         aborted=reading.aborted,
+        structured=reading.structured,
         cost_usd=reading.cost_usd,
-        warnings=exited.warnings + reading.warnings + ((OUTSTAYED,) if attempt.outstayed else ()),
+        model=reading.model,
+        claude_version=reading.version,
+        warnings=exited.warnings
+        + reading.warnings
+        + ((OUTSTAYED,) if attempt.outstayed and attempt.dialogue and attempt.dialogue.heard.has_result else ()),
     )
 
 

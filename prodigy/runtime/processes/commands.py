@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import NamedTuple, assert_never
 
 from prodigy.kernel.effects import RenderedClaude, RenderedShell, Spawn
-from prodigy.plan.phrases import counted
 from prodigy.plan.shell.interpreter import shell_of
-from prodigy.runtime import claude
-from prodigy.store.files import FOLDER_MODE, open_private, opened, private_folder, write_all
+from prodigy.runtime.claude.arguments import NOT_FOUND, PROGRAM, arguments_of, why_unsayable
+from prodigy.runtime.claude.environment import inheritable
+from prodigy.store.files import FOLDER_MODE, opened, private_folder, write_all
 
 SCRIPT_ARGUMENT_BYTES_MAX = 100 * 1024  # an argument holds 128 KiB on Linux, its terminating NUL included
 SCRIPT_NAME = "script"
@@ -43,15 +43,11 @@ class CannotStart(Exception):
 
 
 class Prepared(NamedTuple):
-    """What `exec` needs. `stdin` is a descriptor to be closed after the start; None means nothing to read.
-
-    `has_folder`: private files were written into the attempt's folder.
-    """
+    """What `exec` needs. `has_folder`: private files were written into the attempt's folder."""
 
     arguments: list[str]
     program: str
     environment: Environment
-    stdin: int | None = None
     has_folder: bool = True
 
 
@@ -90,7 +86,7 @@ def prepare(effect: Spawn, folder: str, *, inherited: Environment, marks: Enviro
         case RenderedShell():
             return _shell(effect, effect.command, folder, inherited, marks)
         case RenderedClaude():
-            return _claude(effect, effect.command, folder, inherited, marks)
+            return _claude(effect, effect.command, inherited, marks)
         case never:
             assert_never(never)
 
@@ -187,21 +183,14 @@ def _words(interpreter: str) -> list[str]:
     return words
 
 
-def _claude(
-    effect: Spawn, command: RenderedClaude, folder: str, inherited: Environment, marks: Environment
-) -> Prepared:
-    environment = {**claude.inheritable(inherited), **encode(effect.environment), **marks}
-    prompt = command.prompt.encode(errors=_TEXT_ERRORS)
-    if len(prompt) > claude.PROMPT_BYTES_MAX:
-        raise CannotStart(
-            f"the prompt is {counted(len(prompt), 'byte')}, Claude Code reads at most {claude.PROMPT_BYTES_MAX}; "
-            "put the data in a file and name the file in the prompt"
-        )
-    program = find_program(claude.PROGRAM, environment)
+def _claude(effect: Spawn, command: RenderedClaude, inherited: Environment, marks: Environment) -> Prepared:
+    if why := why_unsayable(command.prompt):
+        raise CannotStart(why)
+    environment = {**inheritable(inherited), **encode(effect.environment), **marks}
+    program = find_program(PROGRAM, environment)
     if program is None:
-        raise CannotStart(claude.NOT_FOUND)
-    arguments = [claude.PROGRAM, *claude.ARGUMENTS]
-    return Prepared(arguments, program, environment, _nameless_file(folder, "prompt", prompt))
+        raise CannotStart(NOT_FOUND)
+    return Prepared([PROGRAM, *arguments_of(command)], program, environment)
 
 
 def keep_private(folder: str, files: Mapping[str, str]) -> None:
@@ -229,20 +218,6 @@ def _private_file(folder: str, name: str, content: str) -> Path:
     with opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as descriptor:
         write_all(descriptor, content.encode(errors=_TEXT_ERRORS))
     return path
-
-
-def _nameless_file(folder: str, name: str, content: bytes) -> int:
-    """Return a descriptor that reads `content`: of a file, for a pipe blocks when nobody reads it."""
-    path = _private_folder(folder) / name
-    descriptor = open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-    try:
-        os.unlink(path)
-        write_all(descriptor, content)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _private_folder(folder: str) -> Path:

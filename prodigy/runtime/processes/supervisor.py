@@ -23,7 +23,8 @@ from prodigy.errors import ProdigyError, StorageFailure
 from prodigy.kernel.effects import VALUES_FOLDER, RenderedClaude, Spawn, values_folder
 from prodigy.kernel.signals import Exited
 from prodigy.plan.phrases import counted
-from prodigy.runtime import claude
+from prodigy.runtime.claude.narration import narrate
+from prodigy.runtime.claude.reading import Reading
 from prodigy.runtime.processes import orphans
 from prodigy.runtime.processes.attempts import STDERR_BYTES_MAX, Attempt, exit_of, with_answer
 from prodigy.runtime.processes.backpressure import Backpressure
@@ -41,6 +42,7 @@ from prodigy.runtime.processes.commands import (
     remove_private,
     why_not,
 )
+from prodigy.runtime.processes.dialogue import Dialogue
 from prodigy.runtime.processes.exits import Exits, Gather
 from prodigy.runtime.processes.outputs import Outputs
 from prodigy.runtime.processes.reaper import Reaper
@@ -58,7 +60,9 @@ LEFT_GRACE_S_MIN = 0.5
 FILES = ("out", "err")
 CLAUDE_FILES = ("jsonl", "err", "out")
 RUNGS = (signal.SIGTERM, signal.SIGKILL)
-CLAUDE_RUNGS = (signal.SIGINT, *RUNGS)  # it answers SIGINT by ending its own tools; it may also miss it
+# Of the grace, what Claude Code has to answer an interrupt: up to 3.3 s were seen, and up to 1.6 s for a SIGTERM.
+INTERRUPT_SHARE = 2 / 3
+RESULT_GRACE_S = 10.0  # some versions never end after their result
 
 Show = Callable[[str, bytes], None]
 
@@ -149,8 +153,8 @@ class Processes:
     def terminate(self, epoch: int) -> None:
         """End a command because the run is stopping; `Exited.stopped` is set unless it had ended by itself.
 
-        SIGTERM, `grace_s`, SIGKILL; for claude SIGINT first and each rung half as long. Unknown epochs are
-        ignored.
+        SIGTERM, `grace_s`, SIGKILL; for claude its own interrupt first, all within the same grace. Unknown epochs
+        are ignored.
         """
         attempt = self._attempts.get(epoch)
         if attempt is None:
@@ -162,7 +166,7 @@ class Processes:
         elif attempt.kill_at is None and not attempt.has_ended():
             attempt.outstayed = attempt.has_answered()
             attempt.stopped = not attempt.outstayed
-            self._begin_ladder(attempt, CLAUDE_RUNGS if attempt.is_claude else RUNGS)
+            self._begin_ladder(attempt)
 
     def meet_stop(self) -> None:
         """Note what a signal to stop meets at work or just ended, before that comes to `terminate`.
@@ -242,11 +246,7 @@ class Processes:
         try:
             prepared = self._prepare(effect)
             attempt.has_folder = prepared.has_folder
-            try:
-                self._execute(attempt, prepared)
-            finally:
-                if prepared.stdin is not None:
-                    os.close(prepared.stdin)
+            self._execute(attempt, prepared)
         except OSError as error:
             self._refused(attempt, error)
         except StorageFailure as error:
@@ -276,19 +276,34 @@ class Processes:
                 raise
             raise StorageFailure(f"what {attempt.effect.at} prints cannot be kept: {error.strerror}") from error
         attempt.begun = awake_s()
-        attempt.process = process = start(
-            prepared,
-            directory=self._working_dir(attempt.effect),
-            stdin=self._null if prepared.stdin is None else prepared.stdin,
-            stdout=attempt.files[0].descriptor,
-            stderr=attempt.files[1].descriptor,
-        )
+        attempt.process = process = self._begin(attempt, prepared)
         self._known.add(process.pid)
         if self._reaper:
             self._reaper.add(process.pid)
         self._watch(attempt, process)
         if attempt.effect.timeout_s is not None:
             attempt.limit = self._later(attempt.effect.timeout_s, self._time_out, attempt)
+
+    def _begin(self, attempt: Attempt, prepared: Prepared) -> Process:
+        command, dialogue = attempt.effect.command, None
+        if isinstance(command, RenderedClaude):
+            dialogue = Dialogue(command, attempt.files[0])
+        try:
+            process = start(
+                prepared,
+                directory=self._working_dir(attempt.effect),
+                stdin=dialogue.stdin if dialogue else self._null,
+                stdout=attempt.files[0].descriptor,
+                stderr=attempt.files[1].descriptor,
+            )
+        except BaseException:
+            if dialogue:
+                dialogue.abandon()
+            raise
+        if dialogue:
+            attempt.dialogue = dialogue
+            dialogue.begin()
+        return process
 
     def _watch(self, attempt: Attempt, process: Process) -> None:
         loop = asyncio.get_running_loop()
@@ -316,7 +331,8 @@ class Processes:
         for timer in (attempt.limit, attempt.ladder, attempt.linger):
             if timer:
                 timer.cancel()
-        if attempt.is_claude:
+        if attempt.dialogue:
+            attempt.dialogue.close()
             self._go_slowly(attempt)
         elif orphans.has_left_nothing(process.pid, self._known):
             self._report(attempt, is_alone=True)
@@ -331,7 +347,7 @@ class Processes:
     def _report(
         self,
         attempt: Attempt,
-        reading: claude.Reading | None = None,
+        reading: Reading | None = None,
         ended: tuple[str, ...] = (),
         *,
         is_alone: bool = False,
@@ -413,8 +429,7 @@ class Processes:
 
     def _report_unstarted(self, attempt: Attempt, error: str | None) -> None:
         self._forget(attempt)
-        is_claude = isinstance(attempt.effect.command, RenderedClaude)
-        self._emit(self._unknown(attempt, error, cost_usd=0.0 if is_claude else None))
+        self._emit(self._unknown(attempt, error, cost_usd=0.0 if attempt.is_claude else None))
 
     def _later(self, delay_s: float, callback: Callable[..., None], *args: Any) -> Timer:
         return Timer(asyncio.get_running_loop(), delay_s, callback, *args)
@@ -429,12 +444,22 @@ class Processes:
         if attempt.kill_at is None and not attempt.has_ended():
             attempt.outstayed = attempt.has_answered()
             attempt.timed_out = not attempt.outstayed
-            self._begin_ladder(attempt, RUNGS)
+            self._begin_ladder(attempt)
 
-    def _begin_ladder(self, attempt: Attempt, rungs: Sequence[signal.Signals]) -> None:
-        """Climb `rungs`, the last of them `grace_s` from now."""
-        attempt.kill_at = awake_s() + attempt.effect.grace_s
-        self._climb(attempt, rungs, attempt.effect.grace_s / (len(rungs) - 1))
+    def _begin_ladder(self, attempt: Attempt) -> None:
+        """Have a command end: SIGTERM, and SIGKILL `grace_s` from now; of that time claude is left most to do it well.
+
+        Claude that has said its result has not heard that it may end, or is deaf: no word will help.
+        """
+        grace_s = attempt.effect.grace_s
+        attempt.kill_at = awake_s() + grace_s
+        if attempt.dialogue is None or attempt.dialogue.heard.has_result:
+            self._climb(attempt, RUNGS, grace_s)
+            return
+        attempt.signal_group(signal.SIGCONT)
+        attempt.dialogue.interrupt()
+        patience_s = grace_s * INTERRUPT_SHARE
+        attempt.ladder = self._later(patience_s, self._climb, attempt, RUNGS, grace_s - patience_s)
 
     def _climb(self, attempt: Attempt, rungs: Sequence[signal.Signals], pause_s: float) -> None:
         attempt.signal_group(rungs[0])
@@ -453,7 +478,7 @@ class Processes:
     async def _end_slowly(self, attempt: Attempt) -> None:
         """End what the command left behind, read the transcript of claude, then report."""
         ended = await self._end_left(attempt)
-        reading = await self._read_answer(attempt) if attempt.is_claude else None
+        reading = await self._read_answer(attempt, attempt.dialogue) if attempt.dialogue else None
         self._report(attempt, reading, ended)
 
     async def _end_left(self, attempt: Attempt) -> tuple[str, ...]:
@@ -485,34 +510,28 @@ class Processes:
 
     # The answer of claude.
 
-    async def _read_answer(self, attempt: Attempt) -> claude.Reading:
-        """Read the transcript off the loop's thread: it may be long."""
-        assert isinstance(attempt.effect.command, RenderedClaude), "only claude has a transcript"
+    async def _read_answer(self, attempt: Attempt, dialogue: Dialogue) -> Reading:
+        """Read the rest of the transcript off the loop's thread: it may be long."""
         code = attempt.exit_status()
+        stderr = attempt.files[1].tail(STDERR_BYTES_MAX).text
         try:
-            return await asyncio.to_thread(
-                claude.read_transcript,
-                attempt.files[0].chunks(),
-                prompt=attempt.effect.command.prompt,
-                exit_code=code if code >= 0 else None,
-                stderr=attempt.files[1].tail(STDERR_BYTES_MAX).text,
-            )
+            return await asyncio.to_thread(dialogue.reading, exit_code=code if code >= 0 else None, stderr=stderr)
         except OSError as error:
-            return claude.Reading(error=f"its transcript cannot be read: {error}")
+            return Reading(error=f"its transcript cannot be read: {error}")
 
-    def _look_for_result(self, attempt: Attempt) -> None:
-        """Begin to lose patience when claude has said its result; it may also go on to work."""
-        attempt.watch.look(attempt.files[0].piece)
-        if not attempt.watch.has_result and attempt.linger:
+    def _listen(self, attempt: Attempt, dialogue: Dialogue) -> None:
+        """Go on with the conversation; begin to lose patience when all is said, but claude may also go on to work."""
+        dialogue.listen()
+        if not dialogue.has_nothing_left and attempt.linger:
             attempt.linger.cancel()
             attempt.linger = None
-        elif attempt.watch.has_result and not attempt.linger:
-            attempt.linger = self._later(claude.RESULT_GRACE_S, self._end_answered, attempt)
+        elif dialogue.has_nothing_left and not attempt.linger:
+            attempt.linger = self._later(RESULT_GRACE_S, self._end_answered, attempt)
 
     def _end_answered(self, attempt: Attempt) -> None:
         if attempt.kill_at is None and not attempt.has_ended():
             attempt.outstayed = True
-            self._begin_ladder(attempt, CLAUDE_RUNGS)
+            self._begin_ladder(attempt)
 
     # While commands run.
 
@@ -527,8 +546,8 @@ class Processes:
             if attempt.process:
                 self._show_new(attempt, is_over=False)
                 self._see_to_its_length(attempt)
-            if attempt.is_claude and attempt.process and attempt.process.returncode is None:
-                self._look_for_result(attempt)
+            if attempt.dialogue and attempt.process and attempt.process.returncode is None:
+                self._listen(attempt, attempt.dialogue)
         self._ticker = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._tick)
 
     def _see_to_its_length(self, attempt: Attempt) -> None:
@@ -537,7 +556,7 @@ class Processes:
         if limit is None or attempt.kill_at is not None or attempt.has_ended():
             return
         if any(file.size_bytes > limit for file in attempt.files):
-            self._begin_ladder(attempt, RUNGS)
+            self._begin_ladder(attempt)
 
     def _show_new(self, attempt: Attempt, *, is_over: bool) -> None:
         if self._show is None or attempt.effect.printed_bytes_max is not None:
@@ -545,7 +564,7 @@ class Processes:
         for index, file in enumerate(attempt.files[:2]):
             skipped, data = file.unseen(is_over=is_over)
             if attempt.is_claude and index == 0:
-                skipped, data = 0, claude.narrate(data)
+                skipped, data = 0, narrate(data)
             if skipped:
                 data = f"… {counted(skipped, 'byte')} not shown; all of it is in {file.path}\n".encode() + data
             if data:
