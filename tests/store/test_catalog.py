@@ -6,9 +6,22 @@ from pathlib import Path
 import pytest
 
 from prodigy.errors import RunNotFound
-from prodigy.store.catalog import find_run, last_number, list_runs, mirrored_ids, workflow_ids
+from prodigy.kernel import events as ev
+from prodigy.store.catalog import (
+    find_run,
+    last_number,
+    last_run,
+    last_unfinished,
+    list_runs,
+    mirrored_ids,
+    overview,
+    read_run,
+    unfinished_of,
+    workflow_ids,
+)
+from prodigy.store.layout import prepare_run
 from prodigy.store.relocation import relocated_from
-from tests.cli.made import House
+from tests.cli.made import Ending, House
 
 OTHER = 'name: other\ncommands:\n  - shell: "true"\n'
 FAILS = "name: fails\ncommands:\n  - shell: make\n"
@@ -141,3 +154,75 @@ def test_what_differs_from_what_the_mirror_saw_is_not_the_same(house: House) -> 
     other = relocated_from(project, "short-aaaaaa")
     assert other is not None
     assert not other.is_same
+
+
+def test_a_bare_resume_means_the_last_run_that_is_not_completed(house: House) -> None:
+    """Of those that only the mirror knows too, where that is asked."""
+    house.make("fails-dddddd", FAILS, ends=lambda spawn: Ending(1))
+    house.make("short-eeeeee")
+    assert last_unfinished(house.project).workflow_id == "fails-dddddd"
+    shutil.rmtree(house.run("fails-dddddd").path)
+    assert last_unfinished(house.project, house.mirror).workflow_id == "fails-dddddd"
+    with pytest.raises(RunNotFound) as nothing:
+        last_unfinished(house.project)
+    assert nothing.value.message == "nothing to resume: the last run, short-eeeeee, is completed"
+    assert nothing.value.hint == "Start it over with `prodigy resume short-eeeeee --force`."
+
+
+def test_a_project_without_runs_says_how_one_begins(tmp_path: Path) -> None:
+    """Whatever of them was asked for."""
+    empty = House(tmp_path, "empty")
+    hint = "Nothing was cooked here yet: `prodigy cook FILE`."
+    for ask, message in (
+        (lambda: last_unfinished(empty.project), "nothing to resume here"),
+        (lambda: last_run(empty.project), "there is no run here"),
+        (lambda: find_run(empty.project, "demo"), "there is no run demo"),
+    ):
+        with pytest.raises(RunNotFound) as nothing:
+            ask()
+        assert (nothing.value.message, nothing.value.hint) == (message, hint)
+
+
+def test_the_last_run_is_the_one_that_began_last(house: House) -> None:
+    """Whatever became of it; where only cleaned ones are left they are named."""
+    assert last_run(house.project) == "other-cccccc"
+    for workflow_id in ("short-aaaaaa", "short-abbbbb", "other-cccccc"):
+        house.append(workflow_id, ev.RunCleaned(by="test", size_bytes=1))
+    with pytest.raises(RunNotFound) as nothing:
+        last_run(house.project)
+    cleaned = "other-cccccc, short-aaaaaa, short-abbbbb"
+    assert nothing.value.message == f"there is no run here; cleaned, with only the log left: {cleaned}"
+    assert nothing.value.hint == "Read one: `prodigy events ls --job-id other-cccccc`."
+
+
+def test_a_workflow_s_unfinished_runs_are_those_of_its_name(house: House) -> None:
+    """The last first, and none of others; once one of them has completed those before it are past."""
+    house.make("fails-dddddd", FAILS, ends=lambda spawn: Ending(1))
+    house.make("fails-eeeeee", FAILS, until=3)
+    found = unfinished_of(house.project, "fails")
+    assert [(run.workflow_id, run.status) for run in found] == [
+        ("fails-eeeeee", "interrupted"),
+        ("fails-dddddd", "failed"),
+    ]
+    house.make("fails-ffffff", FAILS)
+    assert unfinished_of(house.project, "fails") == []
+
+
+def test_a_run_without_a_turn_is_damaged_and_says_why(house: House) -> None:
+    """It has no state, and its name is what its id makes of it."""
+    prepare_run(house.project, "bare-dddddd").events(1).touch(0o600)
+    run = read_run(house.project, "bare-dddddd")
+    assert (run.workflow_id, run.status, run.name, run.number, run.running) == ("bare-dddddd", "damaged", "bare", 0, [])
+    assert run.problem == "its log is empty: nothing was ever started"
+    assert read_run(house.project, "gone-eeeeee").problem.endswith("gone-eeeeee has no log")
+
+
+def test_a_run_that_is_here_is_never_taken_from_the_mirror(house: House) -> None:
+    """Only one whose folder is gone is."""
+    for look in (overview, read_run):
+        assert not look(house.project, "short-aaaaaa", house.mirror).is_mirror_only
+    shutil.rmtree(house.run("short-aaaaaa").path)
+    for look in (overview, read_run):
+        run = look(house.project, "short-aaaaaa", house.mirror)
+        assert (run.is_mirror_only, run.status) == (True, "completed")
+        assert look(house.project, "short-aaaaaa").is_damaged

@@ -493,3 +493,17 @@ def test_a_global_folder_that_cannot_be_written_is_a_storage_failure(
     monkeypatch.setenv("PRODIGY_HOME", str(user / "file" / "home"))
     with pytest.raises(StorageFailure, match="cannot write"):
         prepare_mirror(project)
+
+
+def test_the_newest_output_of_an_epoch_is_the_last_that_was_made(tmp_path: Path) -> None:
+    """Of its own number, and what it printed to stdout."""
+    folder = RunFolder(tmp_path)
+    folder.outputs.mkdir()
+    assert folder.newest_output(1) is None
+    for name in ("1.out", "1.err", "1-2.out", "1-10.out", "1-10.err", "12.out", "1-3.jsonl"):
+        (folder.outputs / name).touch()
+    assert folder.newest_output(1) == folder.outputs / "1-3.jsonl"
+    (folder.outputs / "1-3.jsonl").unlink()
+    assert folder.newest_output(1) == folder.outputs / "1-10.out"
+    assert folder.newest_output(12) == folder.outputs / "12.out"
+    assert folder.newest_output(2) is None

@@ -6,14 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.errors import DamagedState, UsageProblem
+from prodigy.errors import DamagedState, RunNotFound, UsageProblem
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.store import restore_points
 from prodigy.store.layout import RunFolder
-from prodigy.store.restore_points import find_node, find_restore_point, find_seq, find_version, version_number
+from prodigy.store.restore_points import (
+    find_node,
+    find_restore_point,
+    find_seq,
+    find_version,
+    history_until,
+    version_number,
+)
 from tests.cli.made import STAGED, Ending, House, changed
 
 RUN = "staged-deployment-k3x9f2"
@@ -184,3 +191,44 @@ def test_a_name_of_digits_is_a_version(folder: RunFolder) -> None:
 def test_the_versions_that_there_are_are_told_as_a_range(known: set[int], told: str) -> None:
     """A single one alone."""
     assert told == restore_points._versions(known)
+
+
+def test_a_step_is_where_it_was_last_entered(house: House) -> None:
+    """With its address, for whoever wants to know whether an edited workflow has it still."""
+    found = find_node(house.run(RUN), "staging")
+    assert (found.at, found.target, found.generation) == ("staging", None, 1)
+    later = find_node(house.run(RUN), "production")
+    assert (later.at, later.target) == ("production", "production")
+
+
+def test_a_history_until_a_step_is_of_the_generation_that_was_asked_for(house: House) -> None:
+    """Of the present one without."""
+    gone_back(house)
+    older = history_until(house.run(RUN), "staging", 1)
+    assert [generation.number for generation, _ in older.parts] == [1]
+    assert older.parts[-1][1] == find_node(house.run(RUN), "staging", 1).seq
+    assert [generation.number for generation, _ in history_until(house.run(RUN), None, None).parts] == [1, 2]
+    with pytest.raises(RunNotFound) as missing:
+        history_until(house.run(RUN), None, 3)
+    assert (missing.value.message, missing.value.hint) == (f"{RUN} has no generation 3", "It has 1, 2.")
+
+
+def test_a_history_until_an_event_ends_there(house: House) -> None:
+    """One that is before the generation, or after its end, is none."""
+    assert history_until(house.run(RUN), "5", None).parts[-1][1] == 5
+    last = len(house.run(RUN).events(1).read_text().splitlines())
+    assert history_until(house.run(RUN), str(last), None).parts[-1][1] == last
+    for seq in (0, last + 1):
+        with pytest.raises(RunNotFound) as missing:
+            history_until(house.run(RUN), str(seq), None)
+        assert missing.value.message == f"{RUN} has no event {seq}"
+        assert missing.value.hint == f"It has 1 to {last}: `prodigy events ls --job-id {RUN}`."
+
+
+def test_a_history_until_a_version_may_be_an_older_one(house: House) -> None:
+    """Unless a generation was asked for, which has it or has not."""
+    gone_back(house)
+    assert [generation.number for generation, _ in history_until(house.run(RUN), "v4", None).parts] == [1]
+    with pytest.raises(RunNotFound) as missing:
+        history_until(house.run(RUN), "v4", 2)
+    assert missing.value.message == f"{RUN} has no version v4"
