@@ -228,3 +228,39 @@ def test_a_rest_is_told_though_the_signal_that_ends_it_is_heard_too_late(
     stage.play(compiled(step("a"), step("b")))
     assert ["rests", f"SIGSTOP to {os.getpid()}"] == stage.heard[stage.heard.index("rests") :][:2]
     assert [REST_S] == [event.rested_s for event in stage.display.seen if isinstance(event, ev.RunRested)]
+
+
+def test_an_end_that_no_stop_can_explain_is_told_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one that a stop may have caused waits for it, and not while the run is stopping anyway."""
+    told = list[sig.Exited]()
+    monkeypatch.setattr(stage.host, "send", told.append)
+    plain = sig.Exited(time=NOW, at="a", epoch=Epoch(3), exit_code=1)
+    killed = sig.Exited(time=NOW, at="b", epoch=Epoch(4), signal="SIGTERM")
+    for end in (plain, killed):
+        stage.host._ended(end)
+    assert told == [plain]
+    stage.host._terminate(fx.Terminate(at="b", epoch=Epoch(4)))
+    assert [end.epoch for end in told] == [3, 4]
+    stage.host._loop.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "is_heard"), [(signal.SIGTERM, True), (signal.SIGHUP, False), (signal.SIGTSTP, False)]
+)
+def test_what_has_failed_when_a_stop_comes_was_stopped(stage: Stage, number: signal.Signals, is_heard: bool) -> None:
+    """By any signal to stop but one that was inherited as ignored; success and a timeout stay what they are."""
+    stage.host._processes.meet_stop = lambda: None  # type: ignore[method-assign]
+    stage.host._ignores_hangup = True
+    failed = sig.Exited(time=NOW, at="a", epoch=Epoch(3), exit_code=1)
+    killed = sig.Exited(time=NOW, at="b", epoch=Epoch(4), signal="SIGKILL")
+    fine = sig.Exited(time=NOW, at="c", epoch=Epoch(5), exit_code=0)
+    late = sig.Exited(time=NOW, at="d", epoch=Epoch(6), exit_code=1, timed_out_s=2.0)
+    stage.host._queue.extend((failed, killed, fine, late))
+    stage.host._meet_stop(number)
+    assert [end.stopped for end in stage.host._queue if isinstance(end, sig.Exited)] == [
+        is_heard,
+        is_heard,
+        False,
+        False,
+    ]
+    stage.host._loop.close()

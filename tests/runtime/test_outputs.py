@@ -178,3 +178,26 @@ async def test_a_follower_stops_where_the_file_became_another_commands(tmp_path:
     async for chunk in follow(tmp_path / "outputs" / "2.out", is_over):
         seen.append(chunk)
     assert (seen, contents(tmp_path)["3.out"]) == ([], b"three")
+
+
+@pytest.mark.parametrize(
+    ("data", "bytes_max", "told"),
+    [
+        (b"abc", 10, ("abc", True)),
+        (b"abcdef", 3, ("def", True)),
+        ("aé".encode() * 2, 2, ("é", True)),
+        ("aéb".encode(), 2, ("b", True)),
+        ("a€b".encode(), 2, ("b", True)),
+        ("a\N{OWL}b".encode(), 4, ("b", True)),
+        (b"a\x80\x80\x80\x80b", 5, ("\ufffdb", False)),
+        (b"a\xffb", 10, ("a\ufffdb", False)),
+    ],
+)
+def test_the_end_of_a_file_begins_with_a_whole_character(
+    outputs: Outputs, data: bytes, bytes_max: int, told: tuple[str, bool]
+) -> None:
+    """A character has three bytes at most behind its first; what is no text of the whole is marked."""
+    (file,) = outputs.open(1, ("out",))
+    os.write(file.descriptor, data)
+    assert file.tail(bytes_max) == (*told, len(data))
+    file.close(is_kept=True)
