@@ -1,13 +1,14 @@
 """`logs --failed`: the end of what failed steps and items said, the latest last, and where all of it is."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.columns import MARGIN
 from prodigy.cli.output.formatting import counted
+from prodigy.cli.output.sentences import print_prose, print_with_command
 from prodigy.cli.program import from_here, program
 from prodigy.cli.wanted import Wanted
 from prodigy.kernel.outcome import end_of
@@ -36,12 +37,13 @@ def print_failed(project: Project, workflow_id: str, wanted: Wanted, *, json: bo
         print_json({"schema_version": 1, "workflow_id": workflow_id, "total": len(found), "failed": failures})
         return
     if not found:
-        print(f"nothing failed in {visible(wanted.address or workflow_id)}")
+        print_prose(f"nothing failed in {visible(wanted.address or workflow_id)}")
     for failure in shown:
-        print("\n".join(_lines(folder, failure)))
+        _print(folder, failure)
     if len(found) > len(shown):
         rest, last = counted(len(found) - len(shown), "earlier failure"), found[-len(shown) - 1]
-        print(f"── {rest} not shown; the last of them: {program()} logs {workflow_id} {visible(quote(last.at))}")
+        command = f"{program()} logs {workflow_id} {visible(quote(last.at))}"
+        print_with_command(f"── {rest} not shown; the last of them", command)
 
 
 def said(output: Path | None) -> list[dict[str, Any]]:
@@ -50,16 +52,16 @@ def said(output: Path | None) -> list[dict[str, Any]]:
     return [{"file": str(file), "end": text, "size_bytes": size} for file, text, size in files]
 
 
-def _lines(folder: RunFolder, failure: Failure) -> Iterator[str]:
-    """Yield a heading, the end of what was said, and where there is more of it."""
-    yield f"── {visible(failure.at)}  attempt {failure.attempt}  {visible(failure.cause)} ──"
+def _print(folder: RunFolder, failure: Failure) -> None:
+    """Print a heading, the end of what was said, and where there is more of it."""
+    print_prose(f"── {visible(failure.at)}  attempt {failure.attempt}  {visible(failure.cause)} ──", more=MARGIN)
     files = _files(_output(folder, failure))
     for file, text, size in files:
-        yield from _safe(text)
+        print(_safe(text), end="")
         if len(text.encode()) < size:
-            yield f"… its end; all {counted(size, 'byte')}: {visible(from_here(file))}"
+            print_prose(f"… its end; all {counted(size, 'byte')}: {visible(from_here(file))}", more=MARGIN)
     if not files:  # nothing was started or printed, or an older version did not note where
-        yield from _safe(failure.error)
+        print(_safe(failure.error), end="")
 
 
 def _output(folder: RunFolder, failure: Failure) -> Path | None:
@@ -88,10 +90,10 @@ def _end(path: Path) -> tuple[str, int]:
     return end_of(data.decode(errors="replace"), SAID_BYTES_MAX), size
 
 
-def _safe(text: str) -> list[str]:
-    """Return a text's lines as a terminal may see them."""
+def _safe(text: str) -> str:
+    """Return a text as lines that a terminal may see."""
     lines = Lines("", colour=False)
-    return (lines.feed(text.encode()) + lines.finish()).splitlines()
+    return lines.feed(text.encode()) + lines.finish()
 
 
 def _document(folder: RunFolder, failure: Failure) -> dict[str, Any]:

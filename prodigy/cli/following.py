@@ -1,6 +1,5 @@
 """Follow a live run from another process: its events, and what its steps print."""
 
-import os
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 from prodigy.cli.output.display import has_colour
 from prodigy.cli.output.floor import Floor
 from prodigy.cli.output.outlet import copy, copy_lines
-from prodigy.cli.output.streams import check_reader
+from prodigy.cli.output.streams import check_reader, is_terminal
 from prodigy.cli.wanted import Wanted
 from prodigy.runtime.claude.narration import narrate
 from prodigy.runtime.following import follow, follow_lines
@@ -101,7 +100,7 @@ async def _print_file(
 ) -> None:
     """Print a file as it grows: as it is where no person looks, else as lines, and one that waits as far as it is."""
     is_transcript = path.suffix == TRANSCRIPT
-    if not (prefix or is_transcript or os.isatty(descriptor)):
+    if not (prefix or is_transcript or is_terminal(descriptor)):
         async for chunk in follow(path, is_over):
             copy(chunk, descriptor)
             check_reader()

@@ -5,8 +5,9 @@ from typing import Any
 
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.display import note
-from prodigy.cli.output.formatting import counted
+from prodigy.cli.output.sentences import print_prose
 from prodigy.kernel.signals import Listed
+from prodigy.plan.phrases import counted
 from prodigy.projections.forecast import Forecast, forecast
 from prodigy.runtime.orders.preflight import items_now, outlook
 from prodigy.runtime.orders.workflow import compiled_anew, read_workflow
@@ -30,11 +31,12 @@ def print_forecast(file: Path, parameters: dict[str, Any], *, json: bool) -> Non
         return
     for text in (*found.lacks, *found.notes):
         note(text)
-    print(f"{visible(plan.name)}: {_counted(rows)}; nothing is run, nothing is written\n")
+    print_prose(f"{visible(plan.name)}: {_counted(rows)}; nothing is run, nothing is written")
+    print()
     for row in rows:
         _print(row)
         if row.kind == "map" and items is not None and not row.skipped:
-            print(f"{_INDENT * (row.depth + 1)}{_items(items)}")
+            print_prose(_items(items), indent=_INDENT * (row.depth + 1))
 
 
 def _items(listed: Listed) -> str:
@@ -67,7 +69,7 @@ def _print(row: Forecast) -> None:
     verb = "on failure  " if row.is_handler else "stage  " if row.kind == "stage" else ""
     print(f"{margin}{verb}{visible(row.address)}")
     if row.skipped:
-        print(f"{indent}would be skipped: {visible(row.skipped)}")
+        print_prose(f"would be skipped: {visible(row.skipped)}", indent=indent)
         return
     if row.command:
         first, *more = row.command.rstrip("\n").split("\n")
@@ -75,6 +77,6 @@ def _print(row: Forecast) -> None:
         for line in more:
             print(f"{indent}{' ' * len(row.kind)}  {visible(line)}")
     if row.condition:
-        print(f"{indent}only if {visible(row.condition)}")
+        print_prose(f"only if {visible(row.condition)}", indent=indent)
     if row.unknown:
-        print(f"{indent}known only when it runs: {visible(', '.join(row.unknown))}")
+        print_prose(f"known only when it runs: {visible(', '.join(row.unknown))}", indent=indent)

@@ -1,8 +1,7 @@
 """How far a mapreduce job is: said before it goes on, and by `status`."""
 
-import sys
-
 from prodigy.cli.output.formatting import counted, duration, portion
+from prodigy.cli.output.sentences import tell_beside
 from prodigy.kernel.items import Items
 from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.state import State
@@ -18,7 +17,7 @@ def print_job(project: Project, workflow_id: str) -> None:
     if run.state is None:
         return
     for line in job_lines(run.state) or ["no items were listed yet"]:
-        print(f"     job  {line}", file=sys.stderr)
+        tell_beside("     job  ", line)
 
 
 def job_lines(state: State) -> list[str]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import typer
 
 from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.sentences import print_prose
 from prodigy.cli.projects import mirror_of
 from prodigy.errors import DamagedState, ExitCode
 from prodigy.kernel.digest import digest_of
@@ -70,9 +71,9 @@ def prove(project: Project, workflow_id: str, *, json: bool) -> None:
     checkpoint = (
         "no checkpoint file" if proof.checkpoint_seq is None else f"the checkpoint of event {proof.checkpoint_seq}"
     )
-    print(f"{workflow_id}: {digests} and {checkpoint}: all is as the log folds")
+    print_prose(f"{workflow_id}: {digests} and {checkpoint}: all is as the log folds")
     if proof.without:
-        print(f"  {counted(proof.without, 'labelled version')} without a digest: an older prodigy made them")
+        print_prose(f"  {counted(proof.without, 'labelled version')} without a digest: an older prodigy made them")
 
 
 def proof_of(project: Project, workflow_id: str) -> Proof:

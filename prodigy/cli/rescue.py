@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from prodigy.cli.output.asides import tell
+from prodigy.cli.output.sentences import tell
 from prodigy.cli.projects import command_in, mirror_of, project_here
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.store.layout import Mirror, Project

@@ -75,7 +75,7 @@ def test_only_the_latest_failures_are_shown_and_the_rest_is_named(house: House) 
     house.cook()
     lines = house.prodigy("logs", "demo", "--failed").out.splitlines()
     headings = [line.split()[1] for line in lines if line.startswith("── map")]
-    rest = f"── 2 earlier failures not shown; the last of them: prodigy logs {house.run_id} 'map[i01].work'"
+    rest = f"── 2 earlier failures not shown; the last of them:  prodigy logs {house.run_id} 'map[i01].work'"
     assert ([f"map[i{number:02}].work" for number in range(2, SHOWN_MAX + 2)], rest) == (headings, lines[-1])
 
 

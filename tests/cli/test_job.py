@@ -10,10 +10,14 @@ import pytest
 from prodigy.cli.job import job_lines
 from prodigy.kernel.items import Disposition, Item, Items, begun, item_list, settled
 from prodigy.kernel.state import State
+from prodigy.plan.compile import compile_workflow
 from tests.end_to_end.house import House
 from tests.end_to_end.mapped import mapreduce
 
 BEGAN = "2026-01-31T09:00:00.000000Z"
+PLAN = compile_workflow(
+    b"{mode: mapreduce, map: {input: items.json, agent_template: [{shell: 'true'}]}}", file="a.yaml"
+)
 DISPOSITIONS: tuple[Disposition, ...] = ("succeeded", "skipped", "dead", "failed")
 
 
@@ -27,7 +31,7 @@ def state(total: int, *, seconds: int = 0, active: int = 0, settled_before: int 
     for _ in range(active):
         items = begun(items, items.next_key() or "")
     time = f"2026-01-31T09:{seconds // 60:02}:{seconds % 60:02}.000000Z"
-    return State(time=time, maps=immutables.Map({"map": items}))
+    return State(time=time, plan=PLAN, maps=immutables.Map({"map": items}))
 
 
 def test_a_run_without_a_map_says_nothing() -> None:

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from prodigy.cli.output.columns import folded, typed
+from prodigy.cli.output.columns import folded, with_command
 from prodigy.cli.output.width import cells
 
 COMMAND = "prodigy approve staged-deployment-k3x9f2 'the stage with a long name'"
@@ -12,19 +12,19 @@ COMMAND = "prodigy approve staged-deployment-k3x9f2 'the stage with a long name'
 
 def test_a_command_stands_beside_its_reason_where_both_fit() -> None:
     """And in a pipe always."""
-    line = f"  answer yes:  {COMMAND}"
-    assert typed("answer yes", COMMAND, None, indent="  ") == typed("answer yes", COMMAND, 100, indent="  ") == [line]
+    for columns in (None, 100):
+        assert [f"  answer yes:  {COMMAND}"] == with_command("answer yes", COMMAND, columns, indent="  ")
 
 
 def test_a_command_that_does_not_fit_beside_its_reason_stands_below() -> None:
     """In one piece where it can."""
-    assert typed("answer yes", COMMAND, 75, indent="  ") == ["  answer yes:", f"      {COMMAND}"]
+    assert with_command("answer yes", COMMAND, 75, indent="  ") == ["  answer yes:", f"      {COMMAND}"]
 
 
 @pytest.mark.parametrize("columns", [20, 30, 40, 60])
 def test_a_command_that_is_wider_than_the_terminal_can_still_be_typed(columns: int) -> None:
     """It goes on behind a backslash, between its words: pasted, it is the same command."""
-    _, *lines = typed("answer yes", COMMAND, columns, indent="  ")
+    _, *lines = with_command("answer yes", COMMAND, columns, indent="  ")
     assert shlex.split("\n".join(lines).replace("\\\n", "")) == shlex.split(COMMAND)
     assert all(cells(line) <= max(columns, 40) for line in lines)
 

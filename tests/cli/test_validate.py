@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli.output.answers import shown
+from prodigy.cli.output.complaints import shown
 from prodigy.cli.output.width import cells
 from prodigy.errors import Problem, WorkflowProblem
 from prodigy.plan.compile import compile_workflow

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from prodigy.cli.output.answers import shown
+from prodigy.cli.output.complaints import shown
 from prodigy.errors import WorkflowProblem
 from prodigy.kernel import effects as fx
 from prodigy.plan.compile import compile_workflow

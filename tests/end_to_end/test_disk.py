@@ -82,7 +82,7 @@ def test_a_global_folder_that_cannot_be_written_is_a_warning(house: House) -> No
     code, _, err = house.prodigy("cook", "demo.yaml", PRODIGY_HOME=str(house.folder / "file" / "global"))
     assert (0, ["one"], "completed") == (code, house.trace, house.status)
     assert "resume will need --trust" in err
-    assert f"if it stops, go on with: prodigy resume {house.run_id} --trust\n" in err
+    assert f"if it stops, go on with:  prodigy resume {house.run_id} --trust\n" in err
 
 
 def test_a_run_without_a_global_folder_is_resumed_with_trust(house: House) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli.output.answers import shown
+from prodigy.cli.output.complaints import shown
 from prodigy.errors import WorkflowProblem
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.nodes import Plan

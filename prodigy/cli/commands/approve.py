@@ -10,6 +10,7 @@ from prodigy.cli.obeyed import is_obeyed
 from prodigy.cli.options import JsonSummary, RunReference
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.display import user
+from prodigy.cli.output.sentences import print_prose
 from prodigy.cli.projects import project_here, run_of
 from prodigy.errors import RunNotFound, UsageProblem
 from prodigy.kernel.events import ConfirmationAnswered
@@ -83,7 +84,7 @@ def _approve_in_owner(project: Project, run: RunOverview, order: Approve, owner:
     if json:
         print_json({"schema_version": 1, "workflow_id": workflow_id, "approved": order.at, "pid": owner.pid})
     else:
-        print(f"{order.at} of {workflow_id} was approved; process {owner.pid} goes on")
+        print_prose(f"{order.at} of {workflow_id} was approved; process {owner.pid} goes on")
 
 
 def _is_approved(project: Project, before: State, address: str) -> bool:

@@ -11,10 +11,11 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from prodigy.cli.output.answers import print_json, print_prose
-from prodigy.cli.output.columns import columns_of_terminal, table, typed
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.columns import columns_of_terminal, table
 from prodigy.cli.output.complaints import complain
 from prodigy.cli.output.display import confirmed, has_terminal, note, user
+from prodigy.cli.output.sentences import print_beside, print_prose, print_with_command
 from prodigy.cli.output.times import since
 from prodigy.cli.projects import command_in, mirror_of, project_here
 from prodigy.errors import ProdigyError, UsageProblem
@@ -143,7 +144,8 @@ def _carry_out(choice: Choice, report: Report, *, force: bool, dry_run: bool) ->
         return code  # there is no such run, and that was said
     runs = _without_dead_letters(runs, choice, report, asks=has_terminal() and not force)
     if not runs:
-        print(_nothing(choice, [project for project, _ in places] if is_everywhere else [], keeps=bool(report.runs)))
+        looked_in = [project for project, _ in places] if is_everywhere else []
+        print_prose(_nothing(choice, looked_in, keeps=bool(report.runs)))
         return code
     if is_everywhere or dry_run or (not force and has_terminal()):
         print("\n".join(_table(runs, _shared(runs, places), with_projects=is_everywhere)))
@@ -228,7 +230,7 @@ def _without_dead_letters(runs: list[Chosen], choice: Choice, report: Report, *,
         look = command_in(kept[0].project, f"dlq list {kept[0].workflow_id}")
         takes = f"--dead-letters takes {agreeing(len(kept), 'it', 'them')} too"
         why = f"kept     {several}; {takes}, and look first"
-        print("\n".join(typed(why, look, columns_of_terminal())))
+        print_with_command(why, look)
         for run in kept:
             report.tell(run, "kept")
         return [run for run in runs if not run.dead]
@@ -283,15 +285,16 @@ def _clean(runs: list[Chosen], places: list[tuple[Project, Mirror | None]], choi
             code = code or refused
             continue
         if size is None:
-            print(f"kept     {run.workflow_id}: it has gone on")
+            print_beside("kept     ", f"{run.workflow_id}: it has gone on")
             report.tell(run, "kept")
             continue
-        print(f"{'purged' if choice.purge else 'cleaned'}  {run.workflow_id}  {in_bytes(size)}")
-        report.tell(run, "purged" if choice.purge else "cleaned", size)
+        verb = "purged" if choice.purge else "cleaned"
+        print_beside(f"{verb}  ", f"{run.workflow_id}  {in_bytes(size)}")
+        report.tell(run, verb, size)
         freed, count = freed + size, count + 1
     shared = sum(clean_values(project, mirror) for project, mirror in places)
     if shared:
-        print(f"cleaned  values in the mirror that no other run needs  {in_bytes(shared)}")
+        print_beside("cleaned  ", f"values in the mirror that no other run needs  {in_bytes(shared)}")
     freed += shared
     report.freed_bytes += shared
     logs = "" if choice.purge or not count else "; what happened stays in the log, until --purge"

@@ -8,12 +8,12 @@ import typer
 
 from prodigy.cli.moment import version_lines, versions_of
 from prodigy.cli.options import Json
+from prodigy.cli.output.advice import as_typed
 from prodigy.cli.output.advice import document as advised
-from prodigy.cli.output.advice import typed
 from prodigy.cli.output.answers import print_json
-from prodigy.cli.output.asides import tell
 from prodigy.cli.output.columns import MARGIN, columns_of_terminal, fact, folded, table
 from prodigy.cli.output.formatting import money
+from prodigy.cli.output.sentences import tell
 from prodigy.cli.output.times import clock, dated, since
 from prodigy.cli.program import program
 from prodigy.cli.projects import mirror_of, project_here
@@ -122,7 +122,7 @@ def _next(project: Project, mirror: Mirror | None, run: RunOverview) -> list[tup
 def _way_on(run: RunOverview) -> str:
     """Return the command that goes on with a run; nothing where there is none."""
     step = way_on(run.rest)
-    return typed(step) if step else ""
+    return as_typed(step) if step else ""
 
 
 def _advised(project: Project, mirror: Mirror | None, run: RunOverview) -> dict[str, Any]:

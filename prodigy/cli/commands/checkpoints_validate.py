@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from prodigy.cli.options import Json, RunReference
-from prodigy.cli.output.answers import print_json, print_prose
-from prodigy.cli.output.columns import MARGIN, columns_of_terminal, typed
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.columns import MARGIN, columns_of_terminal, with_command
+from prodigy.cli.output.sentences import print_prose
 from prodigy.cli.program import program
 from prodigy.cli.projects import mirror_of, project_here
 from prodigy.cli.rescue import lines as ways_out
@@ -94,5 +95,5 @@ def _lines(workflow_id: str, findings: list[Finding], *, was_asked: bool, is_rep
         lines.append("the log itself, or what it names, is damaged: nothing can be rebuilt from it; what is left:")
     elif wrong:
         mend = f"{program()} checkpoints validate {workflow_id} --repair"
-        lines += typed("mend it with", mend, columns_of_terminal())
+        lines += with_command("mend it with", mend, columns_of_terminal())
     return lines

@@ -9,9 +9,10 @@ import msgspec
 import typer
 
 from prodigy.cli.options import Json
-from prodigy.cli.output.answers import print_json, print_prose
+from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import MARGIN, folded
 from prodigy.cli.output.formatting import duration
+from prodigy.cli.output.sentences import print_prose
 from prodigy.cli.output.width import cells, cut, padded, wrapped
 from prodigy.cli.projects import project_here, run_of
 from prodigy.errors import ExitCode

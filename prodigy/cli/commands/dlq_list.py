@@ -3,7 +3,7 @@
 from prodigy.cli.dead_letters import Filter, Ref, document, none_of, run_meant
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json, print_table
-from prodigy.cli.output.columns import columns_of_terminal, typed
+from prodigy.cli.output.sentences import print_prose, print_with_command
 from prodigy.cli.program import program
 from prodigy.plan.phrases import agreeing
 from prodigy.projections.failure import item_cause
@@ -17,11 +17,12 @@ def dlq_list(ref: Ref = None, filter_: Filter = None, json: Json = False) -> Non
     if json:
         print_json(document(workflow_id, rows))
     elif not rows:
-        print(none_of(workflow_id, is_narrowed=bool(filter_)))
+        print_prose(none_of(workflow_id, is_narrowed=bool(filter_)))
     else:
         print_table(
             ("ITEM", "STEP", "ATTEMPTS", "ERROR"),
             ((key, item.step, str(item.attempts), item_cause(item)) for key, _, item in rows),
         )
         why = f"put {agreeing(len(rows), 'it', 'them')} back"
-        print("\n".join(["", *typed(why, f"{program()} dlq retry {workflow_id}", columns_of_terminal())]))
+        print()
+        print_with_command(why, f"{program()} dlq retry {workflow_id}")

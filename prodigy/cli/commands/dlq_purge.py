@@ -10,6 +10,7 @@ from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.display import confirmed, has_terminal, note, user
 from prodigy.cli.output.formatting import counted
+from prodigy.cli.output.sentences import print_prose
 from prodigy.errors import UsageProblem
 from prodigy.runtime.orders.requeuing import dead_letters
 from prodigy.runtime.orders.upkeep import purge as give_up
@@ -54,4 +55,4 @@ def _print_purged(workflow_id: str, count: int, sentence: str, *, json: bool) ->
     if json:
         print_json({"schema_version": 1, "workflow_id": workflow_id, "given_up": count})
     else:
-        print(sentence)
+        print_prose(sentence)

@@ -1,6 +1,5 @@
 """`dlq retry`: put dead letters back, in a live run as in one that rests."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import columns_of_terminal
 from prodigy.cli.output.display import user
 from prodigy.cli.output.formatting import counted
+from prodigy.cli.output.sentences import print_prose, tell_beside
 from prodigy.cli.output.summary import summary
 from prodigy.kernel.state import State
 from prodigy.plan.phrases import agreeing
@@ -54,7 +54,7 @@ def dlq_retry(
         return
     if state.status == "completed" and not no_reduce:
         what = agreeing(len(dead), "this item has settled", "these items have settled")
-        print(f"     dlq  {workflow_id} was completed: when {what}, reduce runs again", file=sys.stderr)
+        tell_beside("     dlq  ", f"{workflow_id} was completed: when {what}, reduce runs again")
     go_on(project, workflow_id, order, json=json)
 
 
@@ -72,7 +72,7 @@ def _is_put_back(project: Project, workflow_id: str, state: State, order: Retry,
     if json:
         print_json({"schema_version": 1, "workflow_id": workflow_id, "put_back": count})
     else:
-        print(f"{counted(count, 'dead letter')} of {workflow_id} put back; the run is live and goes on with them")
+        print_prose(f"{counted(count, 'dead letter')} of {workflow_id} put back; the run is live and goes on with them")
     return True
 
 
@@ -81,6 +81,6 @@ def _print_nothing_to_retry(workflow_id: str, state: State, *, json: bool, is_na
     if json:
         print_json(summary(state) | {"exit_code": 0})
         return
-    print(f"{none_of(workflow_id, is_narrowed=is_narrowed)}: nothing to retry")
+    print_prose(f"{none_of(workflow_id, is_narrowed=is_narrowed)}: nothing to retry")
     if state.status != "completed":
         print("\n".join(advice(rest_of(state), columns_of_terminal(), indent="  ")))

@@ -3,6 +3,8 @@
 from prodigy.cli.dead_letters import Filter, ItemKeys, Ref, document, none_of, run_meant
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.columns import MARGIN
+from prodigy.cli.output.sentences import print_beside, print_prose
 from prodigy.cli.program import from_here
 from prodigy.cli.said import said_files
 from prodigy.plan.reference import as_text
@@ -19,11 +21,12 @@ def dlq_show(ref: Ref = None, item: ItemKeys = None, filter_: Filter = None, jso
         print_json(document(workflow_id, rows))
         return
     if not rows:
-        print(none_of(workflow_id, is_narrowed=bool(item or filter_)))
+        print_prose(none_of(workflow_id, is_narrowed=bool(item or filter_)))
     for key, value, dead in rows:
-        print(f"{visible(key)}  failed at {visible(dead.step) or 'the item itself'}, attempt {dead.attempts}")
-        print(f"  item   {visible(as_text(value))}")
-        print(f"  why    {visible(item_cause(dead))}")
-        print("  error  " + "\n         ".join(visible(line) for line in dead.error.splitlines()))
-        for file in said_files(project.run(workflow_id), dead.output_file):
-            print(f"  output {visible(from_here(file))}")
+        place = visible(dead.step) or "the item itself"
+        print_prose(f"{visible(key)}  failed at {place}, attempt {dead.attempts}", more=MARGIN)
+        error = "\n".join(visible(line) for line in dead.error.splitlines())
+        facts = [("item", visible(as_text(value))), ("why", visible(item_cause(dead))), ("error", error)]
+        files = said_files(project.run(workflow_id), dead.output_file)
+        for name, text in [*facts, *(("output", visible(from_here(file))) for file in files)]:
+            print_beside(f"  {name:<6} ", text)

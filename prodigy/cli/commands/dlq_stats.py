@@ -3,6 +3,7 @@
 from prodigy.cli.dead_letters import Filter, Ref, none_of, run_meant
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json, print_table
+from prodigy.cli.output.sentences import print_prose
 from prodigy.projections.failure import grouped
 from prodigy.runtime.orders.requeuing import dead_letters
 
@@ -16,6 +17,6 @@ def dlq_stats(ref: Ref = None, filter_: Filter = None, json: Json = False) -> No
             {"schema_version": 1, "workflow_id": workflow_id, "total": sum(row.count for row in rows), "groups": rows}
         )
     elif not rows:
-        print(none_of(workflow_id, is_narrowed=bool(filter_)))
+        print_prose(none_of(workflow_id, is_narrowed=bool(filter_)))
     else:
         print_table(("COUNT", "STEP", "ERROR"), ((str(row.count), row.step, row.error) for row in rows))

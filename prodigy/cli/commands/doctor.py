@@ -13,7 +13,9 @@ from prodigy import __version__
 from prodigy.cli.checks.finding import Finding
 from prodigy.cli.checks.table import examine
 from prodigy.cli.options import Json
-from prodigy.cli.output.answers import print_json, print_prose
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.columns import MARGIN, as_command, columns_of_terminal, prose
+from prodigy.cli.output.sentences import print_beside, print_prose
 from prodigy.cli.projects import project_here
 from prodigy.errors import ExitCode, ProdigyError
 from prodigy.plan.phrases import agreeing, counted
@@ -22,6 +24,7 @@ from prodigy.store.catalog import workflow_ids
 from prodigy.store.layout import Project, home
 
 VERSION_WAIT_S = 5.0
+_SENTENCE = re.compile(r"[A-Z].*\.")  # advice that is no command
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,10 +81,12 @@ def _said_version(path: str) -> str | None:
 def _print(facts: Facts, findings: list[Finding]) -> None:
     versions = (f"{name} {version or 'not found'}" for name, version in facts.versions.items())
     print_prose("  ".join(versions))
-    print_prose(f"project  {visible(facts.project)}  {counted(facts.runs, 'run')}", more=" " * 9)
-    print(f"home     {visible(facts.home)}")
+    print_beside("project  ", f"{visible(facts.project)}  {counted(facts.runs, 'run')}")
+    print_beside("home     ", visible(facts.home))
     for finding in findings:
-        print(f"\n{'✗' if finding.severity == 'wrong' else '!'} {visible(finding.what)}")
-        print(f"    {visible(finding.mend)}")
+        print()
+        print_beside("✗ " if finding.severity == "wrong" else "! ", visible(finding.what))
+        lay_out = prose if _SENTENCE.fullmatch(finding.mend) else as_command
+        print("\n".join(lay_out(visible(finding.mend), columns_of_terminal(), indent=MARGIN)))
     wrong = sum(finding.severity == "wrong" for finding in findings)
     print(f"\n{counted(wrong, 'thing')} {agreeing(wrong, 'is', 'are')} wrong" if wrong else "\nnothing is wrong")

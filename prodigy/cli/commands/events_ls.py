@@ -5,8 +5,8 @@ import sys
 from prodigy.cli import event_filters as filters
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_table
-from prodigy.cli.output.columns import columns_of_terminal, typed
 from prodigy.cli.output.events import event_row, print_events
+from prodigy.cli.output.sentences import tell_with_command
 from prodigy.cli.program import program
 from prodigy.cli.rescue import tell_lost_end
 from prodigy.projections.timeline import DETAIL_CHARS_MAX
@@ -50,4 +50,4 @@ def _tell_earlier(folder: RunFolder, generation: int | None) -> None:
         before, how = parent.number, f"goes on after event {last_seq} of generation {parent.number}"
     command = f"{program()} events ls {folder.path.name} --generation {before}"
     why = f"note: this is generation {present}, which {how}; what was before"
-    print("\n".join(typed(why, command, columns_of_terminal(sys.stderr))), file=sys.stderr)
+    tell_with_command(why, command)

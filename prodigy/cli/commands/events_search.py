@@ -1,6 +1,5 @@
 """`events search`: the events of a run in which something is said."""
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from prodigy.cli import event_filters as filters
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_table
 from prodigy.cli.output.events import event_row, print_events
+from prodigy.cli.output.sentences import tell
 from prodigy.cli.rescue import tell_lost_end
 from prodigy.errors import DamagedState, ExitCode, UsageProblem
 from prodigy.projections.timeline import texts_in
@@ -51,7 +51,7 @@ def events_search(
         rows = ((*event_row(record)[:4], text) for record, text in found)
         print_table(("SEQ", "TIME", "EVENT", "AT", "MATCH"), rows)
     else:
-        print(f"nothing in {workflow_id} matches {pattern[:100]!a}", file=sys.stderr)
+        tell(f"nothing in {workflow_id} matches {pattern[:100]!a}")
     tell_lost_end(project, workflow_id, generation)
     if not found:
         raise typer.Exit(ExitCode.FAILED)

@@ -8,8 +8,9 @@ import msgspec
 
 from prodigy.cli.event_filters import JobId, Number, Ref, records, run_meant
 from prodigy.cli.options import Json
-from prodigy.cli.output.answers import print_json, print_prose, print_table
+from prodigy.cli.output.answers import print_json, print_table
 from prodigy.cli.output.formatting import duration, money
+from prodigy.cli.output.sentences import print_prose
 from prodigy.cli.output.times import local, since
 from prodigy.cli.rescue import tell_lost_end
 from prodigy.plan.phrases import counted

@@ -2,7 +2,8 @@
 
 from prodigy.cli.event_filters import JobId, Ref, run_meant
 from prodigy.cli.options import Json
-from prodigy.cli.output.answers import print_json, print_prose
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.sentences import print_prose
 from prodigy.cli.projects import mirror_of
 from prodigy.plan.phrases import counted
 from prodigy.store.catalog import cleaning_of

@@ -13,9 +13,11 @@ from prodigy.cli.failed import print_failed, said
 from prodigy.cli.following import follow_outputs
 from prodigy.cli.options import Json, RunReference
 from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.columns import MARGIN
 from prodigy.cli.output.display import has_colour
 from prodigy.cli.output.outlet import copy, copy_lines
-from prodigy.cli.output.streams import check_reader
+from prodigy.cli.output.sentences import print_prose, tell
+from prodigy.cli.output.streams import check_reader, is_terminal
 from prodigy.cli.projects import mirror_of, project_here, run_of
 from prodigy.cli.wanted import Wanted, wanted_of
 from prodigy.errors import DamagedState
@@ -83,7 +85,7 @@ def logs(
         seen = {attempt.epoch for attempt in attempts}
         anyio.run(follow_outputs, project, workflow_id, wanted, seen)
     elif not any(shown):
-        print(f"{step or workflow_id} has printed nothing", file=sys.stderr)
+        tell(f"{step or workflow_id} has printed nothing")
 
 
 def _readable(project: Project, workflow_id: str, wanted: Wanted) -> tuple[list[Attempt], DamagedState | None]:
@@ -147,7 +149,8 @@ def _print(attempt: Attempt, *, has_heading: bool) -> bool:
     """Print one attempt, its stdout to stdout and its stderr to stderr; return whether there was anything to print."""
     if has_heading:
         number = f"  attempt {attempt.number}" if attempt.number else ""
-        print(f"── {visible(attempt.at)}{number} ──", flush=True)
+        print_prose(f"── {visible(attempt.at)}{number} ──", more=MARGIN)
+        sys.stdout.flush()
     return any([has_heading, *(_copy(path, to, ends_line=has_heading) for path, to in attempt.files)])
 
 
@@ -160,7 +163,7 @@ def _copy(path: Path, descriptor: Literal[1, 2], *, ends_line: bool) -> bool:
         source = open_private(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
-    lines = Lines("", colour=has_colour(descriptor)) if os.isatty(descriptor) else None
+    lines = Lines("", colour=has_colour(descriptor)) if is_terminal(descriptor) else None
     with os.fdopen(source, "rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             check_reader()

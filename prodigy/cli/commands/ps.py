@@ -4,6 +4,7 @@ from prodigy.cli.options import Json
 from prodigy.cli.output.advice import advice
 from prodigy.cli.output.answers import print_json, print_table
 from prodigy.cli.output.columns import columns_of_terminal
+from prodigy.cli.output.sentences import print_with_command
 from prodigy.cli.output.times import dated
 from prodigy.cli.program import program
 from prodigy.cli.projects import project_here
@@ -26,7 +27,7 @@ def ps(json: Json = False) -> None:
         ]
         print_json({"schema_version": 1, "runs": runs})
     elif not live:
-        print(f"no run is live here; all of them: {program()} checkpoints list")
+        print_with_command("no run is live here; all of them", f"{program()} checkpoints list")
     else:
         print_table(
             ("RUN", "PID", "STATUS", "STEP", "SINCE"),

@@ -1,9 +1,11 @@
 """`stop`: stop a live run from another terminal, as Ctrl-C would, and wait for it."""
 
+import sys
 import time
 
 from prodigy.cli.options import Json, RunReference
 from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.sentences import print_prose, print_with_command
 from prodigy.cli.program import program
 from prodigy.cli.projects import mirror_of, project_here, run_of
 from prodigy.cli.rescue import lines
@@ -30,16 +32,17 @@ def stop(
         raise RunNotFound(f"{workflow_id} is not running", hint=_next(project, workflow_id))
     order = send(folder.inbox, Stop(by="prodigy stop"))
     if not json:
-        print(f"{workflow_id} was asked to stop (process {owner.pid}); waiting for it")
+        print_prose(f"{workflow_id} was asked to stop (process {owner.pid}); waiting for it")
+        sys.stdout.flush()
     while holder(folder.lock) == owner:
         time.sleep(STOP_POLL_S)
     order.unlink(missing_ok=True)  # it had ended before it looked, and whoever goes on is not meant
     if json:
         print_json({"schema_version": 1, "workflow_id": workflow_id, "stopped": True, "pid": owner.pid})
     elif successor := holder(folder.lock):
-        print(f"stopped; process {successor.pid} goes on with it")
+        print_prose(f"stopped; process {successor.pid} goes on with it")
     else:
-        print(f"stopped; go on with:  {program()} resume {workflow_id}")
+        print_with_command("stopped; go on with", f"{program()} resume {workflow_id}")
 
 
 def _next(project: Project, workflow_id: str) -> str:

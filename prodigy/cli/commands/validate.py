@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from prodigy.cli.options import Json
-from prodigy.cli.output.answers import print_json, shown
+from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.complaints import shown
+from prodigy.cli.output.sentences import print_prose
 from prodigy.errors import ExitCode, Problem, WorkflowProblem
 from prodigy.plan.compile import workflow_notices
 from prodigy.plan.phrases import counted
@@ -43,11 +45,12 @@ def _report(file: Path) -> dict[str, Any]:
 def _print(report: dict[str, Any]) -> None:
     """Print mistakes to stderr and the verdict to stdout."""
     for problem in report["problems"]:
-        print(f"error: {shown(problem)}\n", file=sys.stderr)
+        print(f"{shown(problem, 'error: ')}\n", file=sys.stderr)
     for notice in report["notices"]:
-        print(f"notice: {shown(notice)}\n", file=sys.stderr)
+        print(f"{shown(notice, 'notice: ')}\n", file=sys.stderr)
     count = len(report["problems"])
     if count:
-        print(f"{report['file']}: {counted(count, 'mistake')}")
+        print_prose(f"{report['file']}: {counted(count, 'mistake')}")
     else:
-        print(f"{report['file']}: valid" + (f", {len(report['notices'])} to look at" if report["notices"] else ""))
+        notices = f", {len(report['notices'])} to look at" if report["notices"] else ""
+        print_prose(f"{report['file']}: valid{notices}")

@@ -1,22 +1,16 @@
 """Answers on stdout: tables for people, JSON and CSV for programs. A pipe gets no colour, no box and no cut."""
 
 import os
-import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
-from prodigy.cli.output.columns import columns_of_terminal, prose, table
+from prodigy.cli.output.columns import columns_of_terminal, table
 from prodigy.cli.output.streams import check_reader
-from prodigy.cli.output.width import cells
-from prodigy.errors import Problem, UsageProblem
+from prodigy.errors import UsageProblem
 from prodigy.plan.spelling import as_number
-from prodigy.runtime.terminal import harmless_json, visible
-
-COLUMNS_MIN = 40
-COLUMNS_UNKNOWN = 100
-_INDENT = "  "
+from prodigy.runtime.terminal import harmless_json
 
 
 def print_json(document: Any) -> None:
@@ -55,38 +49,6 @@ def as_json_too(wanted: str | None, *, json: bool) -> str | None:
     if json and wanted not in (None, "json"):
         raise UsageProblem(f"--json is --format json, and --format says {wanted}", hint="Give one of them.")
     return "json" if json else wanted
-
-
-def shown(problem: Problem) -> str:
-    """Return a mistake as people read it: its place, the line as far as it fits, a caret, and what to write."""
-    columns = max(COLUMNS_MIN, shutil.get_terminal_size((COLUMNS_UNKNOWN, 24)).columns) - len(_INDENT)
-    place = f"{visible(problem.file)}:{problem.line}:{problem.column}: " if problem.line else ""
-    lines = [f"{place}{visible(problem.message)}"]
-    if problem.source:
-        text, before = _around(problem.source, problem.column - 1, columns)
-        lines += [_INDENT + visible(text), _INDENT + " " * cells(visible(before)) + "^"]
-    if problem.hint:
-        lines += prose(visible(problem.hint), columns + len(_INDENT), indent=_INDENT)
-    return "\n".join(lines)
-
-
-def _around(line: str, offset: int, columns: int) -> tuple[str, str]:
-    """Return what fits of a line around the character at `offset`, and the part of that before it."""
-    start = 0
-    while cells(line[start:offset]) > columns * 3 // 4:
-        start = min(offset, start + max(1, columns // 4))
-    end = len(line)
-    head = "…" if start else ""
-    while end > offset + 1 and cells(head + line[start:end]) > columns - 1:
-        end -= max(1, (cells(line[start:end]) - columns) // 2)
-    end = max(end, offset + 1)
-    tail = "…" if end < len(line) else ""
-    return head + line[start:end] + tail, head + line[start:offset]
-
-
-def print_prose(text: str, *, indent: str = "", more: str | None = None) -> None:
-    """Print sentences to stdout, folded on a terminal; see `prose`."""
-    print("\n".join(prose(text, columns_of_terminal(), indent=indent, more=more)))
 
 
 def print_table(

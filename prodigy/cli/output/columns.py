@@ -21,8 +21,6 @@ CUT_CHARS_MIN = 12  # so much of the column that is cut is always shown
 LAST_CHARS_MIN = 24  # and so much of the last one stands beside the others
 COLUMNS_MIN = 20
 
-_NAME_CHARS = 10
-_BESIDE_NAME = " " * 13
 _GOES_ON = " \\"
 _QUOTED = re.compile(r"`[^`]*`")  # in a sentence: a command
 _WORD = re.compile(r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"]|['\"])+")  # of a shell's command, quotes and all
@@ -71,6 +69,8 @@ def prose(text: str, columns: int | None, *, indent: str = "", more: str | None 
 
     A line of the text begins a line anew, and what does not fit of it goes on below it, as far to the right.
     """
+    if columns is None:
+        return [indent + line for line in text.split("\n")]
     lines = list[str]()
     for line in text.split("\n"):
         words = line.lstrip(" ")
@@ -81,35 +81,39 @@ def prose(text: str, columns: int | None, *, indent: str = "", more: str | None 
     return lines
 
 
+def beside(label: str, text: str, columns: int | None) -> list[str]:
+    """Return sentences beside a label, every line of them as far to the right as the first; see `prose`."""
+    indent = " " * cells(label)
+    head, *below = prose(text, columns, indent=indent)
+    return [label + head[len(indent) :], *below]
+
+
 def fact(name: str, value: str, columns: int | None) -> str:
     """Return what is known of a thing by its name: what does not fit beside that goes on below itself."""
-    head, *others = value.splitlines()
-    lines = folded(visible(head), columns, indent=f"  {name:<{_NAME_CHARS}} ", more=_BESIDE_NAME)
-    for line in others:
-        lines += folded(visible(line), columns, indent=_BESIDE_NAME)
-    return "\n".join(lines)
+    return "\n".join(beside(f"  {name:<10} ", "\n".join(map(visible, value.splitlines())), columns))
 
 
-def typed(why: str, command: str, columns: int | None, *, indent: str = "") -> list[str]:
-    """Return why, and a command that can be typed: below it where they do not fit in one line.
-
-    A command that is still too wide goes on behind a backslash, as a shell reads it; no word of it is ever broken.
-    """
+def with_command(why: str, command: str, columns: int | None, *, indent: str = "") -> list[str]:
+    """Return why, and a command that can be typed: below it, see `as_command`, where they do not fit in a line."""
     whole = f"{indent}{why}:  {command}"
     if columns is None or cells(whole) <= columns:
         return [whole]
-    room = columns - len(indent + MARGIN)
-    if cells(command) <= room:
-        return [*folded(f"{why}:", columns, indent=indent), indent + MARGIN + command]
+    return [*folded(f"{why}:", columns, indent=indent), *as_command(command, columns, indent=indent + MARGIN)]
+
+
+def as_command(command: str, columns: int | None, *, indent: str) -> list[str]:
+    """Return a command that can be typed: what is too wide goes on behind a backslash, and no word is broken."""
+    if columns is None or cells(indent + command) <= columns:
+        return [indent + command]
     lines, line = list[str](), ""
     for word in _WORD.findall(command):
         joined = f"{line} {word}" if line else word
-        if line and cells(joined) > room - len(_GOES_ON):
+        if line and cells(indent + joined + _GOES_ON) > columns:
             lines.append(line + _GOES_ON)
             line = word
         else:
             line = joined
-    return [*folded(f"{why}:", columns, indent=indent), *(indent + MARGIN + line for line in (*lines, line))]
+    return [indent + line for line in (*lines, line)]
 
 
 def table(

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from prodigy.cli.job import job_lines
-from prodigy.cli.output.asides import tell
+from prodigy.cli.output.columns import beside, columns_of_terminal, prose, with_command
 from prodigy.cli.output.floor import Floor
 from prodigy.cli.output.formatting import counted, duration, first_line
 from prodigy.cli.output.nonblocking import Paper
+from prodigy.cli.output.sentences import tell_beside
 from prodigy.cli.output.times import spoken
 from prodigy.cli.program import in_our_words, program
 from prodigy.kernel import events as ev
@@ -30,6 +31,7 @@ from prodigy.runtime.terminal import Lines, harmless, visible
 
 SUM_INTERVAL_S = 1.0
 ANSWERS_MAX = 3
+_BESIDE_WORD = " " * 10  # as wide as the word that a line begins with
 _WORDS = {"y": True, "yes": True, "n": False, "no": False, "": False}
 
 _ROUTINE = (ev.CommandStarted, ev.CommandFinished, ev.NodeSkipped, ev.CommandInterrupted)
@@ -84,7 +86,7 @@ class Display:
             return None
 
         termios.tcflush(0, termios.TCIFLUSH)
-        return _answer(self._write, f"{visible_lines(question)} [y/N] ")
+        return _answer(self._write, _question(question))
 
     def close(self) -> None:
         """Show what is still queued."""
@@ -156,7 +158,10 @@ class Display:
         run = state.run
         self._say("run", f"{run.workflow_id}  {visible(run.workflow_path)}{'  ' + how if how else ''}", "1")
         trust = " --trust" if self._needs_trust(run.workflow_id) else ""
-        self._say("", f"if it stops, go on with: {program()} resume {run.workflow_id}{trust}", "2")
+        command = f"{program()} resume {run.workflow_id}{trust}"
+        columns = columns_of_terminal(sys.stderr)
+        for line in with_command("if it stops, go on with", command, columns, indent=_BESIDE_WORD):
+            self._write(f"{line}\n")
         if not run.synced:
             self._say(
                 "note",
@@ -181,7 +186,9 @@ class Display:
         return self._paint(f"{visible(at)} │ ", "2")
 
     def _say(self, word: str, text: str, colour: str) -> None:
-        self._write(f"{self._paint(f'{word:>8}', colour)}  {harmless(text)}\n")
+        label = f"{word:>8}"
+        line, *below = beside(f"{label}  ", harmless(text), columns_of_terminal(sys.stderr))
+        self._write("\n".join([self._paint(label, colour) + line[len(label) :], *below, ""]))
 
     def _write(self, text: str) -> None:
         self._floor.say(text, self._paper.write)
@@ -217,19 +224,24 @@ def user() -> str:
 
 def visible_lines(text: str) -> str:
     """Return a text of our own that may quote others', safe and with its lines kept."""
-    return "\n          ".join(visible(line) for line in text.splitlines())
+    return "\n".join(visible(line) for line in text.splitlines())
 
 
 def note(sentence: str) -> None:
     """Say something on stderr that is no answer, beside a command that plays no run."""
-    tell(f"    note  {visible_lines(in_our_words(sentence))}", more=" " * 10)
+    tell_beside("    note  ", visible_lines(in_our_words(sentence)))
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
     """Ask on a terminal, default no. Where nobody can be asked the command line is answer enough."""
     if yes or not has_terminal():
         return True
-    return bool(_answer(_print_now, f"{visible_lines(question)} [y/N] "))
+    return bool(_answer(_print_now, _question(question)))
+
+
+def _question(text: str) -> str:
+    asked = visible_lines(text).replace("\n", f"\n{_BESIDE_WORD}")
+    return "\n".join(prose(f"{asked} [y/N] ", columns_of_terminal(sys.stderr)))
 
 
 def _answer(write: Callable[[str], None], question: str) -> bool | None:

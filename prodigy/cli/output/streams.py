@@ -77,6 +77,11 @@ def lost_answer() -> ProdigyError | None:
     )
 
 
+def is_terminal(descriptor: int) -> bool:
+    """Whether stdout, which is 1, or stderr, which is 2, is a terminal."""
+    return (sys.stdout if descriptor == 1 else sys.stderr).isatty()
+
+
 def check_reader() -> None:
     """See that somebody may still read stdout.
 
