@@ -19,9 +19,9 @@ import msgspec
 
 from prodigy.errors import Problem
 from prodigy.plan import address, expression, schema
-from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body, map_definition
+from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body
 from prodigy.plan.compile_policy import goes_on, handlers_of, retry_of, timeout_of
-from prodigy.plan.definition import definition_of
+from prodigy.plan.definition import definition_of, map_definition
 from prodigy.plan.document import examine
 from prodigy.plan.elsewhere import elsewhere
 from prodigy.plan.given import check_given
@@ -395,7 +395,7 @@ class _Compilation:
 
     def _script(self, step: Step, interpreter: str) -> values.Script:
         """A name that only the workflow's `env` has is the shell's own where the step sets it anew."""
-        own = frozenset(name.text for name, _ in (step.env.entries if step.env else ()))
+        own = step.env.names
         environment = self.environment | own if own else self.environment
         names = self.known - (own & self.declared.environment - self._values_known()) if own else self.known
 
@@ -444,11 +444,9 @@ class _Compilation:
 
     # References -------------------------------------------------------------------------------------------
 
-    def _environment(self, fields: Fields | None) -> dict[str, Template]:
-        entries = fields.entries if fields else ()
-        return {
-            name.text: self._template(value, holds_files=True) for name, value in entries if isinstance(value, Scalar)
-        }
+    def _environment(self, fields: Fields) -> dict[str, Template]:
+        texts = ((name.text, value) for name, value in fields.entries if isinstance(value, Scalar))
+        return {name: self._template(value, holds_files=True) for name, value in texts}
 
     def _template(self, scalar: Scalar | None, *, holds_files: bool = False) -> Template:
         """Return the pieces of a text; null is empty."""

@@ -7,10 +7,7 @@ are asked once for each item, and everything else before there is any.
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from hashlib import sha256
 from typing import Any, Protocol, TypeVar
-
-import msgspec
 
 from prodigy.plan import expression
 from prodigy.plan.json_path import parse_json_path
@@ -28,7 +25,6 @@ from prodigy.plan.reference import (
 )
 from prodigy.plan.shell import values
 from prodigy.plan.source import Fields, Listing, Scalar, Value, plain
-from prodigy.plan.spelling import as_number
 from prodigy.plan.syntax import (
     ErrorPolicyAsWritten,
     MapAsWritten,
@@ -46,7 +42,6 @@ CHECKPOINT_FREQUENCY = 100
 BREAKER_FAILURES = 5
 BREAKER_PAUSE_S = 60.0
 ITEM_RETRIES = 3
-DEFINITION_CHARS = 16
 
 _DIRECTION = re.compile(r"\s+(?P<word>ASC|DESC)(?![\w.\[-])", re.IGNORECASE)
 _NULLS = re.compile(r"\s+NULLS\s+(?P<word>FIRST|LAST)(?![\w.\[-])", re.IGNORECASE)
@@ -71,24 +66,16 @@ class Read(Protocol):
 def map_body(written: MapAsWritten, *, read: Read, names: Names, working_dir: Template) -> Map:
     """Return the map that is written, its results not kept; `names` are known before it begins."""
 
-    def count(scalar: Scalar | None, default: int) -> int | Template:
-        return _template(scalar, read, names) if scalar and is_template(scalar) else integer_of(scalar, default)
-
+    count = partial(_count, read=read, names=names)
     return Map(
         source=_source(written, read, names, working_dir),
         template=TEMPLATE,
         max_parallel=count(written.max_parallel, PARALLEL),
-        max_processes=None if written.max_processes is None else count(written.max_processes, 0),
+        max_processes=None if written.max_processes is None else count(written.max_processes),
         item_key=_template(written.item_key, read, names | {"item"}),
         checkpoint_frequency=integer_of(written.checkpoint_frequency, CHECKPOINT_FREQUENCY),
         errors=_errors(written.error_policy),
     )
-
-
-def map_definition(body: Map) -> str:
-    """Return a digest of which items a map has and what they are known by."""
-    what = (body.source, body.item_key)
-    return sha256(msgspec.json.encode(what, enc_hook=as_number)).hexdigest()[:DEFINITION_CHARS]
 
 
 def parse_order(text: str, names: Names = frozenset()) -> tuple[SortKey, ...]:
@@ -125,9 +112,7 @@ def parse_path(text: str, names: Names = frozenset()) -> tuple[str | int, ...]:
 
 
 def _source(written: MapAsWritten, read: Read, names: Names, working_dir: Template) -> Source:
-    def count(scalar: Scalar) -> int | Template:
-        return _template(scalar, read, names) if is_template(scalar) else integer_of(scalar, 0)
-
+    count = partial(_count, read=read, names=names)
     condition = partial(expression.parse, bare_paths=True)
     order = [read(key, parse_order, names, _nothing) or () for key in written.sort_by]
     is_command, elements = written.input.kind == "command", written.input.elements
@@ -180,6 +165,10 @@ def _errors(written: ErrorPolicyAsWritten | None) -> ErrorPolicy:
             pause_s=seconds_or(breaker.timeout, BREAKER_PAUSE_S),
         ),
     )
+
+
+def _count(scalar: Scalar | None, default: int = 0, *, read: Read, names: Names) -> int | Template:
+    return _template(scalar, read, names) if scalar and is_template(scalar) else integer_of(scalar, default)
 
 
 def _template(scalar: Scalar | None, read: Read, names: Names) -> Template:

@@ -23,7 +23,7 @@ def check_given(given: Names, document: Document, referred: Set[str]) -> None:
     Raises:
         UsageProblem: with all of them, and for each the nearest name that would have been used.
     """
-    variables = {name.text for name, _ in (document.variables.entries if document.variables else ())}
+    variables = document.variables.names
     unused = sorted(given - variables - referred)
     if not unused:
         return
@@ -33,7 +33,7 @@ def check_given(given: Names, document: Document, referred: Set[str]) -> None:
     raise UsageProblem(f"nothing in {document.file} uses {named}", hint="\n  ".join(hints))
 
 
-def _hint(name: str, document: Document, used: set[str]) -> str:
+def _hint(name: str, document: Document, used: Names) -> str:
     if place := _unbraced(name, document):
         return f"the script on line {place.line} has ${name}, which is the shell's own: write ${{{name}}} there"
     if near := suggestion(name, frozenset(used), form="{}"):

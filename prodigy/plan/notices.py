@@ -15,7 +15,7 @@ from prodigy.plan.nodes import Map, Node, Plan, Run, Sequence, Shell
 from prodigy.plan.nodes import Source as Items
 from prodigy.plan.shell import values
 from prodigy.plan.source import Fields, Listing, Scalar, Source, Value
-from prodigy.plan.symbols import OF_ITEMS, Declared, every_step, groups
+from prodigy.plan.symbols import OF_ITEMS, Declared, environments, every_step
 from prodigy.plan.syntax import Document, Step
 
 _EXPANDED = re.compile(r"\$(?P<name>[A-Z][A-Z0-9_]{1,99})(?![A-Za-z0-9_])|~/|(?P<run>\$\()")
@@ -34,7 +34,7 @@ def notices(source: Source, document: Document, declared: Declared, plan: Plan) 
     """Return what is to be said of a workflow without mistakes, in the file's order."""
     nodes = {_place(step): step for step in every_step(document)}
     found = [*_misleading(source, document, declared), *_of_the_shell(source, document)]
-    theirs = {name.text for fields in _environments(document) for name, _ in fields.entries}
+    theirs = {name for fields in environments(document) for name in fields.names}
     ours = frozenset({*declared.variables, *declared.ids, *declared.captures, *OF_ITEMS} - theirs)
     for written in every_step(document):
         found += _alone(source, written)
@@ -122,12 +122,6 @@ def _is_of_script(text: str, name: str, offset: int) -> bool:
     return text.count("'", 0, offset) % 2 == 1 or re.search(f"{assigned}|{given}", text) is not None
 
 
-def _environments(document: Document) -> Iterator[Fields]:
-    """Yield the environments of a workflow, of its stages and of its steps."""
-    given = (document.env, *(group.env for group in groups(document)), *(step.env for step in every_step(document)))
-    yield from (fields for fields in given if fields is not None)
-
-
 def _alone(source: Source, step: Step) -> Iterator[Problem]:
     """A step is a shell of its own: what it changes of that shell ends with it."""
     if step.kind == "shell" and (match := _ALONE.fullmatch(step.command.text)):
@@ -150,7 +144,7 @@ def _of_the_shell(source: Source, document: Document) -> Iterator[Problem]:
     """Values that a shell would expand, and nobody does here."""
     yield from _expanded(source, document.variables, "write ${{env.{}}}", is_whole=True)
     elsewhere = "make a variable that is ${{env.{}}}, and write its name"
-    for fields in _environments(document):
+    for fields in environments(document):
         yield from _expanded(source, fields, elsewhere)
     for folder in (document.working_dir, *(step.working_dir for step in every_step(document))):
         yield from _expanded(source, folder, elsewhere, is_whole=True)
@@ -185,6 +179,6 @@ def _misleading(source: Source, document: Document, declared: Declared) -> Itera
 
 
 def _declared_names(document: Document, declared: Declared) -> Iterator[Scalar]:
-    yield from (name for name, _ in (document.variables.entries if document.variables else ()))
+    yield from document.variables.keys
     yield from declared.ids.values()
     yield from (name for key, name in declared.captures.items() if key not in declared.ids)

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -25,7 +25,6 @@ from prodigy.plan.syntax import (
     HandlersAsWritten,
     InputAsWritten,
     InputKind,
-    Kind,
     MapAsWritten,
     RetryAsWritten,
     StageAsWritten,
@@ -63,6 +62,10 @@ class _Wrong(Enum):
 
 
 _WRONG: Final = _Wrong.SHAPE
+# What the value of a key becomes: a scalar, a mapping or what is read of one, or several of them.
+Word = msgspec.Struct | tuple[msgspec.Struct, ...]
+Words = dict[str, Word]
+Made = TypeVar("Made")
 
 
 def as_document(source: Source, root: Value) -> Document:
@@ -73,7 +76,7 @@ def as_document(source: Source, root: Value) -> Document:
         case Fields():
             words = _words(source, root, "workflow")
             _check_kind(source, root)
-            return Document(file=source.file, **words)
+            return _made(Document, words, file=source.file)
         case Scalar():
             source.report(root, f"a workflow is a mapping with commands, not {_described(root)}", hint=EXAMPLE)
             return Document(file=source.file)
@@ -81,7 +84,7 @@ def as_document(source: Source, root: Value) -> Document:
 
 def _check_kind(source: Source, root: Fields) -> None:
     """Note a file that is not exactly one of: steps, stages, a map."""
-    places = {name.text: name for name, _ in root.entries}
+    places = {key.text: key for key in root.keys}
     steps = places.get("commands") or places.get("steps")
     stages, mode = places.get("stages"), places.get("mode")
     if mode is not None:
@@ -99,9 +102,23 @@ def _check_kind(source: Source, root: Fields) -> None:
         source.report(root, "a workflow without commands", hint=EXAMPLE)
 
 
-def _words(source: Source, fields: Fields, where: Where) -> dict[str, Any]:
+def _made(form: type[Made], words: Words, at: Value | None = None, /, **more: Any) -> Made:
+    """Return the struct that these words make, and where it stands if it knows that.
+
+    Each reader has seen to it that its word has the type of its field.
+    """
+    place = {} if at is None else {"line": at.line, "column": at.column}
+    return form(**{**place, **more, **words})
+
+
+def _nothing_at(value: Value) -> Scalar:
+    """Return the text that stands for one that is missing, which has been noted."""
+    return Scalar(text="", value="", line=value.line, column=value.column)
+
+
+def _words(source: Source, fields: Fields, where: Where) -> Words:
     """Return the values of a mapping that its schema knows and accepts, by field; all others are noted."""
-    words: dict[str, Any] = {}
+    words: Words = {}
     given: dict[str, str] = {}
     for name, value in fields.entries:
         key = None if source.is_full else _known(source, name, where)
@@ -123,7 +140,7 @@ def _known(source: Source, name: Scalar, where: Where) -> Key | None:
     return key
 
 
-def _word(source: Source, key: Key, name: Scalar, value: Value) -> Any:
+def _word(source: Source, key: Key, name: Scalar, value: Value) -> Word | None:
     """Return the value if it has the shape of the key, else note that and return None."""
     if isinstance(value, Scalar) and value.value is None:
         sign = source.character(value.line, value.column)
@@ -181,7 +198,7 @@ def _mend(key: Key, value: Value) -> str | None:
 
 def _mend_fields(key: Key, value: Fields) -> str | None:
     """Return what to write where a mapping stands and should not."""
-    glued = next((name.text for name, _ in value.entries if name.text.startswith("-")), None)
+    glued = next((key.text for key in value.keys if key.text.startswith("-")), None)
     match key.shape:
         case "steps" | "stages" if glued:
             return f"a blank follows the dash of a list:  - {glued[1:]}: …"
@@ -236,44 +253,33 @@ def _read_text(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
     return _read_prose(source, key, value) if is_line else _WRONG
 
 
-def _read_word(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
-    return value if isinstance(value, Scalar) and isinstance(value.value, str) and value.value else _WRONG
+def _is_integer(key: Key, scalar: Scalar) -> bool:
+    return type(scalar.value) is int and _is_within(key, scalar.value)
 
 
-def _read_command(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
-    """Text; the words `true` and `false` are commands too."""
-    if not isinstance(value, Scalar) or not isinstance(value.value, str | bool):
-        return _WRONG
-    return value if value.text.strip() else _WRONG
+def _is_count(key: Key, scalar: Scalar) -> bool:
+    return is_template(scalar) or _is_integer(key, scalar)
 
 
-def _read_template(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
-    return value if isinstance(value, Scalar) and value.text.strip() else _WRONG
+def _is_seconds(key: Key, scalar: Scalar) -> bool:
+    return not isinstance(scalar.value, bool) and _is_within(key, seconds_of(scalar))
 
 
-def _read_boolean(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
-    return value if isinstance(value, Scalar) and isinstance(value.value, bool) else _WRONG
+def _is_duration(key: Key, scalar: Scalar) -> bool:
+    return is_template(scalar) or _is_seconds(key, scalar)
 
 
-def _read_integer(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
-    if not isinstance(value, Scalar) or type(value.value) is not int:
-        return _WRONG
-    return value if _is_within(key, value.value) else _WRONG
+def _is_path(key: Key, scalar: Scalar) -> bool:
+    return isinstance(scalar.value, str) and scalar.value.strip() != ""
 
 
-def _read_count(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
-    return value if is_template(value) else _read_integer(source, key, value)
+def _scalar(accepts: Callable[[Key, Scalar], bool]) -> "Reader":
+    """Return the reader of scalars that are accepted for their key."""
 
+    def read(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
+        return value if isinstance(value, Scalar) and accepts(key, value) else _WRONG
 
-def _read_seconds(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
-    if not isinstance(value, Scalar) or isinstance(value.value, bool):
-        return _WRONG
-    amount_s = seconds_of(value)
-    return value if amount_s is not None and _is_within(key, amount_s) else _WRONG
-
-
-def _read_duration(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
-    return value if is_template(value) else _read_seconds(source, key, value)
+    return read
 
 
 def _read_choice(source: Source, key: Key, value: Value) -> Scalar | _Wrong | None:
@@ -323,20 +329,20 @@ def _read_stages(source: Source, key: Key, value: Value) -> tuple[StageAsWritten
 
 def _read_retry(source: Source, key: Key, value: Value) -> Scalar | RetryAsWritten | _Wrong:
     if not isinstance(value, Fields):
-        return _read_count(source, key, value)
+        return value if isinstance(value, Scalar) and _is_count(key, value) else _WRONG
     words = _words(source, value, "retry")
-    if not any(name.text == "attempts" for name, _ in value.entries):
+    if "attempts" not in value.names:
         source.report(value, "'retry' needs attempts", hint="attempts counts all of them, the first included")
-    return RetryAsWritten(line=value.line, column=value.column, **words)
+    return _made(RetryAsWritten, words, value)
 
 
 def _read_handlers(source: Source, key: Key, value: Value) -> HandlersAsWritten | _Wrong:
     """A step, a list of steps, or the long form, which is known by its keys."""
     match value:
         case Listing():
-            words: dict[str, Any] = {"commands": _steps(source, value)}
+            words: Words = {"commands": _steps(source, value)}
         case Fields():
-            names = {name.text for name, _ in value.entries}
+            names = value.names
             is_step = bool(names & set(KINDS)) or not names & set(schema.names("on_failure"))
             if is_step:
                 value = _without_words_beside(source, value)
@@ -345,13 +351,13 @@ def _read_handlers(source: Source, key: Key, value: Value) -> HandlersAsWritten 
                 source.report(value, "'on_failure' needs commands")
         case Scalar():
             return _WRONG
-    return HandlersAsWritten(line=value.line, column=value.column, **words)
+    return _made(HandlersAsWritten, words, value)
 
 
 def _without_words_beside(source: Source, step: Fields) -> Fields:
     """Return a handler that is a step without the words of the long form, which stand beside `commands` only."""
     words = set(schema.names("on_failure")) - set(schema.names("step")) - {"commands", "steps"}
-    for name, _ in step.entries:
+    for name in step.keys:
         if name.text in words:
             hint = f"write  on_failure: {{commands: [{{…}}], {name.text}: …}}"
             source.report(name, f"{name.text!r} stands beside commands, not in a step", hint=hint)
@@ -362,14 +368,14 @@ def _read_phase(source: Source, key: Key, value: Value) -> StageAsWritten | _Wro
     """Setup or reduce: a stage whose name is the key's."""
     match value:
         case Listing():
-            words: dict[str, Any] = {"commands": _steps(source, value)}
+            words: Words = {"commands": _steps(source, value)}
         case Fields():
             words = _words(source, value, "phase")
             _need_commands(source, key, value)
         case Scalar():
             return _WRONG
     name = Scalar(text=key.name, value=key.name, line=value.line, column=value.column)
-    return StageAsWritten(line=value.line, column=value.column, name=name, **words)
+    return _made(StageAsWritten, words, value, name=name)
 
 
 def _read_agent_template(source: Source, key: Key, value: Value) -> tuple[Step, ...] | _Wrong:
@@ -379,12 +385,11 @@ def _read_agent_template(source: Source, key: Key, value: Value) -> tuple[Step, 
         return _WRONG
     words = _words(source, value, "agent_template")
     _need_commands(source, key, value)
-    commands: tuple[Step, ...] = words.get("commands", ())
-    return commands
+    return _made(HandlersAsWritten, words, value).commands
 
 
 def _need_commands(source: Source, key: Key, fields: Fields) -> None:
-    if not {name.text for name, _ in fields.entries} & {"commands", "steps"}:
+    if not fields.names & {"commands", "steps"}:
         source.report(fields, f"{key.name!r} needs commands", hint=STEP_EXAMPLE)
 
 
@@ -392,72 +397,59 @@ def _read_map(source: Source, key: Key, value: Value) -> MapAsWritten | _Wrong:
     if not isinstance(value, Fields):
         return _WRONG
     words = _words(source, value, "map")
-    written = {name.text for name, _ in value.entries}
-    for missing in (name for name in ("input", "agent_template") if name not in written):
+    for missing in (name for name in ("input", "agent_template") if name not in value.names):
         source.report(value, f"'map' needs {missing}", hint=MAP_EXAMPLE)
-    nothing = Scalar(text="", value="", line=value.line, column=value.column)
-    words = {"input": InputAsWritten(kind="auto", text=nothing), **words}
-    return MapAsWritten(line=value.line, column=value.column, **words)
+    return _made(MapAsWritten, words, value, input=InputAsWritten(kind="auto", text=_nothing_at(value)))
 
 
 def _read_input(source: Source, key: Key, value: Value) -> InputAsWritten | _Wrong | None:
     """A text, a list of the items themselves, or a mapping that says outright what the text is."""
     if isinstance(value, Listing):
-        nothing = Scalar(text="", value="", line=value.line, column=value.column)
-        return InputAsWritten(kind="list", text=nothing, elements=value)
+        return InputAsWritten(kind="list", text=_nothing_at(value), elements=value)
     if not isinstance(value, Fields):
-        return InputAsWritten(kind="auto", text=value) if _read_path(source, key, value) is value else _WRONG
+        return InputAsWritten(kind="auto", text=value) if _is_path(key, value) else _WRONG
     words = _words(source, value, "input")
     if len(value.entries) != 1:
         source.report(value, "'input' is one file, glob or command", hint="for example  input: {glob: 'src/**/*.py'}")
-    return next((InputAsWritten(kind=kind, text=words[kind]) for kind in INPUT_KINDS if kind in words), None)
-
-
-def _read_path(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
-    if not isinstance(value, Scalar) or not isinstance(value.value, str):
-        return _WRONG
-    return value if value.value.strip() else _WRONG
+    named = ((kind, words.get(kind)) for kind in INPUT_KINDS)
+    return next((InputAsWritten(kind=kind, text=text) for kind, text in named if isinstance(text, Scalar)), None)
 
 
 def _read_order(source: Source, key: Key, value: Value) -> tuple[Scalar, ...] | _Wrong:
     entries = value.entries if isinstance(value, Listing) else (value,)
-    paths = tuple(entry for entry in entries if _read_path(source, key, entry) is entry)
+    paths = tuple(entry for entry in entries if isinstance(entry, Scalar) and _is_path(key, entry))
     return paths if entries and len(paths) == len(entries) else _WRONG
 
 
-def _read_share(source: Source, key: Key, value: Value) -> Scalar | _Wrong:
-    if not isinstance(value, Scalar):
-        return _WRONG
-    share = share_of(value)
-    return value if share is not None and _is_within(key, share) else _WRONG
-
-
 def _read_error_policy(source: Source, key: Key, value: Value) -> ErrorPolicyAsWritten | _Wrong:
-    return ErrorPolicyAsWritten(**_words(source, value, "error_policy")) if isinstance(value, Fields) else _WRONG
+    return _made(ErrorPolicyAsWritten, _words(source, value, "error_policy")) if isinstance(value, Fields) else _WRONG
 
 
 def _read_circuit_breaker(source: Source, key: Key, value: Value) -> BreakerAsWritten | _Wrong:
     if not isinstance(value, Fields):
         return _WRONG
     words = _words(source, value, "circuit_breaker")
-    if not {name.text for name, _ in value.entries} & {"failure_threshold", "failures"}:
+    if not value.names & {"failure_threshold", "failures"}:
         hint = "for example  {failure_threshold: 5, timeout: 1m}"
         source.report(value, "'circuit_breaker' needs failure_threshold", hint=hint)
-    return BreakerAsWritten(**words)
+    return _made(BreakerAsWritten, words)
 
 
-_READERS: dict[Shape, Callable[[Source, Key, Value], Any]] = {
+# The words `true` and `false` are commands too.
+_COMMAND = _scalar(lambda key, it: isinstance(it.value, str | bool) and it.text.strip() != "")
+Reader = Callable[[Source, Key, Value], Word | _Wrong | None]
+_READERS: dict[Shape, Reader] = {
     "text": _read_text,
     "prose": _read_prose,
-    "word": _read_word,
-    "command": _read_command,
-    "condition": _read_command,
-    "template": _read_template,
-    "boolean": _read_boolean,
-    "integer": _read_integer,
-    "count": _read_count,
-    "seconds": _read_seconds,
-    "duration": _read_duration,
+    "word": _scalar(lambda key, it: isinstance(it.value, str) and it.value != ""),
+    "command": _COMMAND,
+    "condition": _COMMAND,
+    "template": _scalar(lambda key, it: it.text.strip() != ""),
+    "boolean": _scalar(lambda key, it: isinstance(it.value, bool)),
+    "integer": _scalar(_is_integer),
+    "count": _scalar(_is_count),
+    "seconds": _scalar(_is_seconds),
+    "duration": _scalar(_is_duration),
     "choice": _read_choice,
     "reasons": _read_reasons,
     "variables": _read_variables,
@@ -469,18 +461,18 @@ _READERS: dict[Shape, Callable[[Source, Key, Value], Any]] = {
     "phase": _read_phase,
     "map": _read_map,
     "input": _read_input,
-    "path": _read_path,
+    "path": _scalar(_is_path),
     "order": _read_order,
     "agent_template": _read_agent_template,
-    "share": _read_share,
+    "share": _scalar(lambda key, it: _is_within(key, share_of(it))),
     "error_policy": _read_error_policy,
     "circuit_breaker": _read_circuit_breaker,
 }
 
 
-def _is_within(key: Key, amount: Any) -> bool:
+def _is_within(key: Key, amount: float | None) -> bool:
     least, most = key.bounds or (-math.inf, math.inf)
-    return bool(least <= amount <= most)
+    return amount is not None and least <= amount <= most
 
 
 # Steps ------------------------------------------------------------------------------------------------------
@@ -519,8 +511,7 @@ def _stage(source: Source, value: Value) -> tuple[StageAsWritten, ...]:
     if len(source.problems) == noted:
         for missing in (name for name in ("name", "commands") if name not in words):
             source.report(value, f"a stage needs {missing}", hint=STAGE_EXAMPLE)
-    nothing = Scalar(text="", value="", line=value.line, column=value.column)
-    return (StageAsWritten(line=value.line, column=value.column, **{"name": nothing, **words}),)
+    return (_made(StageAsWritten, words, value, name=_nothing_at(value)),)
 
 
 def _name_in_place_of_keys(stage: Fields) -> Scalar | None:
@@ -542,13 +533,12 @@ def _step_written(text: str) -> str:
 def _step(source: Source, fields: Fields) -> Step:
     noted = len(source.problems)
     words = _words(source, fields, "step")
-    commands: dict[Kind, Scalar | None] = {kind: words.pop(kind, None) for kind in KINDS}
-    written = [name for name, _ in fields.entries if name.text in KINDS]
+    commands = {kind: text for kind in KINDS if isinstance(text := words.pop(kind, None), Scalar)}
+    written = [name for name in fields.keys if name.text in KINDS]
     if len(written) > 1:
         source.report(written[1], "a step is shell or claude, not both", hint="make it two steps")
     elif not written and len(source.problems) == noted:
         source.report(fields, "a step needs a command", hint=STEP_EXAMPLE)
     # A step without a command never runs, its file is refused; it stands here so that its id stays known.
-    nothing = Scalar(text="", value="", line=fields.line, column=fields.column)
-    kind = next((kind for kind in KINDS if commands[kind]), KINDS[0])
-    return Step(line=fields.line, column=fields.column, kind=kind, command=commands[kind] or nothing, **words)
+    kind = next(iter(commands), KINDS[0])
+    return _made(Step, words, fields, kind=kind, command=commands.get(kind, _nothing_at(fields)))

@@ -63,8 +63,19 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     column: int
 
+    @property
+    def keys(self) -> tuple[Scalar, ...]:
+        """Its keys, in the author's order."""
+        return tuple(key for key, _ in self.entries)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its keys are called."""
+        return frozenset(key.text for key, _ in self.entries)
+
 
 Value = Scalar | Listing | Fields
+NO_FIELDS = Fields(entries=(), line=0, column=0)  # a mapping that is not in the file
 
 
 class Source:

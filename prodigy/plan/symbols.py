@@ -5,7 +5,7 @@ replace a variable; a few names belong to the language.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 import msgspec
@@ -82,14 +82,14 @@ def declare(
         UsageProblem: a parameter whose name cannot be one, or one `given` now that is no list where the variable is.
     """
     _check_parameters(parameters, document)
-    _check_variables(source, document)
-    names = frozenset(name.text for name, _ in (document.variables.entries if document.variables else ()))
+    for name in document.variables.keys:
+        _check_name(source, name, "a variable")
+    names = document.variables.names
     ids, captures = _of_steps(source, document, names)
     _check_stages(source, document, names | ids.keys() | captures.keys())
     if document.mode is not None:
-        _check_parts(source, [*(document.variables.entries if document.variables else ())], ids, captures)
-    of_stages = (group.env for group in groups(document))
-    for fields in (document.env, *of_stages, *(step.env for step in every_step(document))):
+        _check_parts(source, (*document.variables.keys, *ids.values(), *captures.values()))
+    for fields in environments(document):
         _check_environment(source, fields)
     return Declared(
         resolved=resolved(
@@ -100,7 +100,7 @@ def declare(
             of_steps=frozenset(ids) | frozenset(captures),
             given=given,
         ),
-        environment=frozenset(name.text for name, _ in (document.env.entries if document.env else ())),
+        environment=document.env.names,
         ids=ids,
         captures=captures,
         of_template=_of_template(document),
@@ -127,6 +127,13 @@ def every_step(document: Document) -> Iterator[Step]:
 def groups(document: Document) -> Iterator[StageAsWritten]:
     """Yield the stages of a workflow, those of a mapreduce among them."""
     yield from (group for group in (*document.stages, document.setup, document.reduce) if group is not None)
+
+
+def environments(document: Document) -> Iterator[Fields]:
+    """Yield the environments of a workflow, of its stages and of its steps."""
+    yield document.env
+    yield from (group.env for group in groups(document))
+    yield from (step.env for step in every_step(document))
 
 
 def _of_group(group: StageAsWritten | None) -> Iterator[Step]:
@@ -159,11 +166,6 @@ def _with_handlers(steps: tuple[Step, ...]) -> Iterator[Step]:
         yield step
         if step.on_failure is not None:
             yield from _with_handlers(step.on_failure.commands)
-
-
-def _check_variables(source: Source, document: Document) -> None:
-    for name, _ in document.variables.entries if document.variables else ():
-        _check_name(source, name, "a variable")
 
 
 def _of_steps(
@@ -202,11 +204,9 @@ def _check_capture(source: Source, step: Step, name: Scalar, ids: Mapping[str, S
         source.report(name, f"{name.text!r} is the id of another step", hint=hint)
 
 
-def _check_parts(
-    source: Source, variables: list[tuple[Scalar, Any]], ids: Mapping[str, Scalar], captures: Mapping[str, Scalar]
-) -> None:
+def _check_parts(source: Source, names: Iterable[Scalar]) -> None:
     """The parts of a mapreduce workflow are stages, so their names are no values' names."""
-    for name in (*(name for name, _ in variables), *ids.values(), *captures.values()):
+    for name in names:
         if name.text in PARTS_OF_MAPREDUCE and name.text not in RESERVED:
             source.report(name, f"{name.text!r} is a part of the workflow already", hint="choose another name")
 
@@ -233,8 +233,8 @@ def _check_name(source: Source, name: Scalar, what: str) -> None:
         source.report(name, f"{name.text!r} is a word of the language", hint="choose another name")
 
 
-def _check_environment(source: Source, fields: Fields | None) -> None:
-    for name, _ in fields.entries if fields else ():
+def _check_environment(source: Source, fields: Fields) -> None:
+    for name in fields.keys:
         if not _ENVIRONMENT_NAME.fullmatch(name.text):
             hint = "letters, digits and _, not beginning with a digit"
             source.report(name, f"{excerpt(name.text)!r} cannot be an environment variable", hint=hint)

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeGuard, get_args
 import msgspec
 
 from prodigy.plan import schema
-from prodigy.plan.source import Fields, Listing, Scalar, Value
+from prodigy.plan.source import NO_FIELDS, Fields, Listing, Scalar, Value
 
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
 
@@ -62,7 +62,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: Scalar | None = None
     requires_confirmation: Scalar | None = None
     on_interrupt: Scalar | None = None
-    env: Fields | None = None
+    env: Fields = NO_FIELDS
     working_dir: Scalar | None = None
     interpreter: Scalar | None = None
 
@@ -80,7 +80,7 @@ class StageAsWritten(msgspec.Struct, frozen=True, kw_only=True):
     on_failure: HandlersAsWritten | None = None
     checkpoint: Scalar | None = None
     requires_confirmation: Scalar | None = None
-    env: Fields | None = None
+    env: Fields = NO_FIELDS
 
 
 class BreakerAsWritten(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,8 +146,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     reduce: StageAsWritten | None = None
     name: Scalar | None = None
     description: Scalar | None = None
-    variables: Fields | None = None
-    env: Fields | None = None
+    variables: Fields = NO_FIELDS
+    env: Fields = NO_FIELDS
     working_dir: Scalar | None = None
     interpreter: Scalar | None = None
     grace: Scalar | None = None

@@ -46,7 +46,7 @@ class Variables(msgspec.Struct, frozen=True, kw_only=True):
 
 def resolved(
     source: Source,
-    fields: Fields | None,
+    fields: Fields,
     parameters: Mapping[str, Any],
     *,
     environment: Mapping[str, str | None],
@@ -63,11 +63,9 @@ def resolved(
     Raises:
         UsageProblem: a parameter `given` now is no list where its variable is one.
     """
-    entries = fields.entries if fields else ()
-    names = {name.text for name, _ in entries}
-    known = {name: value for name, value in parameters.items() if name not in names}
-    resolution = _Resolution(source, {name.text: name for name, _ in entries}, known, environment, of_steps)
-    for name, value in entries:
+    known = {name: value for name, value in parameters.items() if name not in fields.names}
+    resolution = _Resolution(source, {key.text: key for key in fields.keys}, known, environment, of_steps)
+    for name, value in fields.entries:
         resolution.take(name.text, value, parameters, given)
     return Variables(
         values=resolution.known,

@@ -10,7 +10,8 @@ from typing import Any
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.state import State
 from prodigy.plan.headline import headline, telling_line
-from prodigy.plan.nodes import Plan, Run
+from prodigy.plan.nodes import Node, Plan, Run
+from prodigy.plan.reference import Lookup
 from prodigy.projections.forecast import shown_command
 
 
@@ -25,12 +26,7 @@ def told_later(state: State, at: str) -> str:
     def lookup(name: str) -> tuple[bool, Any]:
         return (False, None) if name in again else known(name)
 
-    written = headline(node)
-    if not isinstance(node.body, Run):
-        return written
-    with suppress(ValueError):
-        return f"{written.partition(':')[0]}: {telling_line(shown_command(node.body, lookup))}"
-    return written
+    return _filled(node, lookup, headline(node))
 
 
 def _captured_again(plan: Plan) -> set[str]:
@@ -42,10 +38,12 @@ def _captured_again(plan: Plan) -> set[str]:
 
 def command_of(state: State, at: str, written: str) -> str:
     """Return `shell: cc -c a.c` of the leaf that begins at an address, as it was `written` where it cannot be told."""
-    body = state.plan.node(at).body
-    if not isinstance(body, Run):
-        return written
-    kind = type(body.command).__name__.lower()
-    with suppress(ValueError):  # which the step itself will say
-        return f"{kind}: {telling_line(shown_command(body, lookup_in(state, at)))}"
+    return _filled(state.plan.node(at), lookup_in(state, at), written)
+
+
+def _filled(node: Node, lookup: Lookup, written: str) -> str:
+    if isinstance(node.body, Run):
+        with suppress(ValueError):  # which the step itself will say
+            kind = type(node.body.command).__name__.lower()
+            return f"{kind}: {telling_line(shown_command(node.body, lookup))}"
     return written

@@ -30,8 +30,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
 
 
-class Frame(msgspec.Struct, kw_only=True):
-    """One open construct. `quoting` is that of a reference directly in it; `limit` is where its text ends.
+class Frame(msgspec.Struct):
+    """One open construct. `quoting` is that of a reference directly in it.
+
+    `limit` is where its text ends: where that of the frame below it does, if it has none of its own.
 
     `slots` are the pieces of the word in progress, in a frame of text those of the word around it. `refuses` says
     why no reference may stand here. `evaluates`: what follows is assigned to a variable with the integer attribute.
@@ -39,7 +41,7 @@ class Frame(msgspec.Struct, kw_only=True):
 
     kind: str
     start: int
-    limit: int
+    limit: int = 0
     closer: str = ""
     quoting: Quoting = "unquoted"
     is_integer: bool = False

@@ -178,7 +178,7 @@ class Scanner(TextScanner):
         elif raw == "esac" and frame.cases:
             self._end_case(frame)
         elif raw == "[[" and self.interpreter != "dash":
-            self._push(Frame(kind="condition", start=start, limit=frame.limit))
+            self._push(Frame("condition", start))
         elif raw == "coproc" or (self.interpreter == "zsh" and raw in ("repeat", "foreach")):
             raise Unclear(start, f"what follows {raw!r} cannot be told")
         elif raw not in rules.COMMAND_FOLLOWS:
@@ -356,16 +356,7 @@ class Scanner(TextScanner):
             raise Unclear(position, "a parenthesis where a name should stand")
         else:
             self.position = position + 1
-            is_substitution = frame.is_substitution
-            self._push(
-                Frame(
-                    kind="command",
-                    start=position,
-                    limit=frame.limit,
-                    closer=")",
-                    is_substitution=is_substitution,
-                )
-            )
+            self._push(Frame("command", position, closer=")", is_substitution=frame.is_substitution))
 
     def _close(self, frame: Frame) -> None:
         """A closing parenthesis between words."""
@@ -456,7 +447,7 @@ class Scanner(TextScanner):
             return
         if _BODY_JOINS_END.search(self.text, max(start - 1, end - 200), end):
             raise Unclear(end, "the line before the end of a here-document ends in a backslash")
-        self._push(Frame(kind="document", start=start, limit=end, quoting="inside", in_document=True, resumes_at=after))
+        self._push(Frame("document", start, limit=end, quoting="inside", in_document=True, resumes_at=after))
         self._frames[-1].slots = []
 
     def _find_delimiter(self, document: Document, start: int, limit: int) -> tuple[int, int]:
@@ -571,20 +562,12 @@ class Scanner(TextScanner):
             return False
         if before in "?*+@!" or self.interpreter == "zsh":
             self.position = position + 1
-            self._push(Frame(kind="group", start=position, limit=frame.limit))
+            self._push(Frame("group", position))
             return True
         return False
 
     def _open_array(self, frame: Frame, name: str, position: int) -> None:
-        is_declared = frame.is_naming and rules.declares(frame.words, "i")
+        is_integer = self._is_integer(name) or (frame.is_naming and rules.declares(frame.words, "i"))
         self._arrays.add(name)
         self.position = position + 1
-        self._push(
-            Frame(
-                kind="array",
-                start=position,
-                limit=frame.limit,
-                role="arguments",
-                is_integer=is_declared or self._is_integer(name),
-            )
-        )
+        self._push(Frame("array", position, role="arguments", is_integer=is_integer))

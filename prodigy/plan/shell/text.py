@@ -61,7 +61,7 @@ class TextScanner:
         self._nesting = 0
         self._steps_left = STEPS_MAX
         self._references_left = REFERENCES_MAX
-        self._frames = [Frame(kind="command", start=0, limit=len(text))]
+        self._frames = [Frame("command", 0, limit=len(text))]
 
     def _step(self, frame: Frame) -> None:
         """Read on in a frame of text, which is the one on top."""
@@ -86,6 +86,7 @@ class TextScanner:
     def _push(self, frame: Frame) -> None:
         """Open `frame` on top of the present one, whose surroundings it inherits unless it starts anew."""
         below = self._frames[-1]
+        frame.limit = frame.limit or below.limit
         frame.in_backticks |= below.in_backticks
         if frame.kind not in WORD_KINDS:
             frame.slots = below.slots
@@ -109,7 +110,7 @@ class TextScanner:
         if frame.in_document and frame.kind not in WORD_KINDS:
             raise Unclear(self.position, "a double quote in the braces of a here-document")
         self.position += 1
-        self._push(Frame(kind="string", start=self.position - 1, limit=frame.limit, quoting="inside"))
+        self._push(Frame("string", self.position - 1, quoting="inside"))
 
     def _string(self, frame: Frame) -> None:
         if self._text(frame) == '"':
@@ -134,7 +135,7 @@ class TextScanner:
             self._pop(self.position + 1)
         elif char == "(":
             self.position += 1
-            self._push(Frame(kind="group", start=self.position - 1, limit=frame.limit))
+            self._push(Frame("group", self.position - 1))
         elif char == '"':
             self._open_string(frame)
         elif char == "'":
@@ -264,34 +265,15 @@ class TextScanner:
             self._push_commands(")", position)
         return True
 
-    def _push_commands(self, closer: str, start: int, limit: int | None = None) -> None:
-        limit = self._frames[-1].limit if limit is None else limit
-        self._push(
-            Frame(
-                kind="command",
-                start=start,
-                limit=limit,
-                closer=closer,
-                is_substitution=True,
-                in_backticks=closer == "`",
-            )
-        )
+    def _push_commands(self, closer: str, start: int, limit: int = 0) -> None:
+        in_backticks = closer == "`"
+        self._push(Frame("command", start, limit=limit, closer=closer, is_substitution=True, in_backticks=in_backticks))
 
     def _push_arithmetic(self, closer: str, start: int, *, opens_brace: bool = False, refuses: str = "") -> None:
-        below = self._frames[-1]
         quoting: Quoting = "arithmetic" if closer == "))" else "inside"
-        self._push(
-            Frame(
-                kind="arithmetic",
-                start=start,
-                limit=below.limit,
-                closer=closer,
-                quoting=quoting,
-                is_integer=True,
-                opens_brace=opens_brace,
-                refuses=refuses,
-            )
-        )
+        frame = Frame("arithmetic", start, closer=closer, quoting=quoting, is_integer=True)
+        frame.opens_brace, frame.refuses = opens_brace, refuses
+        self._push(frame)
 
     def _backticks(self, frame: Frame) -> None:
         """Backticks are commands, one level of backslashes down; with references only those without any."""
@@ -351,7 +333,7 @@ class TextScanner:
         if match["offset"]:
             self._push_arithmetic("}", start)
         elif match["word"] and is_quoted:
-            self._push(Frame(kind="quoted brace", start=start, limit=frame.limit, quoting="inside"))
+            self._push(Frame("quoted brace", start, quoting="inside"))
         else:
             # A pattern is quoted anew even within double quotes; only in here-documents the shells differ, and
             # old bash keeps the quotes of a replacement.
@@ -360,7 +342,7 @@ class TextScanner:
                 refuses = "a pattern in a here-document"
             elif match["replace"] and is_quoted:
                 refuses = "a replacement in double quotes"
-            self._push(Frame(kind="brace", start=start, limit=frame.limit, refuses=refuses))
+            self._push(Frame("brace", start, refuses=refuses))
         return True
 
     def _is_integer(self, name: str) -> bool:
