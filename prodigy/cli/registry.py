@@ -28,6 +28,9 @@ REGISTRY = {
     "ps": "List the runs that are live now, with the process that owns each.",
     "stop": "Stop a live run as Ctrl-C would; it can be resumed.",
     "status": "Show where a run stands; of one that is damaged the ways out of it, with exit 7.",
+    "cost": (
+        "Show what the claude steps of a run cost: spent, wasted on attempts that came to nothing, estimated, unknown."
+    ),
     "logs": "Print what the steps of a run printed; of one step its last attempt, of a template's step every item's.",
     "replay": "Fold the log of a run event by event, and show what changed at each.",
     "explain": "Tell why a step ran, was skipped, retried, handled or run again.",

@@ -48,10 +48,11 @@ class RenderedShell(msgspec.Struct, frozen=True, kw_only=True, tag="shell"):
 
 
 class RenderedClaude(msgspec.Struct, frozen=True, kw_only=True, tag="claude"):
-    """A prompt for Claude Code. `session` is the id of the conversation that it begins."""
+    """A prompt for Claude Code, in the conversation `session`: that begins with it, or `resumes` and goes on."""
 
     prompt: str
     session: str = ""
+    resumes: bool = False
 
 
 class Spawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,7 +301,7 @@ def _rendered(state: State, node: Node, command: Shell | Claude, event: ev.Comma
         at=node.address,
         epoch=epoch,
         attempt=event.attempt,
-        command=_command(command, lookup, files, event.session),
+        command=_command(command, lookup, files, event),
         environment=_environment(state, node.address, command, lookup, files),
         working_dir=_plain("working_dir", render(command.working_dir, lookup)),
         timeout_s=None if policy.timeout is None else timeout_of(policy.timeout, lookup),
@@ -322,9 +323,11 @@ def _environment(state: State, address: str, command: Shell | Claude, lookup: Lo
     return given | {"PRODIGY_ITEM_KEY": key_of(address)} if state.plan.is_in_item(address) else given
 
 
-def _command(command: Shell | Claude, lookup: Lookup, files: _Files, session: str) -> RenderedShell | RenderedClaude:
+def _command(
+    command: Shell | Claude, lookup: Lookup, files: _Files, event: ev.CommandStarted
+) -> RenderedShell | RenderedClaude:
     if isinstance(command, Claude):
-        return RenderedClaude(prompt=render(command.prompt, lookup, files.keep), session=session)
+        return RenderedClaude(prompt=render(command.prompt, lookup, files.keep), session=event.session)
     rendered = render_script(command.script, lookup)
     return RenderedShell(
         script=rendered.script,

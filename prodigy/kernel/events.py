@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from prodigy.kernel.items import Disposition
+from prodigy.kernel.ledger import Ledger, Models
 from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.snapshot import Snapshot
 from prodigy.plan.nodes import Plan
@@ -59,7 +60,7 @@ class GenerationStarted(_Event, frozen=True):
 
     `version` is the last checkpoint version that any generation has used. `is_parent_lost`: that history is gone, and
     the next event holds the state that it led to. `workflow_id` is the run, for history may be from
-    before a fork.
+    before a fork. `ledger` is what all generations cost until then.
     """
 
     generation: int
@@ -70,6 +71,7 @@ class GenerationStarted(_Event, frozen=True):
     reason: str
     is_parent_lost: bool = False
     workflow_id: str = ""
+    ledger: Ledger | None = None
 
 
 class RunResumed(_Event, frozen=True):
@@ -103,20 +105,26 @@ class NodeStarted(_Event, frozen=True):
 
 
 class CommandStarted(_Event, frozen=True):
-    """A command begins; this event's seq is its epoch. `session` is the conversation that claude begins with it."""
+    """A command begins; this event's seq is its epoch.
+
+    `session` is the conversation of claude; it `resumes` one that was cut off, or begins it.
+    """
 
     at: str
     attempt: int
     command: str
     session: str = ""
+    resumes: bool = False
 
 
 class CommandFinished(_Event, frozen=True):
     """A command ended. `output` and `stderr` are their ends without the last newline; `output_file` has it all.
 
-    `error` says why it failed, as `${id.error}` will; `cost_usd` is null where it is not known. `idle_s` is how long it
-    gave no sign of work, where it was ended for that; `is_final` says that no further attempt can help. Of claude,
-    `structured` is what `json_schema` asked for, `model` what answered, `claude_version` the program's own.
+    `error` says why it failed, as `${id.error}` will. `idle_s` is how long it gave no sign of work, where it was ended
+    for that; `is_final` says that no further attempt can help. Of claude, `structured` is what `json_schema` asked for,
+    `model` what answered, `claude_version` the program's own; `cost_usd` is what this attempt cost, null where that is
+    not known, `cost_kind` is exact, estimated, unknown, nothing, or booked where an earlier event has it, `models` has
+    it by model, and `session_usd` is what the whole conversation cost as Claude Code counts.
     """
 
     at: str
@@ -133,22 +141,42 @@ class CommandFinished(_Event, frozen=True):
     output_file: str = ""
     structured: Any = None
     cost_usd: float | None = None
+    cost_kind: str = ""
+    session_usd: float | None = None
+    models: Models = {}
     model: str = ""
     claude_version: str = ""
     warnings: tuple[str, ...] = ()
 
 
 class CommandInterrupted(_Event, frozen=True):
-    """A command was ended because the run is stopping; its result, whatever it was, does not count."""
+    """A command was ended because the run is stopping; its result, whatever it was, does not count.
+
+    Its cost is told as in `command_finished`.
+    """
 
     at: str
     epoch: Epoch
     duration_s: float
     output_file: str = ""
     cost_usd: float | None = None
+    cost_kind: str = ""
+    session_usd: float | None = None
+    models: Models = {}
     model: str = ""
     claude_version: str = ""
     warnings: tuple[str, ...] = ()
+
+
+class CostBooked(_Event, frozen=True):
+    """What an attempt of claude cost that was in flight when its coordinator died, as far as that can be found out."""
+
+    at: str
+    epoch: Epoch
+    cost_kind: str
+    cost_usd: float | None = None
+    session_usd: float | None = None
+    models: Models = {}
 
 
 class ValueCaptured(_Event, frozen=True):
@@ -429,6 +457,7 @@ Event = (
     | CommandStarted
     | CommandFinished
     | CommandInterrupted
+    | CostBooked
     | ValueCaptured
     | RetryScheduled
     | HandlingStarted

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
 from prodigy.kernel import evolve_map as on_map
+from prodigy.kernel import evolve_money as on_money
+from prodigy.kernel.ledger import EMPTY
 from prodigy.kernel.lifecycle import Epoch, Status, after, is_repair
 from prodigy.kernel.queries import overridden
 from prodigy.kernel.retry import due_at, elapsed_s
@@ -68,6 +70,8 @@ def _generation_started(state: State, event: ev.GenerationStarted, time: str) ->
         version=event.version,
         status="running",
         stopping=None,
+        ledger=event.ledger or state.ledger,
+        nodes=on_money.left_behind(state.nodes),
     )
 
 
@@ -149,7 +153,10 @@ def _command_started(state: State, event: ev.CommandStarted, time: str) -> State
         reopened=before.reopened,
         since=time,
         error=before.error,
+        conversation=on_money.begun(before.conversation, event),
     )
+    if before.conversation.is_cut and not event.resumes:
+        state = on_money.wasted(state, before.conversation)
     return replace(state, nodes=state.nodes.set(event.at, node), in_flight=state.in_flight.set(event.at, epoch))
 
 
@@ -172,26 +179,26 @@ def _command_finished(state: State, event: ev.CommandFinished, time: str) -> Sta
         structured=event.structured,
     )
     in_item = state.plan.is_in_item(event.at)
-    return replace(
+    state = replace(
         state,
         nodes=state.nodes.set(event.at, node),
         in_flight=state.in_flight.delete(event.at) if event.at in state.in_flight else state.in_flight,
         outputs=state.outputs if in_item else state.outputs.set(kind, event.output),
         scoped=_scoped(state, event.at, kind, event.output) if in_item else state.scoped,
-        cost_usd=state.cost_usd + (event.cost_usd or 0.0),
-        costs_unknown=state.costs_unknown + (leaf.is_claude and event.cost_usd is None),
     )
+    return on_money.booked(state, event, is_cut=False) if leaf.is_claude else state
 
 
 def _command_interrupted(state: State, event: ev.CommandInterrupted, time: str) -> State:
     after("command_interrupted", state.node(event.at).status)
+    state = replace(state, in_flight=state.in_flight.delete(event.at))
     is_claude = state.plan.template(event.at).is_claude
-    return replace(
-        state,
-        in_flight=state.in_flight.delete(event.at),
-        cost_usd=state.cost_usd + (event.cost_usd or 0.0),
-        costs_unknown=state.costs_unknown + (is_claude and event.cost_usd is None),
-    )
+    return on_money.booked(state, event, is_cut=True) if is_claude else state
+
+
+def _cost_booked(state: State, event: ev.CostBooked, time: str) -> State:
+    after("cost_booked", state.node(event.at).status)
+    return on_money.booked(state, event, is_cut=True)
 
 
 def _value_captured(state: State, event: ev.ValueCaptured, time: str) -> State:
@@ -311,11 +318,15 @@ def _run_forked(state: State, event: ev.RunForked, time: str) -> State:
         origin=replace(state.run, workflow_id=event.workflow_id, parameters=given, spellings={}),
         plan=replace(state.plan, variables={**state.plan.variables, **plain}, spellings={}),
         captures=state.captures.update({name: event.variables[name] for name in names}),
+        nodes=on_money.left_behind(state.nodes),
     )
 
 
 def _run_restored(state: State, event: ev.RunRestored, time: str) -> State:
-    return replace(state, **restored(event.snapshot, event.plan) | {"status": "running", "stopping": None})
+    kept = restored(event.snapshot, event.plan) | {"status": "running", "stopping": None}
+    if state.ledger != EMPTY:  # its generation knows what the run cost until then
+        kept["ledger"] = state.ledger
+    return replace(state, **kept)
 
 
 def _run_failed(state: State, event: ev.RunFailed, time: str) -> State:
@@ -381,6 +392,7 @@ FOLDS: dict[type[Any], Callable[[State, Any, str], State]] = {
     ev.CommandStarted: _command_started,
     ev.CommandFinished: _command_finished,
     ev.CommandInterrupted: _command_interrupted,
+    ev.CostBooked: _cost_booked,
     ev.ValueCaptured: _value_captured,
     ev.RetryScheduled: _retry_scheduled,
     ev.HandlingStarted: _handling_started,

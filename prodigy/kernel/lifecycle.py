@@ -55,6 +55,7 @@ TRANSITIONS: dict[str, dict[Status, Status]] = {
     ),
     "command_finished": {_S.RUNNING: _S.RUNNING},
     "command_interrupted": {_S.RUNNING: _S.RUNNING},
+    "cost_booked": {_S.RUNNING: _S.RUNNING},
     # WAITING again: resume waits the rest.
     "retry_scheduled": {_S.RUNNING: _S.WAITING, _S.WAITING: _S.WAITING},
     "handling_started": {_S.RUNNING: _S.HANDLING},

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.kernel.ledger import UNKNOWN, Ledger, Spent
 from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.snapshot import Snapshot
 from prodigy.plan.nodes import Plan
@@ -19,7 +20,7 @@ class CookRequested(_Signal, frozen=True):
     """Begin a run. `number` is the project's count of cooks and resumes.
 
     A `generation` above 1 starts a run over: `version` is the last that its earlier generations used, `from_chain`
-    where its new log begins, `reason` the operator's order.
+    where its new log begins, `reason` the operator's order, `ledger` what they cost.
     """
 
     workflow_id: str
@@ -37,6 +38,7 @@ class CookRequested(_Signal, frozen=True):
     version: int = 0
     from_chain: str = ""
     reason: str = ""
+    ledger: Ledger | None = None
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +55,8 @@ class Rewind(msgspec.Struct, frozen=True, kw_only=True):
 
     `target` names the node to begin with, where it was never entered: what stands before it is bypassed by `by`.
     `restored` is the moment's snapshot where its log is lost. `workflow_id` names the run that goes on: in a fork the
-    moment may be from before the fork, and still the parent's.
+    moment may be from before the fork, and still the parent's. `ledger` has what the run cost until now, that which it
+    goes back over too.
     """
 
     generation: int
@@ -66,6 +69,7 @@ class Rewind(msgspec.Struct, frozen=True, kw_only=True):
     workflow_id: str = ""
     target: str | None = None
     restored: Snapshot | None = None
+    ledger: Ledger | None = None
 
 
 class Fork(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +90,10 @@ class Requeue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResumeRequested(_Signal, frozen=True):
-    """Go on. `answers` holds the operator's yes or no for each in-flight step that asks; `notes` what was mended."""
+    """Go on. `answers` holds the operator's yes or no for each in-flight step that asks; `notes` what was mended.
+
+    `spent` is what could be found out about the cost of claude's attempts in flight, by address.
+    """
 
     number: int
     max_retries: int | None = None
@@ -97,6 +104,7 @@ class ResumeRequested(_Signal, frozen=True):
     answers: dict[str, bool] = {}
     revision: Revision | None = None
     notes: tuple[str, ...] = ()
+    spent: dict[str, Spent] = {}
 
 
 class Exited(_Signal, frozen=True):
@@ -106,7 +114,7 @@ class Exited(_Signal, frozen=True):
     no sign of work for so long. `is_final`: no further attempt can help. `structured`, `model` and `claude_version` are
     claude's.
     `output` and `stderr` are the tails that the spawn asked for, `error` a reason that is no exit status.
-    `duration_s` is monotonic time.
+    `duration_s` is monotonic time. `spent` is what is known of its cost, asked only of claude.
     """
 
     at: str
@@ -124,7 +132,7 @@ class Exited(_Signal, frozen=True):
     output_file: str = ""
     duration_s: float = 0.0
     structured: Any = None
-    cost_usd: float | None = None
+    spent: Spent = UNKNOWN
     model: str = ""
     claude_version: str = ""
     warnings: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ import immutables
 import msgspec
 
 from prodigy.kernel.items import Item, ItemList, Items, item_list
+from prodigy.kernel.ledger import Ledger
 from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.state import NodeState, Origin, RunStatus, State, ids_of
 from prodigy.plan.nodes import Plan
@@ -40,7 +41,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A state without its plan and its place in the log. `captures` may lack those that are kept elsewhere.
 
     `spellings` has the text of numbers that were written otherwise, by JSON Pointer. `rested_s` is None where the
-    snapshot is older than the counting of rest.
+    snapshot is older than the counting of rest, `ledger` where it is older than that.
     """
 
     origin: Origin
@@ -57,6 +58,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     costs_unknown: int
     failed_at: str
     failure: str
+    ledger: Ledger | None = None
     rested_s: float | None = None
     expired: tuple[str, ...] = ()
     maps: dict[str, ItemsSnapshot] = {}
@@ -93,6 +95,7 @@ def snapshot_of(
     if scoped is not None:
         same["scoped"] = scoped
     same |= {name: same[name] or "" for name in _EMPTY_IF_NONE}
+    same |= {"cost_usd": state.cost_usd, "costs_unknown": state.costs_unknown}
     return Snapshot(**same | {"origin": state.run, "time": state.time, "captures": captures, "maps": maps})
 
 
@@ -102,6 +105,7 @@ def restored(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     maps = immutables.Map({at: _items(items) for at, items in snapshot.maps.items()})
     same |= {name: same[name] or None for name in _EMPTY_IF_NONE}
     same |= {"rested_s": snapshot.rested_s or 0.0, "expired": frozenset(snapshot.expired)}
+    same["ledger"] = snapshot.ledger or Ledger(spent_usd=snapshot.cost_usd, unknown=snapshot.costs_unknown)
     return same | {"plan": plan, "addresses": ids_of(plan), "maps": maps}
 
 

@@ -10,6 +10,7 @@ import immutables
 import msgspec
 
 from prodigy.kernel.items import Items
+from prodigy.kernel.ledger import EMPTY, NONE, Conversation, Ledger
 from prodigy.kernel.lifecycle import SETTLED, Epoch, Status
 from prodigy.plan.nodes import ROOT, Plan
 from prodigy.plan.spelling import keep_spellings
@@ -24,7 +25,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     the result of the last attempt, `delay_s` and `due` a wait that is on, `left_s` what a sequence's timeout had left
     and `spent_s` what of it was used at `limit_since`, `version` the checkpoint that its settling made, `reason` why it
     was skipped, `tried` of an item how often each of its steps was in earlier attempts, `failed_step` the
-    address of the step for which a sequence is being handled. `is_final`: no further attempt of a step can help.
+    address of the step for which a sequence is being handled, `conversation` the one that claude had last. `is_final`:
+    no further attempt of a step can help.
     """
 
     status: Status = Status.PENDING
@@ -51,6 +53,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     reason: str = ""
     tried: dict[str, int] = {}
     failed_step: str = ""
+    conversation: Conversation = NONE
 
     @property
     def is_settled(self) -> bool:
@@ -97,7 +100,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     reached their timeout and still have something in flight. `maps` has the items of each map that has listed them,
     `scoped` what is captured within each item at work. `addresses` maps each id to its address, `captures` each
     captured name to its value, or to a `Stored` that has it, `outputs` each kind of command to its last output.
-    `cost_usd` adds up what is known; `costs_unknown` counts the claude attempts of which nothing is.
+    `ledger` has what all attempts cost.
     """
 
     seq: int = 0
@@ -120,8 +123,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     max_parallel: int | None = None
     captures: immutables.Map[str, Any] = immutables.Map()
     outputs: immutables.Map[str, str] = immutables.Map()
-    cost_usd: float = 0.0
-    costs_unknown: int = 0
+    ledger: Ledger = EMPTY
     failed_at: str | None = None
     failure: str = ""
     folder: str = ""
@@ -129,6 +131,16 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     def node(self, address: str) -> NodeState:
         """Return what the node at `address` has done; a node that nothing happened to is pending."""
         return self.nodes.get(address, PENDING)
+
+    @property
+    def cost_usd(self) -> float:
+        """What is known of the cost, estimates included, in US dollars."""
+        return self.ledger.spent_usd
+
+    @property
+    def costs_unknown(self) -> int:
+        """How many attempts there were of whose cost nothing is known."""
+        return self.ledger.unknown
 
     @property
     def run(self) -> Origin:

@@ -139,6 +139,8 @@ class _Story:
             case ev.CommandInterrupted():
                 why = f" ({before.stopping})" if before.stopping else ""
                 yield f"Attempt {here.attempt} was ended after {event.duration_s:.1f} s: the run was stopping{why}."
+            case ev.CostBooked():
+                yield f"Attempt {here.attempt} was in flight when its coordinator died."
             case ev.ValueCaptured():
                 yield f"Its output became {event.name} = {_value(event.value)}."
             case ev.RetryScheduled() if here.status is Status.WAITING:

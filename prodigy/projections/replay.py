@@ -120,6 +120,8 @@ def remark(event: ev.Event) -> str:
             return event.command
         case ev.CommandFinished() | ev.CommandInterrupted():
             return f"{event.duration_s:.1f} s"
+        case ev.CostBooked():
+            return event.cost_kind if event.cost_usd is None else f"${event.cost_usd:.4f}, {event.cost_kind}"
         case ev.RetryScheduled():
             return f"attempt {event.attempt} in {event.delay_s:g} s"
         case ev.RunResumed() if event.again:

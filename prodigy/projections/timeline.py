@@ -41,6 +41,9 @@ _HIDDEN = frozenset(
         "output",
         "stderr",
         "format",
+        "session",
+        "session_usd",
+        "models",
     }
 )
 

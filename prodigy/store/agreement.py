@@ -41,6 +41,9 @@ def agreement(checkpoint: Checkpoint, values: Values, *, chain: str, folded: Sta
     """
     if checkpoint.chain != chain:
         return Agreement(is_foreign=True)
+    noted = checkpoint.snapshot
+    if noted.ledger is None and (noted.cost_usd or noted.costs_unknown):
+        return Agreement(problem="it is older than the ledger of what a run cost")
     try:
         held = restored_state(checkpoint, values)
     except (ProdigyError, msgspec.DecodeError) as problem:
@@ -52,7 +55,9 @@ def agreement(checkpoint: Checkpoint, values: Values, *, chain: str, folded: Sta
 def _differing(checkpoint: Checkpoint, held: State, folded: State) -> Iterator[str]:
     right = document(folded, chain=checkpoint.chain, plan_digest=checkpoint.plan_digest, keep=_digest_of_large)
     right = _DOCUMENT.decode(encode_checkpoint(right))
-    if checkpoint.snapshot.rested_s is None:  # nobody had counted yet
+    if checkpoint.snapshot.ledger is None:  # nobody had counted yet
+        right = replace(right, snapshot=replace(right.snapshot, ledger=None))
+    if checkpoint.snapshot.rested_s is None:
         right = replace(right, snapshot=replace(right.snapshot, rested_s=None))
     written = _with_named(checkpoint, held, right.stored_scoped)
     for name in Checkpoint.__struct_fields__:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from prodigy.errors import DamagedState
+from prodigy.kernel.ledger import EMPTY, Ledger
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import RunStatus, State
 from prodigy.plan.stored import Stored
@@ -50,6 +51,7 @@ class _Snapshot(msgspec.Struct, frozen=True):
     nodes: msgspec.Raw
     failed_at: str = ""
     maps: dict[str, msgspec.Raw] = {}
+    ledger: Ledger | None = None
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +94,16 @@ class RunOverview(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def header(self) -> "Header | None":
         """What a list shows of it; made of the state where no checkpoint says it."""
         return header_of(self.state) if self.state is not None else self.noted
+
+    @property
+    def ledger(self) -> Ledger:
+        """What it cost."""
+        if self.state is not None:
+            return self.state.ledger
+        if self.noted is None:
+            return EMPTY
+        noted = self.noted.snapshot
+        return noted.ledger or Ledger(spent_usd=noted.cost_usd, unknown=noted.costs_unknown)
 
     def sound(self) -> State:
         """Return the state that its log folds to.

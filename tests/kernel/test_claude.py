@@ -44,7 +44,9 @@ def test_what_no_further_attempt_can_help_fails_at_once() -> None:
     """Whatever `retry` says."""
     plan = compiled(ASKS)
     given(plan, starts("a")).when(exited("a", 3, **IN_VAIN)).then(
-        ends("a", 3, **IN_VAIN), fails("a", 1, "no such command"), run_fails("a", "no such command")
+        ends("a", 3, cost_kind="unknown", **IN_VAIN),
+        fails("a", 1, "no such command"),
+        run_fails("a", "no such command"),
     )
 
 

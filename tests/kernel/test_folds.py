@@ -93,8 +93,8 @@ RUN_EVENTS: dict[str, tuple[ev.Event, dict[str, Any]]] = {
         },
     ),
     "a moment that is restored": (
-        ev.RunRestored(plan=FULL.plan, snapshot=snapshot_of(replace(FULL, cost_usd=9.0), dict(FULL.captures))),
-        {"status": "running", "stopping": None, "cost_usd": 9.0},
+        ev.RunRestored(plan=FULL.plan, snapshot=snapshot_of(replace(FULL, max_retries=9), dict(FULL.captures))),
+        {"status": "running", "stopping": None, "max_retries": 9},
     ),
 }
 
@@ -132,14 +132,13 @@ RAN = replace(A, exit_code=1, error="boom", duration_s=1.0, output="out", stderr
 
 
 def test_the_end_of_a_command_leaves_its_result() -> None:
-    """It is in flight no more; its output is the last of its kind, its cost is added."""
-    state = replace(given(TWO, starts("a")).state, cost_usd=1.0)
-    event = ends("a", 3, exit_code=1, error="boom", output="out", stderr="boom", output_file="o.log", cost_usd=0.5)
+    """It is in flight no more; its output is the last of its kind."""
+    state = given(TWO, starts("a")).state
+    event = ends("a", 3, exit_code=1, error="boom", output="out", stderr="boom", output_file="o.log")
     expected = {
         "nodes": state.nodes.set("a", RAN),
         "in_flight": immutables.Map(),
         "outputs": immutables.Map({"shell": "out"}),
-        "cost_usd": 1.5,
     }
     assert changed(state, event) == expected
 

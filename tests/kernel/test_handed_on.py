@@ -10,6 +10,7 @@ from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.decide import decide
 from prodigy.kernel.items import Item, Items, item_list
+from prodigy.kernel.ledger import Ledger, Spent
 from prodigy.kernel.lifecycle import Epoch, Status
 from prodigy.kernel.snapshot import restored, snapshot_of
 from prodigy.kernel.state import NodeState, Origin, State
@@ -30,7 +31,7 @@ EXIT = sig.Exited(
     stderr="err",
     output_file="outputs/a-1.log",
     duration_s=2.5,
-    cost_usd=0.25,
+    spent=Spent(kind="exact", session_usd=0.25),
     warnings=("its output is no UTF-8",),
 )
 COOK = sig.CookRequested(
@@ -50,9 +51,18 @@ COOK = sig.CookRequested(
     version=7,
     from_chain="c",
     reason="--force",
+    ledger=Ledger(spent_usd=2.0, exact=1),
 )
 REWIND = sig.Rewind(
-    generation=2, parent=1, from_seq=9, from_chain="c", version=7, reason="because", by="ann", workflow_id="demo-000002"
+    generation=2,
+    parent=1,
+    from_seq=9,
+    from_chain="c",
+    version=7,
+    reason="because",
+    by="ann",
+    workflow_id="demo-000002",
+    ledger=Ledger(spent_usd=2.0, exact=1),
 )
 FORK = sig.Fork(workflow_id="demo-000002", from_workflow_id="demo-000001", variables={"north": 2})
 
@@ -75,7 +85,7 @@ def decided(now: Given, signal: sig.Signal, kind: type[ev.Event]) -> ev.Event:
 
 @pytest.mark.parametrize("stopped", [False, True])
 def test_the_end_of_a_command_is_recorded_with_all_that_is_known_of_it(stopped: bool) -> None:
-    """Its output's file, what it cost, and what was odd about it; whether it ended by itself or not."""
+    """Its output's file, and what was odd about it; whether it ended by itself or not."""
     said = msgspec.structs.replace(EXIT, stopped=stopped)
     event = decided(
         given(compiled(step("a")), starts("a")), said, ev.CommandInterrupted if stopped else ev.CommandFinished
@@ -211,8 +221,7 @@ FULL = State(
     max_parallel=4,
     captures=immutables.Map({"x": 1}),
     outputs=immutables.Map({"shell": "out"}),
-    cost_usd=0.5,
-    costs_unknown=1,
+    ledger=Ledger(spent_usd=0.5, exact=1, unknown=1),
     failed_at="map",
     failure="boom",
 )

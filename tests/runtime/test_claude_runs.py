@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from prodigy.kernel.effects import RenderedClaude
+from prodigy.kernel.ledger import NOTHING
 from prodigy.kernel.signals import Exited
 from prodigy.runtime.processes.outputs import OutputFile
 from tests.runtime.world import World, exited, is_alive, playing, until
@@ -47,7 +48,9 @@ async def test_claude_answers(world: World) -> None:
     """The prompt is said to it, its flags are ours, its answer is the output, its transcript is kept beside."""
     spawn(world, {"bash": 'printf %s "$PROMPT" > prompt'}, {"say": "42 €"}, prompt="-p what\nis it")
     seen = await world.exited()
-    assert seen == by_claude(exit_code=0, output="42 €", cost_usd=0.01)
+    assert seen == by_claude(exit_code=0, output="42 €", spent=seen.spent)
+    assert (seen.spent.kind, seen.spent.session_usd) == ("exact", 0.01)
+    assert [usage.cost_usd for usage in seen.spent.models.values()] == [0.01]
     assert (world.directory / "prompt").read_text() == "-p what\nis it"
     assert arguments_of(world.directory)[:5] == [
         "-p",
@@ -78,7 +81,7 @@ async def test_claude_that_ends_before_it_is_asked_cost_nothing(world: World) ->
     environment = fake_claude(world.directory)
     program.write_text("#!/bin/sh\necho \"error: unknown option '--x'\" >&2; exit 1\n")
     seen = await world.run(command=ASKED, environment=environment)
-    assert (seen.error, seen.cost_usd) == ("error: unknown option '--x'", 0.0)
+    assert (seen.error, seen.spent) == ("error: unknown option '--x'", NOTHING)
 
 
 async def test_an_answer_that_cannot_be_stored_fails_the_step(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,9 +102,9 @@ async def test_a_misspelt_command_is_never_asked(world: World, blanks: str) -> N
     """Nothing is paid, nothing is done, and no second try would help."""
     spawn(world, {"bash": "touch asked"}, prompt=f"{blanks}/compakt now")
     seen = await world.exited()
-    assert (seen.error, seen.cost_usd, seen.is_final) == (
+    assert (seen.error, seen.spent, seen.is_final) == (
         "Claude Code knows no command /compakt here; did you mean /compact?",
-        0.0,
+        NOTHING,
         True,
     )
     assert not (world.directory / "asked").exists()
@@ -119,7 +122,9 @@ async def test_claude_is_interrupted_first(world: World) -> None:
     spawn(world, {"bash": "echo $$ > tool; exec sleep 60"}, rule={"cost": 0.25}, grace_s=60)
     await until(lambda: (world.directory / "tool").exists() and (world.directory / "tool").read_text())
     world.processes.terminate(7)
-    assert await world.exited() == by_claude(exit_code=1, stopped=True, aborted=True, cost_usd=0.25)
+    seen = await world.exited()
+    assert seen == by_claude(exit_code=1, stopped=True, aborted=True, spent=seen.spent)
+    assert seen.spent.session_usd == 0.25
     assert not is_alive(int((world.directory / "tool").read_text()))
 
 
@@ -139,7 +144,7 @@ async def test_claude_that_was_not_asked_yet_is_never_asked(world: World) -> Non
     spawn(world, {"bash": "touch asked"}, grace_s=60)
     world.processes.terminate(7)
     seen = await world.exited()
-    assert (seen.stopped, seen.cost_usd, (world.directory / "asked").exists()) == (True, 0.0, False)
+    assert (seen.stopped, seen.spent, (world.directory / "asked").exists()) == (True, NOTHING, False)
 
 
 async def test_a_timeout_interrupts_too(world: World) -> None:
@@ -148,7 +153,7 @@ async def test_a_timeout_interrupts_too(world: World) -> None:
     await until(lambda: said(world, "so far"))
     world.processes._time_out(world.processes._attempts[7])
     seen = await world.exited()
-    assert (seen.timed_out_s, seen.cost_usd) == (60, 0.5)
+    assert (seen.timed_out_s, seen.spent.session_usd) == (60, 0.5)
 
 
 async def test_claude_that_has_said_its_success_when_a_stop_meets_it_has_succeeded(world: World) -> None:
@@ -195,7 +200,7 @@ async def test_claude_does_not_see_an_outer_claude(tmp_path: Path, monkeypatch: 
 async def test_a_claude_that_did_not_start_cost_nothing(world: World) -> None:
     """That is known, and no cost of which nothing is known."""
     unstarted = await world.run(command=ASKED, environment={"PATH": "/nowhere"})
-    assert unstarted.cost_usd == 0
+    assert unstarted.spent == NOTHING
 
 
 async def test_a_missing_claude_is_explained(world: World) -> None:
@@ -223,7 +228,7 @@ async def test_a_missing_claude_is_explained(world: World) -> None:
 async def test_a_prompt_that_cannot_be_is_refused_before_the_start(world: World, prompt: str, why: str) -> None:
     """Claude Code would refuse it after the start."""
     seen = await world.run(command=RenderedClaude(prompt=prompt))
-    assert (seen.error, seen.cost_usd) == (f"cannot start: {why}", 0.0)
+    assert (seen.error, seen.spent) == (f"cannot start: {why}", NOTHING)
 
 
 @pytest.mark.parametrize("prompt", ["-", "--help", "x" * 200_000, "é" * 3_000_000])
@@ -241,7 +246,7 @@ async def test_a_claude_that_never_reads_is_no_trouble(world: World) -> None:
     world.spawn(command=RenderedClaude(prompt="x" * 1_000_000), environment=environment, grace_s=0.2)
     await until(lambda: world.processes._attempts[7].dialogue)
     world.processes.terminate(7)
-    assert await world.exited() == exited(signal="SIGTERM", stopped=True, cost_usd=0.0)
+    assert await world.exited() == exited(signal="SIGTERM", stopped=True, spent=NOTHING)
 
 
 async def test_lines_of_any_length_and_none_at_all_are_no_trouble(world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from prodigy.kernel.effects import RenderedClaude
+from prodigy.kernel.ledger import Spent
 from prodigy.runtime.claude import protocol, reading
 from prodigy.runtime.claude.reading import Transcript
 from prodigy.runtime.processes import supervisor
@@ -17,6 +18,7 @@ from tests.runtime.test_claude_runs import by_claude
 from tests.runtime.world import World, playing, until
 from tests.stand_in import RESULT, fake_claude, raw
 
+PAID = Spent(kind="exact", session_usd=0.5)
 SAID = {"type": "assistant", "message": {"content": []}}
 TOLD = {"type": "system", "subtype": "task_updated"}
 FAILED = {"type": "result", "subtype": "error_max_turns", "is_error": True, "errors": ["too many turns"]}
@@ -55,7 +57,7 @@ async def test_claude_that_stays_after_its_result_is_ended(world: World, monkeyp
     """The step has succeeded, with a warning; lines of the system after the result change nothing."""
     monkeypatch.setattr(supervisor, "RESULT_GRACE_S", 0.05)
     spawn(world, RESULT, TOLD)
-    assert await world.exited() == by_claude(exit_code=0, output="42 €", cost_usd=0.5, warnings=(OUTSTAYED,))
+    assert await world.exited() == by_claude(exit_code=0, output="42 €", spent=PAID, warnings=(OUTSTAYED,))
 
 
 async def test_claude_that_stays_after_a_failure_has_failed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +81,7 @@ async def test_a_stop_after_the_result_takes_nothing_away(world: World) -> None:
     spawn(world, RESULT)
     await until(has_heard_all(world, 1))
     world.processes.terminate(7)
-    assert await world.exited() == by_claude(exit_code=0, output="42 €", cost_usd=0.5, warnings=(OUTSTAYED,))
+    assert await world.exited() == by_claude(exit_code=0, output="42 €", spent=PAID, warnings=(OUTSTAYED,))
 
 
 async def test_a_stop_after_a_failed_result_interrupts(world: World) -> None:
@@ -96,7 +98,7 @@ async def test_a_timeout_after_the_result_takes_nothing_away(world: World) -> No
     spawn(world, RESULT, timeout_s=60)
     await until(has_heard_all(world, 1))
     world.processes._time_out(world.processes._attempts[7])
-    assert await world.exited() == by_claude(exit_code=0, output="42 €", cost_usd=0.5, warnings=(OUTSTAYED,))
+    assert await world.exited() == by_claude(exit_code=0, output="42 €", spent=PAID, warnings=(OUTSTAYED,))
 
 
 def watched(*pieces: bytes) -> Transcript:

@@ -281,6 +281,8 @@ def sentence(event: ev.Event) -> str:
     match event:
         case ev.CommandFinished():
             return f"  {event.at} ended: {_end(event)}"
+        case ev.CostBooked():
+            return f"  {event.at} cost {event.cost_kind if event.cost_usd is None else event.cost_usd}"
         case ev.ValueCaptured():
             return f"  {event.name} = {event.value!r}"
         case ev.RetryScheduled():

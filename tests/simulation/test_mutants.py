@@ -19,7 +19,9 @@ from prodigy.kernel import (
     effects,
     evolve,
     evolve_map,
+    evolve_money,
     items,
+    ledger,
     lifecycle,
     outcome,
     queries,
@@ -32,6 +34,7 @@ from prodigy.store import log
 from tests.scenarios import test_scenarios as scenarios
 from tests.simulation import test_crash_everywhere as crashing
 from tests.simulation import test_map_crashes as mapping_crashes
+from tests.simulation import test_money as money
 from tests.simulation import test_wide_maps as wide_maps
 from tests.simulation.world import CRASH_MODES
 
@@ -64,6 +67,14 @@ MUTANTS = {
     "--max-retries retries the workflow": Mutant(
         evolve, 'spent_s=0.0, limit_since="")', 'spent_s=0.0, limit_since="", reopened=True)'
     ),
+    "what was in flight at a crash costs nothing": Mutant(
+        recovery, "if turn.state.plan.template(at).is_claude:", "if False:"
+    ),
+    "what is estimated is not told apart": Mutant(ledger, 'if cost.kind == "estimated" else 0.0', "if True else 0.0"),
+    "what never began counts as unknown": Mutant(
+        ledger, 'return Cost(kind="nothing", usd=0.0)', 'return Cost(kind="unknown", usd=None)'
+    ),
+    "a crash is booked twice": Mutant(evolve_money, "if event.cost_kind == BOOKED:", "if False:"),
     "a wait is not shortened": Mutant(
         recovery, "left_s = remaining_s(turn.time, due=here.due, delay_s=here.delay_s)", "left_s = here.delay_s"
     ),
@@ -354,5 +365,7 @@ def checks() -> Checks:
         )
     for name, mode in product(crashing.CASES, CRASH_MODES):
         yield f"crashes: {name}, {mode}", partial(crashing.test_a_crash_at_any_append_changes_nothing, name, mode)
+    for name, mode in product(money.CASES, CRASH_MODES):
+        yield f"costs: {name}, {mode}", partial(money.test_every_dollar_is_booked_once_wherever_it_crashes, name, mode)
     for name in crashing.TRAVELLED:
         yield f"goes back: {name}", partial(crashing.test_going_back_to_any_version_comes_to_the_same, name)

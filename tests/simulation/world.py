@@ -20,12 +20,14 @@ from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
 from prodigy.kernel.events import Event
 from prodigy.kernel.evolve import fold
+from prodigy.kernel.ledger import NOTHING
 from prodigy.kernel.state import State
 from prodigy.plan.address import item_of
 from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import as_number
 from prodigy.runtime.host.reactor import Reactor, Record
 from prodigy.store.log import START, Position, Scan, frame
+from tests.simulation.bank import Bank
 
 CrashMode = Literal["before", "torn", "after", "power"]
 CRASH_MODES: tuple[CrashMode, ...] = ("before", "torn", "after", "power")
@@ -146,6 +148,7 @@ class World:
         self.turns = 0
         self.effects = 0
         self.number = 0
+        self.bank = Bank()
         self.now = datetime(2026, 1, 31, 9, tzinfo=UTC)
         self.watch: Callable[[World, fx.Effect], None] = lambda world, effect: None
         self.orders: list[sig.Signal] = []
@@ -206,7 +209,9 @@ class World:
         self._reactor = self._boot(state)
         self.number += 1
         self.reached = None
-        return self._play(sig.ResumeRequested(time=self.time(), number=self.number, **changes))
+        return self._play(
+            sig.ResumeRequested(time=self.time(), number=self.number, spent=self.bank.left(state), **changes)
+        )
 
     def travel(self, disk: Disk, **changes: Any) -> State:
         """Go on in another log file, as going back and forking do. A first turn that is lost leaves all as it was."""
@@ -257,6 +262,7 @@ class World:
         match effect:
             case fx.Spawn():
                 self._running[effect.epoch] = effect
+                self.bank.begin(effect)
                 self._ends[effect.epoch] = self.now + timedelta(seconds=self._lasts_s(effect))
                 text = effect.command.script if isinstance(effect.command, fx.RenderedShell) else effect.command.prompt
                 values = effect.command.variables if isinstance(effect.command, fx.RenderedShell) else {}
@@ -264,7 +270,9 @@ class World:
                     Start(at=effect.at, attempt=effect.attempt, epoch=effect.epoch, text=text, variables=values)
                 )
             case fx.Reject():
-                self.orders.append(sig.Exited(time=self.time(), at=effect.at, epoch=effect.epoch, error=effect.reason))
+                self.orders.append(
+                    sig.Exited(time=self.time(), at=effect.at, epoch=effect.epoch, error=effect.reason, spent=NOTHING)
+                )
             case fx.Terminate():
                 if spawn := self._running.pop(effect.epoch, None):
                     self.orders.append(self._stopped(spawn))
@@ -322,10 +330,22 @@ class World:
     def _stopped(self, spawn: fx.Spawn) -> sig.Exited:
         """Return the end of a command that the stop ended: by our own hand, or because it reached the command too."""
         if self.reached is None:
-            return sig.Exited(time=self.time(), at=spawn.at, epoch=spawn.epoch, signal="SIGTERM", stopped=True)
+            return sig.Exited(
+                time=self.time(),
+                at=spawn.at,
+                epoch=spawn.epoch,
+                signal="SIGTERM",
+                stopped=True,
+                spent=self.bank.end(spawn, has_result=False),
+            )
         code, signal = self.reached.exit_code, self.reached.signal
         return sig.Exited(
-            time=self.time(), at=spawn.at, epoch=spawn.epoch, exit_code=None if signal else code, signal=signal
+            time=self.time(),
+            at=spawn.at,
+            epoch=spawn.epoch,
+            exit_code=None if signal else code,
+            signal=signal,
+            spent=self.bank.end(spawn, has_result=False),
         )
 
     def _ending(self, spawn: fx.Spawn) -> Ending:
@@ -348,6 +368,7 @@ class World:
             stderr=ending.stderr,
             output_file=f"outputs/{spawn.epoch}.out",
             duration_s=1.0,
+            spent=self.bank.end(spawn, has_result=ending.signal is None),
         )
 
 

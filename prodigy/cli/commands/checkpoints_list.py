@@ -12,7 +12,7 @@ from prodigy.cli.output.advice import as_typed
 from prodigy.cli.output.advice import document as advised
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import MARGIN, columns_of_terminal, fact, folded, table
-from prodigy.cli.output.formatting import money
+from prodigy.cli.output.costs import cost_of
 from prodigy.cli.output.sentences import tell
 from prodigy.cli.output.times import clock, dated, since
 from prodigy.cli.program import program
@@ -80,14 +80,13 @@ def _block(project: Project, mirror: Mirror | None, run: RunOverview) -> list[st
     if header is None:
         way = _way_out(project, mirror, run)
         return [f"{run.workflow_id}  {run.status}", *_facts([("problem", run.problem), way])]
-    cost, unknown = header.snapshot.cost_usd, header.snapshot.costs_unknown
     facts = [
         ("workflow", header.workflow_path),
         ("started", clock(header.snapshot.origin.started)),
         ("updated", dated(header.timestamp)),
         ("version", f"{_version(header.version) or 'none yet'}, generation {header.generation}"),
         ("variables", str(len(header.variables))),
-        ("cost", money(cost, unknown) if cost or unknown else ""),
+        ("cost", cost_of(run.ledger)),
         ("failure", header.cause or meaningful_line(header.failure)),
         ("mirror", _mirrored(run, mirror)),
         ("process", str(run.owner.pid) if run.owner else ""),

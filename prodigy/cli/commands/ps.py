@@ -4,6 +4,7 @@ from prodigy.cli.options import Json
 from prodigy.cli.output.advice import advice
 from prodigy.cli.output.answers import print_json, print_table
 from prodigy.cli.output.columns import columns_of_terminal
+from prodigy.cli.output.costs import cost_of
 from prodigy.cli.output.sentences import print_with_command
 from prodigy.cli.output.times import dated
 from prodigy.cli.program import program
@@ -22,6 +23,8 @@ def ps(json: Json = False) -> None:
                 "pid": owner.pid,
                 "since": owner.started,
                 "running": run.running,
+                "cost_usd": run.ledger.spent_usd,
+                "attempts_of_unknown_cost": run.ledger.unknown,
             }
             for run, owner in live
         ]
@@ -30,8 +33,11 @@ def ps(json: Json = False) -> None:
         print_with_command("no run is live here; all of them", f"{program()} checkpoints list")
     else:
         print_table(
-            ("RUN", "PID", "STATUS", "STEP", "SINCE"),
-            ((run.workflow_id, str(owner.pid), run.status, run.step, dated(owner.started)) for run, owner in live),
+            ("RUN", "PID", "STATUS", "STEP", "SINCE", "COST"),
+            (
+                (run.workflow_id, str(owner.pid), run.status, run.step, dated(owner.started), cost_of(run.ledger))
+                for run, owner in live
+            ),
         )
         for run, _ in live:
             if not run.is_damaged and (len(live) == 1 or run.rest.awaiting):

@@ -11,7 +11,8 @@ from prodigy.cli.output.advice import advice
 from prodigy.cli.output.advice import document as advised
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import MARGIN, columns_of_terminal, folded, prose
-from prodigy.cli.output.formatting import duration, money
+from prodigy.cli.output.costs import cost_of
+from prodigy.cli.output.formatting import duration
 from prodigy.cli.output.redrawn import LiveLines, can_move_cursor
 from prodigy.cli.output.streams import check_reader
 from prodigy.cli.output.summary import summary, took
@@ -88,8 +89,8 @@ def lines(run: RunOverview, *, is_watched: bool = False) -> list[str]:
     end = now() if run.owner else state.time
     status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
     shown = [f"{run.workflow_id}  {status}  {run.step}  {took(state, end)}"]
-    if state.cost_usd or state.costs_unknown:
-        shown[0] += f"  {money(state.cost_usd, state.costs_unknown)}"
+    if cost := cost_of(state.ledger):
+        shown[0] += f"  {cost}"
     if run.owner is None and not is_watched:
         shown.append(f"  updated  {dated(state.time)}")
     for at in run.running if run.owner else ():

@@ -23,8 +23,15 @@ def first_line(text: str) -> str:
     return f"{head} …" if rest else head
 
 
-def money(cost_usd: float, unknown: int) -> str:
-    """Return what a run cost, as far as it is known."""
-    whole, _, cents = f"{cost_usd:.4f}".partition(".")
-    known = f"${whole}.{cents[:2]}{cents[2:].rstrip('0')}" if cost_usd else "$0"
+def dollars(usd: float) -> str:
+    """Return an amount with its cents, and what is below them: `$1.50`, `$0.0125`, `$0`."""
+    whole, _, cents = f"{usd:.4f}".partition(".")
+    return f"${whole}.{cents[:2]}{cents[2:].rstrip('0')}" if usd else "$0"
+
+
+def money(cost_usd: float, unknown: int, estimated_usd: float = 0.0) -> str:
+    """Return what a run cost, as far as it is known, and how well."""
+    known = dollars(cost_usd)
+    if estimated_usd:
+        known += " (estimated)" if estimated_usd >= cost_usd else f" ({dollars(estimated_usd)} of it estimated)"
     return f"{known} and {counted(unknown, 'attempt')} of unknown cost" if unknown else known

@@ -8,7 +8,8 @@ from prodigy.cli.output.advice import advice
 from prodigy.cli.output.advice import document as advised
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import MARGIN, columns_of_terminal, folded
-from prodigy.cli.output.formatting import duration, money, portion
+from prodigy.cli.output.costs import cost_of
+from prodigy.cli.output.formatting import duration, portion
 from prodigy.cli.program import from_here
 from prodigy.cli.said import said_files
 from prodigy.errors import ExitCode
@@ -53,8 +54,8 @@ def print_summary(state: State, folder: RunFolder, *, json: bool, needs_trust: b
     details = [f"{counts[word]} {word}" for word in ("failed", "handled", "skipped") if counts[word]]
     line += f" ({', '.join(details)})" if details else ""
     line += f"  {took(state)}"
-    if state.cost_usd or state.costs_unknown:
-        line += f"  {money(state.cost_usd, state.costs_unknown)}"
+    if cost := cost_of(state.ledger):
+        line += f"  {cost}"
     columns = columns_of_terminal()
     lines = folded(line, columns, more=MARGIN)
     for text in _about(state, folder):
@@ -93,6 +94,8 @@ def summary(state: State, *, needs_trust: bool = False) -> dict[str, Any]:
         "duration_s": worked_s(state),
         "rested_s": state.rested_s,
         "cost_usd": state.cost_usd,
+        "wasted_usd": state.ledger.wasted_usd,
+        "estimated_usd": state.ledger.estimated_usd,
         "attempts_of_unknown_cost": state.costs_unknown,
         "last_checkpoint": f"v{state.version}" if state.version else None,
     } | advised(rest_of(state, needs_trust=needs_trust))

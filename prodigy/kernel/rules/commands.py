@@ -1,8 +1,11 @@
 """The rules of a command's end: it was interrupted, it failed, or its result is recorded and captured."""
 
+from typing import Any
+
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.effects import kept_bytes_max
+from prodigy.kernel.ledger import cost_of
 from prodigy.kernel.moves import EndExpired, Fail, Move, Moves, Rest, Succeed
 from prodigy.kernel.outcome import NOT_FOUND, captured, end_of, explained, judge, may_be_stopped
 from prodigy.kernel.scope import lookup_in
@@ -19,7 +22,7 @@ def exited(turn: Turn, signal: sig.Exited) -> Moves:
     is_ending = turn.state.stopping or turn.state.expired
     then: Moves = (EndExpired(), Rest()) if is_ending else ()
     if signal.stopped or (turn.state.stopping and may_be_stopped(signal)):
-        turn.record(ev.CommandInterrupted, signal)
+        turn.record(ev.CommandInterrupted, signal, **_booking(turn, signal))
         return then
     return (_finish(turn, signal), *then)
 
@@ -45,10 +48,10 @@ def _finish(turn: Turn, signal: sig.Exited) -> Move:
             stderr=signal.stderr.removesuffix("\n"),
             output_file=signal.output_file,
             structured=signal.structured,
-            cost_usd=signal.cost_usd,
             model=signal.model,
             claude_version=signal.claude_version,
             warnings=signal.warnings + outcome.warnings,
+            **_booking(turn, signal),
         )
     )
     if outcome.error is not None:
@@ -56,3 +59,10 @@ def _finish(turn: Turn, signal: sig.Exited) -> Move:
     if node.policy.capture:
         turn.emit(ev.ValueCaptured(at=signal.at, name=node.policy.capture, value=value))
     return Succeed(signal.at)
+
+
+def _booking(turn: Turn, signal: sig.Exited) -> dict[str, Any]:
+    """Return the fields with which an attempt of claude books its cost; no others have one."""
+    if not turn.state.plan.template(signal.at).is_claude:
+        return {}
+    return cost_of(turn.state.node(signal.at).conversation, signal.spent).fields()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
 from prodigy.kernel.items import of
+from prodigy.kernel.ledger import BOOKED, UNKNOWN, Spent, cost_of
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.limits import limit_of
 from prodigy.kernel.moves import (
@@ -58,6 +59,8 @@ def resume(turn: Turn, signal: sig.ResumeRequested) -> Moves:
 def go_on(turn: Turn, move: GoOn) -> Moves:
     """Record the resume, with what was edited and put back, and take the run up wherever it stood."""
     signal, stood = move.signal, move.stood
+    if signal.rewind is None and signal.fork is None:
+        _book_what_was_in_flight(turn, signal.spent)
     if signal.revision is not None:
         turn.record(ev.PlanChanged, signal.revision)
     again = tuple(at for at in unfinished(turn.state) if _is_repeated(turn.node(at), signal.answers))
@@ -74,6 +77,14 @@ def go_on(turn: Turn, move: GoOn) -> Moves:
     if signal.requeue is not None:
         _continue_map(turn, signal.requeue)
     return (TakeUp(ROOT), Rest())
+
+
+def _book_what_was_in_flight(turn: Turn, spent: dict[str, Spent]) -> None:
+    """Book the attempts of claude whose end nobody heard: their coordinator died."""
+    for at, epoch in sorted(turn.state.in_flight.items()):
+        if turn.state.plan.template(at).is_claude:
+            cost = cost_of(turn.state.node(at).conversation, spent.get(at, UNKNOWN))
+            turn.emit(ev.CostBooked(at=at, epoch=epoch, **cost.fields()))
 
 
 def _continue_map(turn: Turn, requeue: sig.Requeue) -> None:
@@ -184,7 +195,16 @@ def run_again(turn: Turn, move: RunAgain) -> Moves:
     here = turn.state.node(move.at)
     if turn.node(move.at).policy.on_interrupt != "fail":
         return (Start(move.at, here.attempt),)
-    turn.emit(ev.CommandFinished(at=move.at, epoch=here.epoch, exit_code=None, duration_s=0.0, error=NOT_REPEATED))
+    turn.emit(
+        ev.CommandFinished(
+            at=move.at,
+            epoch=here.epoch,
+            exit_code=None,
+            duration_s=0.0,
+            error=NOT_REPEATED,
+            cost_kind=BOOKED if turn.node(move.at).is_claude else "",
+        )
+    )
     return (Fail(move.at, Outcome(error=NOT_REPEATED), may_retry=False),)
 
 

@@ -24,6 +24,7 @@ from prodigy.errors import ProdigyError
 from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
 from prodigy.kernel.events import CheckpointMarked, CommandFinished, Event, ItemSettled
+from prodigy.kernel.ledger import NOTHING
 from prodigy.kernel.queries import is_awaited
 from prodigy.kernel.state import State
 from prodigy.projections.steps import confirmation
@@ -255,7 +256,8 @@ class Host:
             case fx.Spawn():
                 self._spawn(effect)
             case fx.Reject():
-                self.send(sig.Exited(time=now(), at=effect.at, epoch=effect.epoch, error=effect.reason))
+                reason = effect.reason
+                self.send(sig.Exited(time=now(), at=effect.at, epoch=effect.epoch, error=reason, spent=NOTHING))
             case fx.Terminate():
                 self._terminate(effect)
             case fx.Sleep():
@@ -291,7 +293,7 @@ class Host:
 
     def _terminate(self, effect: fx.Terminate) -> None:
         if self._held.pop(effect.epoch, None):
-            self.send(sig.Exited(time=now(), at=effect.at, epoch=effect.epoch, stopped=True))
+            self.send(sig.Exited(time=now(), at=effect.at, epoch=effect.epoch, stopped=True, spent=NOTHING))
         elif not self._deferred.release(effect.epoch):
             self._processes.terminate(effect.epoch)
 

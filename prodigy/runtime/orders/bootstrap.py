@@ -22,6 +22,7 @@ from prodigy.plan.spelling import as_number
 from prodigy.runtime.clock import now
 from prodigy.runtime.host.host import Display
 from prodigy.runtime.operator_log import operator_log
+from prodigy.runtime.orders.costs import cost_until_now
 from prodigy.runtime.orders.other_runs import about_unfinished
 from prodigy.runtime.orders.owner import Owner, new_run, owned
 from prodigy.runtime.orders.preflight import require, still_missing
@@ -31,6 +32,7 @@ from prodigy.runtime.orders.travel import from_copy, go_back
 from prodigy.runtime.orders.trust import trusted_mirror
 from prodigy.runtime.orders.upkeep import clear_unbegun
 from prodigy.runtime.orders.workflow import check_limit, compiled, compiled_anew, read_workflow, remembered, revision_of
+from prodigy.runtime.processes.spending import spent_in_flight
 from prodigy.store.catalog import folder_gone, unfinished_of
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.files import existing_folder
@@ -195,6 +197,7 @@ def _take_up(owner: Owner, order: Resume | Retry | Approve, display: Display) ->
         revision=revision,
         requeue=requeue,
         notes=notes,
+        spent=spent_in_flight(state, owner.folder),
     )
     if not isinstance(order, Approve):
         return run_until_rest(owner, display, state, journal, first)
@@ -230,6 +233,7 @@ def _start_over(owner: Owner, order: StartOver, display: Display) -> State:
     for line in require(plan, project.root / read_path(origin.directory)):
         display.note(line)
     owner.end_orphans()
+    spent = cost_until_now(owner)
     # A log may be lost that a checkpoint has seen: its number is not used again.
     found = read_header(project.checkpoint(owner.workflow_id), owner.workflow_id)
     generation = max([found.generation if found else 0, *folder.generations()]) + 1
@@ -251,6 +255,7 @@ def _start_over(owner: Owner, order: StartOver, display: Display) -> State:
         version=last_version(project, owner.mirror, owner.workflow_id),
         from_chain=journal.position.chain,
         reason="resume --force",
+        ledger=spent,
     )
     return run_until_rest(owner, display, State(), journal, first)
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 import msgspec
 
 from prodigy.kernel.effects import RenderedClaude, Spawn
+from prodigy.kernel.ledger import NOTHING, ModelUsage, Spent
 from prodigy.kernel.outcome import end_of
 from prodigy.kernel.signals import Exited
 from prodigy.plan.phrases import counted
@@ -20,6 +21,7 @@ from prodigy.runtime.processes.child import Process
 from prodigy.runtime.processes.commands import VALUE_TOO_LONG
 from prodigy.runtime.processes.dialogue import Dialogue
 from prodigy.runtime.processes.outputs import OutputFile, Tail
+from prodigy.runtime.processes.spending import spent_of
 from prodigy.runtime.timers import Timer, awake_s
 
 STDERR_BYTES_MAX = 16 * 1024
@@ -156,13 +158,25 @@ def with_answer(exited: Exited, attempt: Attempt, reading: Reading) -> Exited:
         is_final=reading.is_final,
         aborted=reading.aborted,
         structured=reading.structured,
-        cost_usd=reading.cost_usd,
+        spent=_spent(attempt, reading),
         model=reading.model,
         claude_version=reading.version,
         warnings=exited.warnings
         + reading.warnings
         + ((OUTSTAYED,) if attempt.outstayed and attempt.dialogue and attempt.dialogue.heard.has_result else ()),
     )
+
+
+def _spent(attempt: Attempt, reading: Reading) -> Spent:
+    """Return what is known of what claude cost: its own word, else what its transcript and its session say."""
+    effect = attempt.effect
+    assert isinstance(effect.command, RenderedClaude), "nothing else costs anything"
+    if reading.cost_usd is None:
+        return spent_of(attempt.files[0].chunks(), effect.command.session, effect.environment)
+    if not reading.subtype:
+        return NOTHING  # the prompt was never sent
+    models = {name: ModelUsage(**msgspec.structs.asdict(usage)) for name, usage in reading.models.items()}
+    return Spent(kind="exact", session_usd=reading.cost_usd, models=models)
 
 
 def _reason(effect: Spawn, code: int, out: Tail, err: Tail) -> str | None:

@@ -21,6 +21,7 @@ from typing import Any
 
 from prodigy.errors import ProdigyError, StorageFailure
 from prodigy.kernel.effects import VALUES_FOLDER, RenderedClaude, Spawn, values_folder
+from prodigy.kernel.ledger import NOTHING, UNKNOWN, Spent
 from prodigy.kernel.signals import Exited
 from prodigy.plan.phrases import counted
 from prodigy.runtime.claude.narration import narrate
@@ -370,7 +371,7 @@ class Processes:
         self._forget(attempt)
         self._emit(exited)
 
-    def _unknown(self, attempt: Attempt, error: str | None, *, cost_usd: float | None = None) -> Exited:
+    def _unknown(self, attempt: Attempt, error: str | None, *, spent: Spent = UNKNOWN) -> Exited:
         """Return the exit of an attempt of which nothing is known but `error`, and the cost of one that never began."""
         return Exited(
             time=self._now(),
@@ -378,7 +379,7 @@ class Processes:
             epoch=attempt.effect.epoch,
             stopped=attempt.stopped,
             error=error,
-            cost_usd=cost_usd,
+            spent=spent,
         )
 
     def _forget(self, attempt: Attempt) -> None:
@@ -429,7 +430,7 @@ class Processes:
 
     def _report_unstarted(self, attempt: Attempt, error: str | None) -> None:
         self._forget(attempt)
-        self._emit(self._unknown(attempt, error, cost_usd=0.0 if attempt.is_claude else None))
+        self._emit(self._unknown(attempt, error, spent=NOTHING))
 
     def _later(self, delay_s: float, callback: Callable[..., None], *args: Any) -> Timer:
         return Timer(asyncio.get_running_loop(), delay_s, callback, *args)

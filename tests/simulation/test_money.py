@@ -1,0 +1,98 @@
+"""Crash at every append, stop at every effect: every dollar is in the ledger once."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from prodigy.kernel import events as ev
+from prodigy.kernel.state import State
+from prodigy.plan.nodes import Plan
+from tests.simulation.plans import DIE, FAIL, Script, compiled, mapped, step
+from tests.simulation.test_crash_everywhere import DEATHS, _stopping_at, play
+from tests.simulation.world import CRASH_MODES, OK, World, history, reached_at, state_on
+
+
+def asking(id_: str, **keys: Any) -> dict[str, Any]:
+    return {"claude": f"do {id_}", "id": id_, **keys}
+
+
+def cases() -> dict[str, tuple[Plan, Script, list[str]]]:
+    """Return plans with claude in them, the script of their world, and their items."""
+    return {
+        "two steps": (compiled(asking("a"), step("b"), asking("c")), {}, []),
+        "retried": (compiled(asking("a", retry=2), asking("b")), {"a": [FAIL, DIE, OK]}, []),
+        "given up": (compiled(asking("a", retry=1), asking("b")), {"a": [FAIL]}, []),
+        "not to be repeated": (compiled(asking("a", on_interrupt="fail"), asking("b")), {}, []),
+        "handled": (compiled(asking("a", on_failure={"claude": "mend"}), asking("b")), {"a": [FAIL]}, []),
+        "a map": (
+            mapped([], [asking("x", retry=1)], [asking("r")], max_parallel=2),
+            {"map[p].x": [FAIL], "map[q].x": [FAIL, OK]},
+            ["p", "q", "s"],
+        ),
+    }
+
+
+CASES = cases()
+
+
+def check(world: World) -> None:
+    """Assert that the ledger has every process once, and what is known of its cost."""
+    ledger, bank = world.state.ledger, world.bank
+    booked = sum(1 for _, event in history(world.disk) if is_booking(world.state, event))
+    assert ledger.attempts == booked
+    assert ledger.exact + ledger.estimated + ledger.unknown == len(bank.charged)
+    assert ledger.exact + ledger.estimated == len(bank.known)
+    assert ledger.spent_usd == pytest.approx(sum(bank.known.values()))
+    assert 0 <= ledger.wasted_usd <= ledger.spent_usd
+    assert ledger.estimated_usd == pytest.approx(sum(bank.known[epoch] for epoch in bank.estimated()))
+    assert ledger == state_on(world.disk).ledger
+
+
+def is_booking(state: State, event: ev.Event) -> bool:
+    if isinstance(event, ev.CostBooked):
+        return True
+    if not isinstance(event, ev.CommandFinished | ev.CommandInterrupted):
+        return False
+    return state.plan.template(event.at).is_claude and event.cost_kind != "booked"
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("mode", CRASH_MODES)
+def test_every_dollar_is_booked_once_wherever_it_crashes(name: str, mode: Any) -> None:
+    """Known exactly, estimated, or known to be unknown; what never began cost nothing."""
+    plan, script, items = CASES[name]
+    calm, _ = play(plan, script, {}, items=items)
+    check(calm)
+    for append in range(1, calm.disk.appends + 1):
+        world, _ = play(plan, script, {append: mode}, items=items)
+        check(world)
+
+
+@pytest.mark.parametrize("name", ["retried", "a map"])
+def test_every_dollar_is_booked_once_though_recovery_crashes_too(name: str) -> None:
+    """At each of its first appends, in each way."""
+    plan, script, items = CASES[name]
+    calm, _ = play(plan, script, {}, items=items)
+    for append, later in itertools.product(range(1, calm.disk.appends + 1), (1, 2)):
+        for first, second in itertools.product(CRASH_MODES, repeat=2):
+            world, _ = play(plan, script, {append: first, append + later: second}, items=items)
+            check(world)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_dollar_is_booked_once_wherever_it_is_stopped(name: str) -> None:
+    """By us, or by what stops everything."""
+    plan, script, items = CASES[name]
+    calm, _ = play(plan, script, {}, items=items)
+    for moment in range(calm.effects - 1):
+        watches = [_stopping_at(moment), *(reached_at(moment, death, commands_first=True) for death in DEATHS)]
+        for watch in watches:
+            world = World(plan, script)
+            world.items = list(items)
+            world.watch = watch
+            if world.cook().status == "interrupted":
+                check(world)
+                world.watch = lambda world, effect: None
+                world.resume()
+            check(world)
