@@ -271,7 +271,7 @@ def _details(shown: Shown) -> dict[str, Any]:
         "outputs": [
             {"step": at, "file": from_here(shown.folder.path / node.output_file)}
             for at, node in nodes
-            if node.output_file
+            if node.output_file and (shown.folder.path / node.output_file).exists()
         ],
         "since_version": since,
         "events_since": list(_events_since(shown, since)),

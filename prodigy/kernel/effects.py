@@ -62,6 +62,7 @@ class Spawn(msgspec.Struct, frozen=True, kw_only=True):
     its output `Exited` carries; with `whole_output` all of it is wanted and more than that fails the attempt.
     `files` maps names to contents: private files in the `values_folder` of the epoch, to which the texts refer.
     `after_checkpoint` holds the start back until the checkpoint file is on disk.
+    `keeps_file`: the plan names the file of its output somewhere, so it is to stand even where nothing was printed.
     `printed_bytes_max`: what it prints is for us to read and for nobody to see, and more than that ends it.
     """
 
@@ -76,6 +77,7 @@ class Spawn(msgspec.Struct, frozen=True, kw_only=True):
     output_bytes_max: int = 16 * 1024
     whole_output: bool = False
     after_checkpoint: bool = False
+    keeps_file: bool = False
     printed_bytes_max: int | None = None
     files: dict[str, str] = {}
 
@@ -309,6 +311,7 @@ def _rendered(state: State, node: Node, command: Shell | Claude, event: ev.Comma
         output_bytes_max=CAPTURE_BYTES_MAX if policy.capture else kept_bytes_max(node),
         whole_output=policy.capture is not None,
         after_checkpoint=policy.checkpoint,
+        keeps_file=state.plan.names_file_of(node.address),
         files=files.contents,
     )
 

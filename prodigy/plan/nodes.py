@@ -8,6 +8,7 @@ The tree is a mapping from address to node, children named by address: looking a
 walk recurses, and the whole plan is one JSON document that is frozen in the log when a run starts.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from prodigy.plan.address import in_item, inside, parse, template_of
 from prodigy.plan.expression import Expression
 from prodigy.plan.reference import Template
 from prodigy.plan.shell.values import Script
-from prodigy.plan.spelling import keep_spellings
+from prodigy.plan.spelling import as_number, keep_spellings
 
 ROOT = "workflow"
 
@@ -201,6 +202,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return isinstance(self.body, Run) and isinstance(self.body.command, Claude)
 
 
+_NAMED_FILE = re.compile(rb'"path":\["([^"]+)","output_file"')
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """A compiled workflow. `variables` are values, never templates; `env` holds templates.
 
@@ -231,6 +235,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
         """Return the node at an address as the plan has it: of one inside an item, the template's own."""
         found = self.nodes.get(address)
         return self.nodes[template_of(address)] if found is None else found
+
+    def names_file_of(self, address: str) -> bool:
+        """Say whether the file of this step's output is referred to anywhere, so that somebody may open it."""
+        names = self._named_files
+        return bool(names) and self.template(address).id in names
+
+    @cached_property
+    def _named_files(self) -> frozenset[str]:
+        """The names of all results whose `output_file` is referred to: read off the plan's text, wherever it is."""
+        found = _NAMED_FILE.findall(msgspec.json.encode(self, enc_hook=as_number))
+        return frozenset(name.decode() for name in found)
 
     @cached_property
     def map_at(self) -> str | None:

@@ -28,6 +28,24 @@ def test_the_file_of_an_output_can_be_read_from_everywhere(house: House) -> None
     assert next(event["output_file"] for event in house.events("command_finished")) == "outputs/3.out"
 
 
+def test_the_file_of_an_output_stands_though_nothing_was_printed(house: House) -> None:
+    """If anything in the workflow names it; that of another step, or of its stderr, does not."""
+    mapreduce(
+        house,
+        {"shell": "true", "id": "own"},
+        {"shell": "wc -c < ${own.output_file} >> counted"},
+        setup=[{"shell": "true", "id": "a"}, {"shell": "true"}],
+        reduce=[{"shell": "wc -c < ${a.output_file} >> counted"}],
+        max_parallel=1,
+        items=["x", "y"],
+    )
+    assert house.cook().code == 0
+    assert (house.folder / "counted").read_text().split() == ["0"] * 3
+    of = {event["output_file"]: event["at"] for event in house.events("command_finished")}
+    kept = {of[f"outputs/{path.name}"] for path in (house.run / "outputs").iterdir()}
+    assert kept == {"setup.a", "map[x].own", "map[y].own"}
+
+
 def test_items_can_come_from_the_file_of_an_output(house: House) -> None:
     """Its lines, and the output of an item's own step."""
     say = {"shell": "cat ${own.output_file} >> said"}

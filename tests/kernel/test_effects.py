@@ -237,6 +237,20 @@ def test_the_file_of_an_output_is_named_from_where_the_run_lies_now() -> None:
         assert list(effect.command.variables.values()) == ["/project/.prodigy/runs/demo-1/outputs/3.out"]
 
 
+def test_the_file_of_an_output_is_to_stand_where_the_plan_names_it() -> None:
+    """Of a step anywhere, of an item's too; whoever takes the output itself needs no file."""
+    named = {"id": "a", "shell": "true"}
+    places: list[dict[str, Any]] = [
+        {"shell": "cat ${a.output_file}"},
+        {"shell": "cat $F", "env": {"F": "${a.output_file:-none}"}},
+        {"shell": "true", "when": "${a.output_file} starts_with '/'"},
+        {"shell": "false", "on_failure": {"shell": "cat ${a.output_file|file}"}},
+        {"shell": "echo ${a.output} ${a.stderr}"},
+    ]
+    orders = [order(compiled(named, place)) for place in places]
+    assert [isinstance(effect, fx.Spawn) and effect.keeps_file for effect in orders] == [True] * 4 + [False]
+
+
 def test_a_value_as_a_file_is_a_path_and_the_file_is_ordered() -> None:
     """Each use has a file of its own, in the private folder of the attempt."""
     plan = compiled({"id": "a", "claude": "read ${x|file}", "env": {"X": "${x|file}!"}}, variables={"x": ["b"]})

@@ -36,12 +36,15 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     reaper.close()
 
 
-def command(outputs: Outputs, epoch: int, said: bytes = b"", *, is_free: bool = True) -> list[int]:
+def command(
+    outputs: Outputs, epoch: int, said: bytes = b"", *, is_free: bool = True, keeps_empty: bool = False
+) -> list[int]:
     """Let a command come and go, and return the numbers of its files."""
     files = outputs.open(epoch, FILES)
+    outputs.make_ahead()
     numbers = [os.fstat(file.descriptor).st_ino for file in files]
     os.write(files[0].descriptor, said)
-    outputs.put_away(files, is_free=is_free)
+    outputs.put_away(files, is_free=is_free, keeps_empty=keeps_empty)
     return numbers
 
 
@@ -51,21 +54,27 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_files_that_stayed_empty_are_used_again(outputs: Outputs) -> None:
-    """The second is kept as the one empty file, so from the third on nothing is made."""
-    first, second, third, fourth = (command(outputs, epoch) for epoch in range(1, 5))
-    assert (first[1], second) == (second[1], third) == (third[1], fourth)
-    assert first[0] != second[0]
+    """From the second command on nothing is made."""
+    first, second, third = (command(outputs, epoch) for epoch in range(1, 4))
+    assert first == second == third
 
 
-def test_every_output_keeps_its_file(tmp_path: Path, outputs: Outputs) -> None:
-    """Whatever is written later, an earlier output stays as it was."""
-    for epoch in range(1, 5):
-        command(outputs, epoch)
-    command(outputs, 5, b"five")
-    command(outputs, 6)
+def test_only_what_was_printed_has_a_file(tmp_path: Path, outputs: Outputs) -> None:
+    """Whatever is written later, an earlier output stays as it was; of commands that printed nothing nothing stays."""
+    for epoch, said in enumerate((b"", b"", b"three", b"", b"five", b"six", b""), start=1):
+        command(outputs, epoch, said)
     outputs.close()
     outputs.__init__(tmp_path)  # type: ignore[misc]
-    assert contents(tmp_path) == {f"{epoch}.out": b"five" if epoch == 5 else b"" for epoch in range(1, 7)}
+    assert contents(tmp_path) == {"3.out": b"three", "5.out": b"five", "6.out": b"six"}
+
+
+def test_a_file_that_somebody_will_look_for_stands_though_it_is_empty(tmp_path: Path, outputs: Outputs) -> None:
+    """It is no other command's, and an empty stderr never stands."""
+    numbers = [command(outputs, epoch, keeps_empty=True) for epoch in range(1, 4)]
+    outputs.close()
+    outputs.__init__(tmp_path)  # type: ignore[misc]
+    assert contents(tmp_path) == {"1.out": b"", "2.out": b"", "3.out": b""}
+    assert (len({out for out, _ in numbers}), len({err for _, err in numbers})) == (3, 1)
 
 
 def test_files_that_somebody_may_have_open_are_not_used_again(outputs: Outputs) -> None:
@@ -74,49 +83,85 @@ def test_files_that_somebody_may_have_open_are_not_used_again(outputs: Outputs) 
     assert len(set(numbers)) == 3
 
 
-def test_an_output_that_was_written_into_is_not_used_again(tmp_path: Path, outputs: Outputs) -> None:
-    """A later step may append to the file that it was told of; it stays where it is."""
-    command(outputs, 1)
-    command(outputs, 2)
-    (tmp_path / "outputs" / "2.out").write_text("mine")
-    command(outputs, 3)
-    assert contents(tmp_path)["2.out"] == b"mine"
-    assert contents(tmp_path)["3.out"] == b""
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_what_is_appended_to_an_earlier_output_shows_in_no_other(tmp_path: Path, outputs: Outputs, epochs: int) -> None:
+    """A later step may write to the file that it was told of, whether that still stands or not."""
+    for epoch in range(1, epochs + 1):
+        command(outputs, epoch, keeps_empty=epoch == 1)
+        with (tmp_path / "outputs" / f"{epoch}.out").open("a") as file:
+            file.write(f"mine {epoch}")
+    last = outputs.open(9, FILES)
+    assert [file.tail(100).text for file in last] == ["", ""]
+    outputs.put_away(last, is_free=True)
+    outputs.close()
+    outputs.__init__(tmp_path)  # type: ignore[misc]
+    assert contents(tmp_path) == {f"{epoch}.out": b"mine %d" % epoch for epoch in range(1, epochs + 1)}
 
 
-def test_an_empty_file_that_was_written_into_gets_no_more_names(tmp_path: Path, outputs: Outputs) -> None:
-    """The other names are the next empty file's."""
+def test_an_output_that_has_another_name_too_is_not_used_again(tmp_path: Path, outputs: Outputs) -> None:
+    """Somebody keeps it."""
     command(outputs, 1)
-    command(outputs, 2)
-    (tmp_path / "outputs" / "1.out").write_text("mine")
-    for epoch in range(3, 6):
+    os.link(tmp_path / "outputs" / "1.out", tmp_path / "kept")
+    command(outputs, 2, b"two")
+    assert (tmp_path / "kept").read_bytes() == b""
+
+
+def test_a_link_in_the_place_of_an_output_leads_nowhere(tmp_path: Path, outputs: Outputs) -> None:
+    """Nor is one that has vanished missed."""
+    for epoch, end in ((1, "linked"), (2, "vanished")):
         command(outputs, epoch)
-    assert {name: text for name, text in contents(tmp_path).items() if text} == {"1.out": b"mine"}
+        (tmp_path / "outputs" / f"{epoch}.out").unlink()
+        if end == "linked":
+            (tmp_path / "outputs" / "1.out").symlink_to(tmp_path / "elsewhere")
+    command(outputs, 3, b"three")
+    third = (tmp_path / "outputs" / "3.out").read_bytes()
+    assert ((tmp_path / "elsewhere").exists(), third) == (False, b"three")
+
+
+def test_where_commands_print_the_next_ones_file_is_made_ahead(tmp_path: Path, outputs: Outputs) -> None:
+    """From the second on; it is each command's own."""
+    command(outputs, 1, b"one")
+    files = outputs.open(2, FILES)
+    outputs.make_ahead()
+    waiting = (tmp_path / "outputs" / ".next.out").stat().st_ino
+    os.write(files[0].descriptor, b"two")
+    outputs.put_away(files, is_free=True)
+    assert waiting == command(outputs, 3, b"three")[0]
+    outputs.close()
+    outputs.__init__(tmp_path)  # type: ignore[misc]
+    assert contents(tmp_path) == {"1.out": b"one", "2.out": b"two", "3.out": b"three"}
 
 
 def test_a_name_that_is_taken_is_left_alone(tmp_path: Path, outputs: Outputs) -> None:
-    """What an earlier generation left stays, and the file is used under the next name."""
-    command(outputs, 1)
-    second = command(outputs, 2)
+    """What an earlier generation left stays, and the file is used under the next name, be it spare or made ahead."""
     (tmp_path / "outputs" / "3.out").write_text("earlier")
-    third = command(outputs, 3)
-    assert third == second
-    assert {"3.out", "3-2.out"} < contents(tmp_path).keys()
-    assert contents(tmp_path)["3.out"] == b"earlier"
+    (tmp_path / "outputs" / "4.err").write_text("earlier")
+    for epoch, said in enumerate((b"one", b"two", b"three", b"", b"five"), start=1):
+        command(outputs, epoch, said)
+    outputs.close()
+    outputs.__init__(tmp_path)  # type: ignore[misc]
+    assert contents(tmp_path) == {
+        "1.out": b"one",
+        "2.out": b"two",
+        "3.out": b"earlier",
+        "3-2.out": b"three",
+        "4.err": b"earlier",
+        "5.out": b"five",
+    }
 
 
 def test_a_disk_without_links_gets_new_files(tmp_path: Path, outputs: Outputs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or one where a file has as many names as it can have."""
+    """Those that stayed empty are removed."""
 
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.EMLINK, "Too many links")
 
     monkeypatch.setattr(os, "link", refuse)
-    numbers = [command(outputs, epoch)[0] for epoch in range(1, 4)]
-    assert (len(set(numbers)), {name for name in contents(tmp_path) if name.endswith(".out")}) == (
-        3,
-        {"1.out", "2.out", "3.out"},
-    )
+    for epoch, said in enumerate((b"one", b"", b"three", b"four"), start=1):
+        command(outputs, epoch, said)
+    outputs.close()
+    outputs.__init__(tmp_path)  # type: ignore[misc]
+    assert contents(tmp_path) == {"1.out": b"one", "3.out": b"three", "4.out": b"four"}
 
 
 def test_a_file_that_cannot_be_opened_again_leaves_nothing(
@@ -134,13 +179,26 @@ def test_a_file_that_cannot_be_opened_again_leaves_nothing(
         with pytest.raises(OSError, match="Too many"):
             outputs.open(3, FILES)
     assert "3.out" not in contents(tmp_path)
+    assert command(outputs, 3, b"three")
+    assert contents(tmp_path)["3.out"] == b"three"
 
 
-def test_a_link_that_a_crash_left_is_gone(tmp_path: Path, outputs: Outputs) -> None:
-    """It would stand in the way of the next one."""
-    (tmp_path / "outputs" / ".empty").touch()
+def test_a_file_that_a_crash_left_is_gone(tmp_path: Path, outputs: Outputs) -> None:
+    """It was made for a command that never came."""
+    (tmp_path / "outputs" / ".next.out").touch()
     Outputs(tmp_path).close()
     assert contents(tmp_path) == {}
+
+
+def test_how_long_an_output_is_does_not_change_after_its_end(outputs: Outputs) -> None:
+    """What it said, what is shown and what is kept are the same."""
+    (file, _) = outputs.open(1, FILES)
+    os.write(file.descriptor, b"said\n")
+    file.note_end()
+    os.write(file.descriptor, b"later\n")
+    assert (file.size_bytes, file.tail(100).text, file.unseen(is_over=True)) == (5, "said\n", (0, b"said\n"))
+    file.write("ours")
+    assert file.size_bytes == 15
 
 
 async def test_commands_that_print_nothing_share_files(world: World) -> None:
@@ -150,6 +208,15 @@ async def test_commands_that_print_nothing_share_files(world: World) -> None:
     seen = (world.directory / "seen").read_text().split()[0]
     await world.run("ls -iL /proc/self/fd/2 > seen", epoch=4)
     assert (world.directory / "seen").read_text().split()[0] == seen
+
+
+async def test_a_command_that_printed_nothing_has_no_file(world: World) -> None:
+    """Unless somebody will look for it: the workflow, or we for the items of a map."""
+    more: list[dict[str, Any]] = [{}, {"keeps_file": True}, {"printed_bytes_max": 100}, {}]
+    for epoch, fields in enumerate(more, start=1):
+        assert (await world.run("true", epoch=epoch, **fields)).output_file == f"outputs/{epoch}.out"
+    await world.processes.close()
+    assert world.outputs() == ["2.out", "3.out"]
 
 
 async def test_a_daemon_that_hides_writes_into_no_later_output(world: World) -> None:

@@ -230,6 +230,7 @@ async def test_only_what_was_said_is_kept(world: World) -> None:
     """Most steps say nothing on stderr: no file for that; what is kept is private."""
     await world.run("umask 000; echo out", epoch=1)
     await world.run("echo err >&2", epoch=2)
+    await world.processes.close()
     assert world.outputs() == ["1.out", "2.err", "2.out"]
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (world.run_folder / "outputs").iterdir()}
     assert modes == {0o600}

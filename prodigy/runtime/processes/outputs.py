@@ -5,15 +5,17 @@ them open holds nobody up, and all of it survives us. We only ever look at the e
 new in it, in bounded pieces; how large it is costs nothing.
 
 To make a file can cost as much as to run a short command: ext4 looks at the number of each file that was removed of
-late. Most commands print nothing to stderr, many nothing at all; so a file that stayed empty, and that surely nobody
-has open any more, becomes a later command's under a new name. Its old name, where it must not vanish, becomes one more
-link to one empty file.
+late. Most commands print nothing to stderr, many nothing at all; so a file that stayed empty, that nobody will look for
+and that surely nobody has open any more, becomes a later command's under a new name. A command that printed nothing has
+no file then. And where commands print, the next one's files are made while this one is at work.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +29,7 @@ LOOKS_AT_GROWING_LINE = 10  # or so often in all, if more and more comes of it: 
 # Appending, so that a script which opens /dev/stderr anew does not write over what is there.
 _OLD = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = _OLD | os.O_CREAT | os.O_EXCL
-_LINK = ".empty"  # a link on its way to its name
+_AHEAD = ".next"  # before its extension: a file that was made for a command to come
 _PRIVATE_FILE = stat.S_IFREG | FILE_MODE
 
 
@@ -47,6 +49,7 @@ class OutputFile:
         self.name = name
         self.descriptor = descriptor
         self._folder = folder
+        self._end: int | None = None
         self._seen = 0
         self._looks = (0, 0)  # how long the file was, and how often it was looked at since it is
         self._looks_at_line = 0  # how often the line that has not ended was looked at since it was begun or shown
@@ -55,12 +58,16 @@ class OutputFile:
 
     @property
     def size_bytes(self) -> int:
-        """Return how much is in it now."""
-        return os.fstat(self.descriptor).st_size
+        """Return how much is in it now, or was when the command had ended."""
+        return os.fstat(self.descriptor).st_size if self._end is None else self._end
+
+    def note_end(self) -> None:
+        """Take note of how long it is: the command is over, and what it printed is what is there now."""
+        self._end = os.fstat(self.descriptor).st_size
 
     def tail(self, bytes_max: int) -> Tail:
         """Return the last `bytes_max` bytes as text, invalid ones as U+FFFD, no character cut in two."""
-        size = os.fstat(self.descriptor).st_size
+        size = self.size_bytes
         if size == 0:
             return Tail("", True, 0)
         data = self._read(max(0, size - bytes_max), size)
@@ -79,7 +86,7 @@ class OutputFile:
         64 KiB, or that is new when the command is over, is ended here, so that the lines of two files never run into
         each other.
         """
-        size = os.fstat(self.descriptor).st_size
+        size = self.size_bytes
         if size == self._seen == 0:
             return 0, b""
         self._looks = (size, self._looks[1] + 1 if size == self._looks[0] else 1)
@@ -132,6 +139,7 @@ class OutputFile:
         """Write what is ours to write, and return its size in bytes."""
         data = text.encode(errors="replace")
         write_all(self.descriptor, data)
+        self._end = None
         return len(data)
 
     def close(self, *, is_kept: bool) -> None:
@@ -151,16 +159,23 @@ class OutputFile:
         return data
 
 
+class _Spare(NamedTuple):
+    """An empty file for a command to come; the descriptor is of one that no command has had yet."""
+
+    name: str
+    descriptor: int | None = None
+
+
 class Outputs:
     """The folder `outputs` of a run, held open so that no link can be slipped in between."""
 
     def __init__(self, run_folder: Path) -> None:
         path = private_folder(run_folder / OUTPUTS_FOLDER)
         self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        self._spare_outputs = list[str]()
-        self._spare_errors = list[str]()
-        self._empty = ""  # the file that names without content are links to
-        self._unlink(_LINK)
+        self._spares: dict[str, list[_Spare]] = {"out": [], "err": []}  # by extension
+        self._printed = set[str]()  # the extensions of which a file was kept
+        for extension in self._spares:
+            self._unlink(f"{_AHEAD}.{extension}")
 
     def open(self, epoch: int, extensions: tuple[str, ...]) -> list[OutputFile]:
         """Create new files, such as `12.out` and `12.err`, or `12-2.out` and `12-2.err` where one stands already.
@@ -173,7 +188,7 @@ class Outputs:
             files: list[OutputFile] = []
             try:
                 for extension in extensions:
-                    files.append(self._open(f"{stem}.{extension}"))
+                    files.append(self._open(f"{stem}.{extension}", extension))
             except OSError as error:
                 for file in files:
                     file.close(is_kept=False)
@@ -184,87 +199,102 @@ class Outputs:
             else:
                 return files
 
-    def put_away(self, files: Sequence[OutputFile], *, is_free: bool) -> None:
-        """Close the files of a command that has ended: all are kept but an empty stderr.
+    def make_ahead(self) -> None:
+        """Make what the next command will need, where commands print; what fails now fails again when it is needed."""
+        for extension in self._printed:
+            if not self._spares[extension]:
+                with suppress(OSError):
+                    name = f"{_AHEAD}.{extension}"
+                    self._spares[extension].append(_Spare(name, self._create(name)))
 
-        `is_free`: surely nobody has them open, so those that are empty may serve another command.
+    def put_away(self, files: Sequence[OutputFile], *, is_free: bool, keeps_empty: bool = False) -> None:
+        """Close the files of a command that has ended; of those that are empty at most its stdout is kept.
+
+        Args:
+            is_free: surely nobody has them open, so those that are empty may serve another command.
+            keeps_empty: somebody will look for its stdout, whatever is in it.
         """
         for file in files:
-            is_error, is_empty = file.name.endswith(".err"), file.size_bytes == 0
-            if is_empty and is_free:
-                (self._spare_errors if is_error else self._spare_outputs).append(file.name)
-            file.close(is_kept=is_free or not (is_error and is_empty))
+            extension = file.name.rpartition(".")[2]
+            is_error, is_empty = extension == "err", file.size_bytes == 0
+            spares = self._spares.get(extension)
+            if is_empty and is_free and spares is not None and (is_error or not keeps_empty):
+                spares.append(_Spare(file.name))
+                file.close(is_kept=True)
+            else:
+                file.close(is_kept=not (is_error and is_empty))
+                self._printed |= {extension} & self._spares.keys()
 
     def close(self) -> None:
         """Remove what was to be used again, and let the folder go."""
-        for name in self._spare_errors:
-            self._unlink(name)
+        for spare in chain(*self._spares.values()):
+            with suppress(OSError):
+                if (descriptor := self._opened(spare)) is not None:
+                    os.close(descriptor)
+                    self._unlink(spare.name)
         os.close(self._descriptor)
 
-    def _open(self, name: str) -> OutputFile:
+    def _open(self, name: str, extension: str) -> OutputFile:
         """Open a file under a new name: a spare one, or else a new one."""
-        spares = self._spare_errors if name.endswith(".err") else self._spare_outputs
+        spares = self._spares.get(extension, [])
         while spares:
-            is_renamed = self._rename(spares[-1], name)
+            spare = spares[-1]
+            descriptor = self._opened(spare)
             spares.pop()
-            if is_renamed:
-                return OutputFile(self._descriptor, name, self._open_again(name))
+            if descriptor is not None and self._rename(spare.name, name, descriptor, spares):
+                return OutputFile(self._descriptor, name, descriptor)
+        return OutputFile(self._descriptor, name, self._create(name))
+
+    def _create(self, name: str) -> int:
         descriptor = os.open(name, _NEW, FILE_MODE, dir_fd=self._descriptor)
         if os.fstat(descriptor).st_mode != _PRIVATE_FILE:
             os.fchmod(descriptor, FILE_MODE)  # a strange umask
-        return OutputFile(self._descriptor, name, descriptor)
+        return descriptor
 
-    def _open_again(self, name: str) -> int:
-        """Open a file anew: flags and locks that the last command set on its own are gone with it."""
+    def _opened(self, spare: _Spare) -> int | None:
+        """Open a spare anew: flags and locks that the last command set on its own are gone with it.
+
+        None where it is not as it was made, empty, private and under this name alone: somebody has written into an old
+        output, or linked it.
+        """
+        descriptor = spare.descriptor
         try:
-            return os.open(name, _OLD, dir_fd=self._descriptor)
-        except OSError:
-            self._unlink(name)
+            if descriptor is None:
+                descriptor = os.open(spare.name, _OLD, dir_fd=self._descriptor)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP):  # it is gone, or a link in its place
+                return None
             raise
+        if _is_untouched(os.fstat(descriptor)):
+            return descriptor
+        os.close(descriptor)
+        return None
 
-    def _rename(self, spare: str, name: str) -> bool:
-        """Give a spare file a new name; False when that cannot be. At no moment does an output lack its file.
+    def _rename(self, spare: str, name: str, descriptor: int, spares: list[_Spare]) -> bool:
+        """Give a spare file a new name; False where the disk has no links. At no moment does an output lack its file.
 
         Raises:
-            FileExistsError: the name is taken.
+            FileExistsError: the name is taken; the file is one of `spares` again.
         """
-        is_error = spare.endswith(".err")
-        if self._links(spare) != 1:
-            return False  # somebody wrote into an old output
-        if not is_error and not self._links(self._empty):
-            self._empty = spare
-            return False
         try:
-            if is_error:
-                self._link(spare, name)
-                self._unlink(spare)
-            else:
-                self._link(self._empty, _LINK)
-                self._link(spare, name)
-                os.rename(_LINK, spare, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            os.link(spare, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor, follow_symlinks=False)
         except OSError as error:
-            self._unlink(_LINK)
+            os.close(descriptor)
             if isinstance(error, FileExistsError):
+                spares.append(_Spare(spare))
                 raise
-            # The empty file has as many names as the disk allows, or the disk has no links.
-            self._empty = self._empty if is_error else spare
+            self._unlink(spare)
             return False
+        self._unlink(spare)
         return True
-
-    def _links(self, name: str) -> int:
-        """Return how many names a file of ours has that is as it was made, empty and private; of any other none."""
-        try:
-            status = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
-        except FileNotFoundError:
-            return 0
-        return status.st_nlink if (status.st_mode, status.st_size) == (_PRIVATE_FILE, 0) else 0
-
-    def _link(self, old: str, new: str) -> None:
-        os.link(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor, follow_symlinks=False)
 
     def _unlink(self, name: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._descriptor)
+
+
+def _is_untouched(status: os.stat_result) -> bool:
+    return (status.st_mode, status.st_size, status.st_nlink) == (_PRIVATE_FILE, 0, 1)
 
 
 def _without_half_character(data: bytes) -> bytes:

@@ -137,6 +137,7 @@ class Processes:
         self._be_ready()
         attempt = self._attempts[effect.epoch] = Attempt(effect)
         self._start(attempt)
+        self._outputs.make_ahead()
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._tick)
 
@@ -361,13 +362,16 @@ class Processes:
         if self._reaper:
             self._reaper.discard(attempt.process.pid)
         try:
+            for file in attempt.files:
+                file.note_end()
             self._show_new(attempt, is_over=True)
             exited = exit_of(attempt, now=self._now(), ended=ended)
             if reading:
                 exited = with_answer(exited, attempt, reading)
         except OSError as error:
             exited = self._unknown(attempt, f"its output cannot be read or stored: {error}")
-        self._outputs.put_away(attempt.files, is_free=is_alone)
+        is_read = attempt.effect.keeps_file or attempt.effect.printed_bytes_max is not None
+        self._outputs.put_away(attempt.files, is_free=is_alone, keeps_empty=is_read)
         self._forget(attempt)
         self._emit(exited)
 
