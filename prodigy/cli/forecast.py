@@ -7,6 +7,7 @@ from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.display import note
 from prodigy.cli.output.sentences import print_prose
 from prodigy.kernel.signals import Listed
+from prodigy.plan.address import is_template
 from prodigy.plan.phrases import counted
 from prodigy.projections.forecast import Forecast, forecast
 from prodigy.runtime.orders.preflight import items_now, outlook
@@ -57,8 +58,9 @@ def _document(listed: Listed | None) -> dict[str, Any]:
 
 
 def _counted(rows: list[Forecast]) -> str:
-    """Return how many stages and steps there are, handlers not among them."""
-    kinds = ["stage" if row.kind == "stage" else "step" for row in rows if not row.is_handler]
+    """Return how many stages and steps there are, as a run counts: no handlers, and a map as one step."""
+    counting = [row for row in rows if not row.is_handler and not is_template(row.address)]
+    kinds = ["stage" if row.kind == "stage" else "step" for row in counting]
     counts = [(kinds.count(kind), kind) for kind in ("stage", "step") if kind in kinds]
     return ", ".join(counted(count, kind) for count, kind in counts)
 

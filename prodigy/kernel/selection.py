@@ -14,7 +14,7 @@ import msgspec
 from prodigy.plan import expression
 from prodigy.plan.nodes import SortKey, Source
 from prodigy.plan.reference import Lookup, Reference, Template, render, resolve
-from prodigy.plan.spelling import as_number, shown
+from prodigy.plan.spelling import SpelledFloat, SpelledInteger, as_number, shown
 
 KEY_CHARS_MAX = 120
 KEY_BEGINNING_CHARS_MAX = 24
@@ -108,9 +108,15 @@ def _natural_key(value: Any, item_key: Template, values_known: Mapping[str, Any]
 
 def _digest_key(value: Any) -> str:
     content = canonical(value)
-    text = value if isinstance(value, str) else content[: 4 * KEY_BEGINNING_CHARS_MAX].decode("utf-8", "ignore")
-    beginning = _UNSAFE.sub("-", text[:KEY_BEGINNING_CHARS_MAX])
+    beginning = _UNSAFE.sub("-", _text(value, content)[:KEY_BEGINNING_CHARS_MAX])
     return f"{beginning}~{blake2b(content, digest_size=KEY_DIGEST_BYTES).hexdigest()}"
+
+
+def _text(value: Any, content: bytes) -> str:
+    """Return what a key begins with: the text, the number as its author wrote it, else the beginning of the JSON."""
+    if isinstance(value, SpelledInteger | SpelledFloat):
+        return value.text
+    return value if isinstance(value, str) else content[: 4 * KEY_BEGINNING_CHARS_MAX].decode("utf-8", "ignore")
 
 
 def _numbered(key: str, count: dict[str, int], taken: set[str]) -> str:

@@ -178,7 +178,7 @@ _BY_PLACE: dict[Where, dict[str, str]] = {
         **_all("path name files json yaml csv", "file"),
         **_all("pattern patterns globs", "glob"),
         **_all("cmd shell run script exec", "command"),
-        **_all("items list values data", "a list of items is the value of a variable:  input: ${names}"),
+        **_all("items list values data", "a list stands there itself:  input: [a, b]  or  input: ${names}"),
     },
     "agent_template": {
         **_all("tasks script run command cmd block", "commands"),

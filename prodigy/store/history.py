@@ -5,9 +5,12 @@ A checkpoint is never believed further than the log bears it out: its chain must
 shorter than a checkpoint has seen has lost something.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, Protocol, Self
+
+from msgspec.structs import replace
 
 from prodigy.errors import DamagedState
 from prodigy.kernel.evolve import evolve, fold
@@ -42,7 +45,8 @@ class Lineage(NamedTuple):
     @property
     def beginning(self) -> State:
         """The state that it begins with: an empty one, after what was lost before it."""
-        return State(seq=self.parts[0][0].start.seq)
+        oldest = self.parts[0][0]
+        return State(seq=oldest.start.seq, folder=_real(oldest.folder))
 
     def logged_events(self) -> Iterator[LoggedEvent]:
         """Yield its events, oldest first.
@@ -195,7 +199,7 @@ def _read_generation(
             if agreed.state is None:
                 note = f"the checkpoint was rebuilt from the log: {_why(agreed, checkpoint)}"
                 return _from_beginning(folder, number, seen_seq)._replace(notes=(note,))
-            state = agreed.state
+            state = replace(agreed.state, folder=_real(folder))
         state = fold(state, together)
     assert state is not None, "the end is always met"
     return History(state, number, reading, (), is_current=state.seq == checkpoint.last_seq)
@@ -210,6 +214,11 @@ def _from_beginning(folder: RunFolder, number: int, seen_seq: int) -> History:
     for together in reading.events():
         state = fold(state, together)
     return History(state, number, reading, (), is_current=False)
+
+
+def _real(folder: RunFolder) -> str:
+    """Return where the run's files lie now; no event says it, and whoever tells of them does."""
+    return os.path.realpath(folder.path)
 
 
 def _why(agreed: Agreement, checkpoint: Checkpoint) -> str:

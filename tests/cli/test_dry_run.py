@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.house import House
+from tests.end_to_end.mapped import mapreduce
 
 WORKFLOW = """\
 name: release
@@ -66,6 +67,13 @@ def test_parameters_decide_as_in_a_run(house: House) -> None:
     """What was skipped would run now, with other values."""
     shown = house.prodigy("cook", "release.yaml", "--dry-run", "--param", "fast=", "-p", "target=it").out
     assert shown.splitlines()[-3:] == ["stage  check", "  check[0]", "    claude: /check it"]
+
+
+def test_a_map_is_one_step_as_in_every_count_of_a_run(house: House) -> None:
+    """Its template is shown and not counted: how often it runs is for the items to say."""
+    mapreduce(house, {"shell": "one ${item}"}, {"shell": "two ${item}"}, input=["a"], reduce=[{"shell": "true"}])
+    shown = house.prodigy("cook", "demo.yaml", "--dry-run").out
+    assert shown.startswith("demo: 1 stage, 2 steps; nothing is run"), shown
 
 
 def test_programs_get_a_document(house: House) -> None:

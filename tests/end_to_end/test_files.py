@@ -83,6 +83,15 @@ def test_the_file_is_found_after_a_resume_in_a_moved_project_and_in_a_fork(house
     assert (house.folder / "said").read_text() == "hello\n" * 3
 
 
+def test_a_reader_tells_the_path_as_the_step_saw_it(house: House) -> None:
+    """`explain` and `checkpoints show` name a file that is there."""
+    house.workflow({"shell": "echo hello", "id": "a"}, {"shell": "cat ${a.output_file}", "id": "b"})
+    house.cook()
+    path = f"{house.run}/outputs/3.out"
+    assert f"b (shell: cat {path}) succeeded" in " ".join(house.prodigy("explain", "demo", "b").out.split())
+    assert path in house.prodigy("checkpoints", "show", "demo").out
+
+
 def test_in_a_folder_of_any_bytes_the_file_is_found(tmp_path: Path) -> None:
     """Its path goes to the step byte for byte, in a script and in the environment; what is told of it is text."""
     house = House(tmp_path, project=os.fsdecode(b"caf\xe9"))

@@ -33,6 +33,16 @@ def test_a_moved_project_goes_on(house: House) -> None:
     assert (0, ["one", "two", "two"], True) == (code, house.trace, f"moved here from {old}" in err)
 
 
+def test_what_goes_back_in_a_moved_project_needs_trust_and_says_why(house: House) -> None:
+    """This machine has seen how the log ends; what it would leave that end for, it has not."""
+    workflow_id = failed(house)
+    old = moved(house)
+    why = f"the project of {workflow_id} was moved here from {old}, and this machine knows only the end of its log"
+    for order in (["fork", workflow_id, "--at", "v1"], ["resume", workflow_id, "--from-checkpoint", "v1"]):
+        code, _, err = house.prodigy(*order)
+        assert (6, True, True) == (code, why in err, f"`prodigy {' '.join(order)} --trust`" in err), err
+
+
 def test_another_project_may_take_the_old_name(house: House) -> None:
     """The mirrors are not mixed: a run that has gone on elsewhere is not listed in its old place."""
     workflow_id = failed(house)

@@ -13,6 +13,7 @@ from prodigy.kernel.selection import keys_of, select
 from prodigy.plan import expression
 from prodigy.plan.nodes import SortKey, Source
 from prodigy.plan.reference import Names, Template, parse_template
+from prodigy.plan.spelling import spelled
 
 NAMES: Names = frozenset({"item", "least"})
 JSON = st.recursive(
@@ -162,6 +163,13 @@ def test_anything_else_is_known_by_its_beginning_and_a_digest(value: Any, beginn
     (key,) = keys(value)
     assert re.fullmatch(r"[A-Za-z0-9._-]{0,24}~[0-9a-f]{12}", key)
     assert key.partition("~")[0] == beginning
+
+
+def test_a_number_is_known_as_its_author_wrote_it() -> None:
+    """A map over versions of Python would else show 3.1 for 3.10; the digest is that of the number."""
+    (written,) = keys(spelled(3.1, "3.10"))
+    (plain,) = keys(3.1)
+    assert (written, plain) == ("3.10~a4113d93f11a", "3.1~a4113d93f11a")
 
 
 def test_a_key_is_the_same_in_every_version() -> None:

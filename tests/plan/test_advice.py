@@ -94,6 +94,7 @@ BROUGHT: list[tuple[Where, str, str]] = [
     ("map", "on_item_failure", "it is a key of error_policy"),
     ("error_policy", "max_attempts", "max_retries counts further attempts: one less than all"),
     ("input", "pattern", "here it is called glob"),
+    ("input", "items", "a list stands there itself:  input: [a, b]  or  input: ${names}"),
     ("agent_template", "timeout", "agent_timeout  of map is the time that one item has"),
     ("workflow", "timeout", "timeout  stands on a step or a stage"),
     ("workflow", "shell", "each step is an entry of commands:  commands: [{shell: make}]"),

@@ -348,7 +348,7 @@ async def test_more_than_a_screen_can_show_is_left_out_and_said(world: World) ->
     await world.run("yes 1234567 | head -c 100000; printf end")
     chunk = b"".join(part for _, part in world.shown)
     note, _, rest = chunk.partition(b"\n")
-    assert note.decode() == f"… {100_003 - 65_536} bytes not shown; all of it is in outputs/7.out"
+    assert note.decode() == f"… {100_003 - 65_536} bytes not shown; all of it is in {world.run_folder}/outputs/7.out"
     assert len(rest) == 65_536 + 1
     assert rest.endswith(b"1234567\nend\n")
 

@@ -30,7 +30,8 @@ def _whose(project: Project, workflow_id: str) -> str:
         return f"{workflow_id} was not started on this machine by this user"
     if moved.is_copy:
         return f"{workflow_id} is a copy of the run in {moved.root}, which this machine knows"
-    return f"the project of {workflow_id} was moved here from {moved.root}, and not all is as this machine saw it last"
+    limit = "this machine knows only the end of its log" if moved.is_same else "not all is as this machine saw it last"
+    return f"the project of {workflow_id} was moved here from {moved.root}, and {limit}"
 
 
 def is_known(project: Project, workflow_id: str) -> bool:

@@ -571,7 +571,8 @@ class Processes:
             if attempt.is_claude and index == 0:
                 skipped, data = 0, narrate(data)
             if skipped:
-                data = f"… {counted(skipped, 'byte')} not shown; all of it is in {file.path}\n".encode() + data
+                whole = self._run_folder / file.path
+                data = os.fsencode(f"… {counted(skipped, 'byte')} not shown; all of it is in {whole}\n") + data
             if data:
                 self._show(attempt.effect.at, attempt.files[1 - index].cut() + data)
 
