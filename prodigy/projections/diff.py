@@ -11,15 +11,19 @@ import msgspec
 
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
+from prodigy.plan.address import is_template
 from prodigy.plan.headline import headline
-from prodigy.plan.nodes import Map, Node
+from prodigy.plan.nodes import Map, Node, Run
 from prodigy.projections.item_diff import MapPair, map_pair
 from prodigy.projections.replay import variables_of
 from prodigy.projections.steps import Step, steps_of
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """A step in one of the runs: `what` it runs, and `when`; how it stands, and what its last attempt came to."""
+    """A step in one of the runs: `what` it runs, and `when`; how it stands, and what its last attempt came to.
+
+    A step of a map's template has the status `for each item`, and no more than what it runs and when.
+    """
 
     address: str
     what: str
@@ -57,7 +61,8 @@ class VariablePair(msgspec.Struct, frozen=True, kw_only=True):
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Two runs side by side. `status` is how each stands; steps are in order, those that only b has in their place.
 
-    `maps` are those that both runs have, each with its items that differ.
+    After a map come those steps of its template that differ. `maps` are those that both runs have, each with its items
+    that differ.
     """
 
     status: tuple[str, str]
@@ -85,10 +90,25 @@ def difference(a: State, b: State) -> Difference:
     matched = list(_matched(_steps(a), _steps(b)))
     return Difference(
         status=(a.status, b.status),
-        steps=tuple(_pair(one, other) for one, other in matched),
+        steps=tuple(_pairs(a, b, matched)),
         maps=tuple(_maps(a, b, matched)),
         variables=variables,
     )
+
+
+def _pairs(a: State, b: State, matched: list[tuple[Step | None, Step | None]]) -> Iterator[StepPair]:
+    for one, other in matched:
+        yield _pair(one, other)
+        if one and other and isinstance(one.leaf.body, Map) and isinstance(other.leaf.body, Map):
+            templates = _matched(_template(a, one.leaf), _template(b, other.leaf))
+            yield from (pair for pair in (_pair(*steps) for steps in templates) if pair.differs)
+
+
+def _template(state: State, owner: Node) -> list[Step]:
+    """Return what a map runs for each item, handlers too."""
+    beginning = f"{owner.address}[]"
+    leaves = [node for node in state.plan.nodes.values() if isinstance(node.body, Run)]
+    return _with_state(state, [leaf for leaf in leaves if leaf.address.startswith(beginning)])
 
 
 def _maps(a: State, b: State, matched: list[tuple[Step | None, Step | None]]) -> Iterator[MapPair]:
@@ -163,7 +183,7 @@ def _side(step: Step) -> Side:
         address=step.leaf.address,
         what=headline(step.leaf),
         when=step.leaf.policy.when.text.strip() if step.leaf.policy.when else None,
-        status=str(here.status),
+        status="for each item" if is_template(step.leaf.address) else str(here.status),
         attempts=here.attempt,
         exit_code=here.exit_code,
         error=here.error if here.status is not Status.SUCCEEDED else None,

@@ -91,3 +91,20 @@ def test_runs_whose_items_differ_are_not_equal() -> None:
         return msgspec.structs.replace(begun_run, maps=begun_run.maps.set("map", items({"a": fate})))
 
     assert [difference(run(DONE), run(fate)).count for fate in (DONE, DEAD)] == [0, 1]
+
+
+def test_what_runs_for_each_item_is_compared_where_it_was_edited() -> None:
+    """Handlers too; what came of it is told item by item."""
+    same, gone = {"shell": "same"}, {"shell": "gone"}
+    old = [same, {"shell": "old", "id": "x", "on_failure": {"shell": "mend"}}, gone]
+    new = [same, {"shell": "new", "id": "x", "on_failure": {"shell": "cure"}}]
+    found = difference(state(mapped([], old, [])), state(mapped([], new, [])))
+    told = [(pair.a.address, pair.a.status, pair.differs) for pair in found.steps if pair.a and pair.differs]
+    assert (found.count, told) == (
+        3,
+        [
+            ("map[].x", "for each item", ("definition",)),
+            ("map[].x.on_failure[0]", "for each item", ("definition",)),
+            ("map[][2]", "for each item", ("presence",)),
+        ],
+    )
