@@ -53,6 +53,7 @@ def test_a_failure_that_is_allowed_needs_no_notice() -> None:
             ],
         ),
         ('echo "${greeting}"', []),
+        ("cat ${greeting|file}", []),
         ("ls ${files} ${one}", []),
     ],
 )

@@ -129,8 +129,8 @@ def _safe_code(slot: Slot) -> str:
 
 
 def _splits(slot: Slot, variables: Lookup) -> bool:
-    if not variables(str(slot.reference.path[0]))[0]:
-        return False
+    if "file" in slot.reference.filters or not variables(str(slot.reference.path[0]))[0]:
+        return False  # a file's path is a word in any case
     value: Any = resolve(slot.reference, variables)
     return isinstance(value, str) and _SPLITS.search(as_text(value)) is not None
 
