@@ -96,8 +96,8 @@ def test_runs_whose_items_differ_are_not_equal() -> None:
 def test_what_runs_for_each_item_is_compared_where_it_was_edited() -> None:
     """Handlers too; what came of it is told item by item."""
     same, gone = {"shell": "same"}, {"shell": "gone"}
-    old = [same, {"shell": "old", "id": "x", "on_failure": {"shell": "mend"}}, gone]
-    new = [same, {"shell": "new", "id": "x", "on_failure": {"shell": "cure"}}]
+    old: list[dict[str, Any]] = [same, {"shell": "old", "id": "x", "on_failure": {"shell": "mend"}}, gone]
+    new: list[dict[str, Any]] = [same, {"shell": "new", "id": "x", "on_failure": {"shell": "cure"}}]
     found = difference(state(mapped([], old, [])), state(mapped([], new, [])))
     told = [(pair.a.address, pair.a.status, pair.differs) for pair in found.steps if pair.a and pair.differs]
     assert (found.count, told) == (
