@@ -27,16 +27,16 @@ class Agreement(NamedTuple):
 
     state: State | None = None
     is_foreign: bool = False
-    problem: str = ""
+    problem: str | None = None
     differing: tuple[str, ...] = ()
 
 
-def agreement(checkpoint: Checkpoint, values: Values, *, chain: str, folded: State | None = None) -> Agreement:
+def agreement(checkpoint: Checkpoint, values: Values, *, chain: str | None, folded: State | None = None) -> Agreement:
     """Compare a checkpoint with the log.
 
     Args:
         values: where what it names is kept.
-        chain: the log's at the checkpoint's last event; empty where no turn ends with that.
+        chain: the log's at the checkpoint's last event; None where no turn ends with it.
         folded: the state that the log folds to there; without it what the checkpoint holds is believed.
     """
     if checkpoint.chain != chain:

@@ -22,6 +22,7 @@ from prodigy.store.overview import RunOverview, overview_from_checkpoint, read_h
 from prodigy.store.rescue import usable_copy
 from prodigy.store.unbegun import never_began
 
+NO_RUNS = "Nothing was cooked here yet: `prodigy cook FILE`."
 CANDIDATES_SHOWN = 10
 REFERENCE_CHARS_SHOWN = 100
 
@@ -105,12 +106,11 @@ def cleaned_ids(project: Project) -> list[str]:
     return [workflow_id for workflow_id in _folders(project) if cleaning_of(project, workflow_id)]
 
 
-def cleaning_of(project: Project, workflow_id: str) -> str:
-    """Return when the run was cleaned, UTC, ISO 8601; empty where it was not, or cannot be read."""
-    try:
+def cleaning_of(project: Project, workflow_id: str) -> str | None:
+    """Return when the run was cleaned, UTC, ISO 8601; None where it was not, or cannot be read."""
+    with suppress(ProdigyError, OSError):
         return cleaned_at(project.run(workflow_id))
-    except (ProdigyError, OSError):
-        return ""
+    return None
 
 
 def mirrored_ids(mirror: Mirror | None) -> list[str]:
@@ -196,32 +196,31 @@ def _unless_cleaned(project: Project, workflow_id: str, *, with_cleaned: bool) -
     raise was_cleaned(workflow_id, time)
 
 
-def _audit(workflow_id: str) -> str:
-    return f"Read one: `prodigy events ls --job-id {workflow_id}`."
-
-
-def _were_cleaned(cleaned: list[str]) -> str:
-    more = f" and {len(cleaned) - CANDIDATES_SHOWN} more" if len(cleaned) > CANDIDATES_SHOWN else ""
-    return f"cleaned, with only the log left: {', '.join(cleaned[:CANDIDATES_SHOWN])}{more}"
+def _only_cleaned(what: str, cleaned: list[str]) -> RunNotFound:
+    return RunNotFound(
+        f"{what}; cleaned, with only the log left: {_some(cleaned)}",
+        hint=f"Read one: `prodigy events ls --job-id {cleaned[0]}`.",
+    )
 
 
 def _not_found(reference: str, matching: list[RunOverview], runs: list[RunOverview], cleaned: list[str]) -> RunNotFound:
     if matching:
         return RunNotFound(f"{reference} may mean {_names(matching)}", hint="Type more of the one you mean.")
     if cleaned:
-        return RunNotFound(
-            f"there is no run {reference}; {_were_cleaned(cleaned)}",
-            hint=_audit(cleaned[0]),
-        )
+        return _only_cleaned(f"there is no run {reference}", cleaned)
     if not runs:
-        return RunNotFound(f"there is no run {reference}", hint="Nothing was cooked here yet: `prodigy cook FILE`.")
+        return RunNotFound(f"there is no run {reference}", hint=NO_RUNS)
     others = f"there {agreeing(len(runs), 'is', 'are')} {_names(runs)}"
     return RunNotFound(f"there is no run {reference}; {others}", hint="All: `prodigy checkpoints list`.")
 
 
 def _names(runs: list[RunOverview]) -> str:
-    shown = ", ".join(f"{run.workflow_id} ({run.status})" for run in runs[:CANDIDATES_SHOWN])
-    return shown + (f" and {len(runs) - CANDIDATES_SHOWN} more" if len(runs) > CANDIDATES_SHOWN else "")
+    return _some([f"{run.workflow_id} ({run.status})" for run in runs])
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - CANDIDATES_SHOWN} more" if len(names) > CANDIDATES_SHOWN else ""
+    return ", ".join(names[:CANDIDATES_SHOWN]) + more
 
 
 def _exists(project: Project) -> bool:
@@ -253,7 +252,7 @@ def _mirrored(mirror: Mirror, workflow_id: str) -> RunOverview:
 def _mirrored_overview(mirror: Mirror, workflow_id: str) -> RunOverview:
     path = mirror.checkpoint(workflow_id)
     header = read_header(path, workflow_id)
-    problem = "" if header else read_own_checkpoint(path, workflow_id).problem or f"{path} is gone"
+    problem = None if header else read_own_checkpoint(path, workflow_id).problem or f"{path} is gone"
     return RunOverview(workflow_id=workflow_id, noted=header, problem=problem, is_mirror_only=True)
 
 
@@ -284,7 +283,7 @@ def last_unfinished(project: Project, mirror: Mirror | None = None) -> RunOvervi
             f"nothing to resume: the last run, {runs[0].workflow_id}, is {runs[0].status}",
             hint=f"Start it over with `prodigy resume {runs[0].workflow_id} --force`.",
         )
-    raise RunNotFound("nothing to resume here", hint="Nothing was cooked here yet: `prodigy cook FILE`.")
+    raise RunNotFound("nothing to resume here", hint=NO_RUNS)
 
 
 def last_run(project: Project, mirror: Mirror | None = None) -> str:
@@ -295,10 +294,7 @@ def last_run(project: Project, mirror: Mirror | None = None) -> str:
     """
     runs = list_runs(project, mirror)
     if not runs and (cleaned := cleaned_ids(project)):
-        raise RunNotFound(
-            f"there is no run here; {_were_cleaned(cleaned)}",
-            hint=_audit(cleaned[0]),
-        )
+        raise _only_cleaned("there is no run here", cleaned)
     if not runs:
-        raise RunNotFound("there is no run here", hint="Nothing was cooked here yet: `prodigy cook FILE`.")
+        raise RunNotFound("there is no run here", hint=NO_RUNS)
     return runs[0].workflow_id

@@ -26,7 +26,7 @@ class CheckpointRead(NamedTuple):
     """A checkpoint, or why there is none that can be used; neither where the file is missing."""
 
     checkpoint: Checkpoint | None
-    problem: str = ""
+    problem: str | None = None
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:

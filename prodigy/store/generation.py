@@ -56,7 +56,7 @@ class LoggedEvent(NamedTuple):
 class Verified(NamedTuple):
     """What was found of one generation's log: how many events, and what a crash has left behind them.
 
-    `damage` says what is wrong with one that was left behind: the run has gone on from elsewhere.
+    `damage` says what is wrong with a generation that the run no longer builds on.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Reading(Scan):
     def __init__(self, generation: "Generation", *, witness_seq: int, after: int) -> None:
         chunks, self.name = read_chunks(generation.path), str(generation.path)
         super().__init__(chunks, generation.start, witness_seq=witness_seq, name=self.name)
-        self.chain_there = ""
+        self.chain_there: str | None = None
         self._after = after
         self._path = generation.path
         self._values = Values(generation.folder.values)
@@ -87,7 +87,7 @@ class Reading(Scan):
     def events(self) -> Iterator[Iterable[tuple[str, Event]]]:
         """Yield (time, event) of what comes after event `after`, many together.
 
-        From the first of them on, `chain_there` is the chain of event `after`, empty where no turn ends with that.
+        From the first of them on, `chain_there` is the chain of event `after`, None where no turn ends with it.
         """
         for first, lines in self.together():
             yield decode_lines(first, lines, self._values, name=self.name)
@@ -271,10 +271,10 @@ class Generation:
     def _last_line(self) -> bytes:
         return last_line(self.path)
 
-    def cleaned_at(self) -> str:
-        """Return when the run was cleaned, by the last line; empty where it was not."""
+    def cleaned_at(self) -> str | None:
+        """Return when the run was cleaned, by the last line; None where it was not."""
         time, kind = head_of(self._last_line)
-        return time if kind == "run_cleaned" else ""
+        return time if kind == "run_cleaned" else None
 
 
 @contextmanager
@@ -309,10 +309,10 @@ def newest_generation(folder: RunFolder) -> Generation | None:
     return Generation(folder, generations[-1]) if generations else None
 
 
-def cleaned_at(folder: RunFolder) -> str:
-    """Return when a run was cleaned, UTC, ISO 8601; empty where it was not, or has no log."""
+def cleaned_at(folder: RunFolder) -> str | None:
+    """Return when a run was cleaned, UTC, ISO 8601; None where it was not, or has no log."""
     newest = newest_generation(folder)
-    return newest.cleaned_at() if newest else ""
+    return newest.cleaned_at() if newest else None
 
 
 def _values_in(line: bytes) -> list[str]:

@@ -87,7 +87,7 @@ class RunOverview(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     noted: "Header | None" = None
     state: State | None = None
     owner: Holder | None = None
-    problem: str = ""
+    problem: str | None = None
     is_mirror_only: bool = False
 
     @cached_property

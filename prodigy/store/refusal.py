@@ -23,11 +23,11 @@ def remember_refusal(project: Project, workflow_path: str) -> None:
             write_all(descriptor, os.fsencode(workflow_path))
 
 
-def last_refusal(project: Project) -> str:
-    """Return the workflow file that was refused since anything was cooked or resumed; empty where none was."""
+def last_refusal(project: Project) -> str | None:
+    """Return the workflow file that was refused since anything was cooked or resumed; None where none was."""
     with suppress(ProdigyError, OSError):
         return os.fsdecode(read_private(project.state / "refused", bytes_max=PATH_BYTES_MAX))
-    return ""
+    return None
 
 
 def forget_refusal(project: Project) -> None:

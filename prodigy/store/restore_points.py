@@ -31,7 +31,7 @@ class RestorePoint(NamedTuple):
     seq: int
     chain: str
     target: str | None = None
-    at: str = ""
+    at: str | None = None
 
 
 def version_number(text: str) -> int | None:

@@ -72,7 +72,7 @@ def verified(project: Project, mirror: Mirror | None, workflow_id: str) -> Itera
         DamagedState: when it is reached: a log is altered, gone, empty, or shorter than a checkpoint has seen.
     """
     folder = project.run(workflow_id)
-    is_cleaned = cleaning_of(project, workflow_id) != ""
+    is_cleaned = cleaning_of(project, workflow_id) is not None
     seen = _seen(project, mirror, workflow_id)  # before the log, so that a live run's has all that they have
     with damage_of(folder):
         present = present_generation(folder)
@@ -159,7 +159,7 @@ def _of_read(
 
 def _of_copy(thing: str, path: Path, checkpoint: Checkpoint, folder: RunFolder, values: Values) -> Finding:
     """Compare a checkpoint with what the log folds to at its place."""
-    state, chain, last = None, "", 0
+    state, chain, last = None, None, 0
     try:
         for moment, _, after in lineage(folder, checkpoint.generation).steps():
             last = moment.seq

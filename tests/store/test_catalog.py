@@ -214,7 +214,7 @@ def test_a_run_without_a_turn_is_damaged_and_says_why(house: House) -> None:
     run = read_run(house.project, "bare-dddddd")
     assert (run.workflow_id, run.status, run.name, run.number, run.running) == ("bare-dddddd", "damaged", "bare", 0, [])
     assert run.problem == "its log is empty: nothing was ever started"
-    assert read_run(house.project, "gone-eeeeee").problem.endswith("gone-eeeeee has no log")
+    assert read_run(house.project, "gone-eeeeee").problem == f"{house.run('gone-eeeeee').path} has no log"
 
 
 def test_a_run_that_is_here_is_never_taken_from_the_mirror(house: House) -> None:

@@ -11,13 +11,13 @@ def test_a_refusal_is_remembered_until_something_runs(tmp_path: Path) -> None:
     """The last one, whatever is in its name."""
     project = Project(tmp_path)
     prepare(project)
-    assert last_refusal(project) == ""
+    assert last_refusal(project) is None
     remember_refusal(project, "a much longer name.yaml")
     strange = os.fsdecode(b"caf\xe9.yaml")
     remember_refusal(project, strange)
     assert last_refusal(project) == strange
     forget_refusal(project)
-    assert last_refusal(project) == ""
+    assert last_refusal(project) is None
     forget_refusal(project)
 
 
@@ -29,4 +29,4 @@ def test_a_project_without_state_gets_none_by_a_refusal(tmp_path: Path) -> None:
     prepare(project)
     os.symlink("/dev/null", project.state / "refused")
     remember_refusal(project, "demo.yaml")
-    assert last_refusal(project) == ""
+    assert last_refusal(project) is None

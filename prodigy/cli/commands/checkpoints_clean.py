@@ -211,7 +211,7 @@ def _chosen(project: Project, mirror: Mirror | None, choice: Choice) -> list[Cho
     for workflow_id in cleaned:  # what a cleaner left that was killed; with --purge their logs
         size = weigh(project, mirror, workflow_id, purge=choice.purge)
         if size or choice.purge:
-            found.append(Chosen(project, mirror, workflow_id, "cleaned", cleaning_of(project, workflow_id), size))
+            found.append(Chosen(project, mirror, workflow_id, "cleaned", cleaning_of(project, workflow_id) or "", size))
     return [run for run in found if not choice.earliest or run.updated < choice.earliest]
 
 

@@ -79,7 +79,7 @@ def _block(project: Project, mirror: Mirror | None, run: RunOverview) -> list[st
     header = run.header
     if header is None:
         way = _way_out(project, mirror, run)
-        return [f"{run.workflow_id}  {run.status}", *_facts([("problem", run.problem), way])]
+        return [f"{run.workflow_id}  {run.status}", *_facts([("problem", run.problem or ""), way])]
     facts = [
         ("workflow", header.workflow_path),
         ("started", clock(header.snapshot.origin.started)),

@@ -84,7 +84,7 @@ def _last(project: Project, mirror: Mirror | None, *, yes: bool) -> str:
     if run.header is None or run.owner is not None:
         return run.workflow_id
     path = run.header.workflow_path
-    is_other = refused not in ("", path)
+    is_other = refused not in (None, path)
     after = f"; {refused} was refused and has no run" if is_other else ""
     note(f"the last run is {stood(run, time)} of {path}{after}")
     if (is_other or age_s(run, time) > DAY_S) and not confirmed("go on with it?", yes=yes):

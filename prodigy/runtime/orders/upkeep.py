@@ -3,13 +3,12 @@
 Each owns the run for a moment; what happens is decided by the kernel and stands in the log.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 
 from prodigy.errors import DamagedState, ProdigyError
 from prodigy.kernel import signals as sig
 from prodigy.runtime.clock import now
-from prodigy.runtime.orders.owner import Owner, owned
+from prodigy.runtime.orders.owner import Note, Owner, owned
 from prodigy.runtime.orders.requeuing import chosen
 from prodigy.runtime.orders.trust import mirror_that_knows
 from prodigy.store.catalog import cleaning_of, unbegun_ids
@@ -18,8 +17,6 @@ from prodigy.store.history import read_history
 from prodigy.store.layout import Mirror, Project
 from prodigy.store.orders import Clean, Purge
 from prodigy.store.unbegun import is_young
-
-Note = Callable[[str], None]
 
 
 def purge(project: Project, workflow_id: str, order: Purge, note: Note) -> None:
