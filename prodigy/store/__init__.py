@@ -1,1 +1,1 @@
-"""Where it is kept: files, logs, locks. The only layer that writes a run's state."""
+"""Files, logs and locks: the only layer that writes a run's state."""

@@ -1,4 +1,4 @@
-"""Whether a checkpoint agrees with the log: one answer for whoever resumes, validates, replays or examines a run."""
+"""Compare a checkpoint with the log, for every command that resumes, validates, replays or examines a run."""
 
 from collections.abc import Iterator
 from hashlib import sha256

@@ -1,8 +1,8 @@
 """Which runs there are: every run of a project, and the one that a reference means. Reads only.
 
 A run is what its log says. One whose log says `running` but that nobody owns is `interrupted`; one whose folder is gone
-is known by its mirror alone; one that cannot be read is listed as `damaged`, with the reason. One that was cleaned has
-only its log left: it is found for the audit, and else no more.
+is known by its mirror alone; one that cannot be read is listed as `damaged`, with the reason. Of a cleaned run only the
+log is left, so only commands that read the log find it.
 """
 
 import os
@@ -15,7 +15,7 @@ from prodigy.plan.phrases import agreeing
 from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.files import existing_folder
 from prodigy.store.generation import Generation, cleaned_at, newest_generation, was_cleaned
-from prodigy.store.history import read_history
+from prodigy.store.history import read_run_history
 from prodigy.store.layout import Mirror, Project, check_id, find_mirror, is_id, new_id, stem_of
 from prodigy.store.lock import holder
 from prodigy.store.overview import RunOverview, overview_from_checkpoint, read_header
@@ -34,9 +34,7 @@ def read_run(project: Project, workflow_id: str, mirror: Mirror | None = None) -
         if mirror is not None and not existing_folder(folder.path):
             return _mirrored(mirror, workflow_id)
         owner = holder(folder.lock)
-        found = read_own_checkpoint(project.checkpoint(workflow_id), workflow_id)
-        seen = None if mirror is None else read_header(mirror.checkpoint(workflow_id), workflow_id)
-        history = read_history(folder, found.checkpoint, seen)
+        history, _ = read_run_history(project, mirror, workflow_id)
     except (ProdigyError, OSError) as problem:
         return RunOverview(workflow_id=workflow_id, problem=str(problem), owner=owner)
     if history.state.origin is None:
@@ -162,7 +160,7 @@ def _shown(reference: str) -> str:
 
 
 def _refuse_mirror_only(project: Project, reference: str) -> None:
-    """Say so where a run is meant of which only the mirror is left: its log cannot be looked at."""
+    """Refuse a reference to a run of which only the mirror is left, for it has no log to look at."""
     try:
         mirror = find_mirror(project)
     except (ProdigyError, OSError):
@@ -177,7 +175,7 @@ def _refuse_mirror_only(project: Project, reference: str) -> None:
 
 
 def folder_gone(workflow_id: str) -> RunNotFound:
-    """Return what there is to say of a run that only its mirror knows."""
+    """Return the refusal for a run of which only the mirror is left."""
     return RunNotFound(
         f"the folder of {workflow_id} is gone; its mirror is left",
         hint=f"Go on from that: `prodigy resume {workflow_id} --from-checkpoint mirror`.",

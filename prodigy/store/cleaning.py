@@ -1,11 +1,11 @@
-"""Remove what is kept of runs that nobody will go on with; their logs stay for the audit unless they are purged.
+"""Remove the files of runs that will not be resumed. Their logs stay for audits unless they are purged.
 
-First the log says so (`run_cleaned`), then everything goes: whatever kills a cleaner, the run is known as cleaned, and
-cleaning it once more removes the rest. A live run is never touched, for the run's lock is held meanwhile. Folders are
-opened level by level and never through a link, and only what is in them by name is removed.
+The log records it first (`run_cleaned`), then the files are removed. If cleaning is interrupted the run still counts as
+cleaned, and cleaning it again removes the rest. The run's lock is held meanwhile, so a live run is never touched.
+Folders are opened level by level and never through a link, and only the names found in them are removed.
 
-Large values in the mirror belong to all runs of a project: they go when no mirrored checkpoint names them any more and
-no run is live that may be about to.
+Large values in the mirror are shared by all runs of a project. They are removed when no mirrored checkpoint names them
+and no run is live that may be about to.
 """
 
 import os
@@ -58,7 +58,7 @@ def has_folder(project: Project, workflow_id: str) -> bool:
 
 
 def is_finished(project: Project, workflow_id: str) -> bool:
-    """Whether nobody will go on with a run: it is completed, cancelled or cleaned, whoever owns it."""
+    """Whether a run needs no resume: it is completed, cancelled or cleaned, whoever owns it."""
     header = overview(project, workflow_id).header
     is_over = header is not None and header.execution_state.status in FINISHED
     return is_over or bool(cleaning_of(project, workflow_id))

@@ -1,7 +1,7 @@
-"""Touch the disk the careful way: private modes, no symlinks, all or nothing.
+"""File operations with private modes that follow no symlinks and replace files atomically.
 
-Everything else in the store opens, replaces and creates through these functions, so that a link
-planted in `.prodigy` leads nowhere and a reader sees the old file or the new one, never half of one.
+The rest of the store opens, creates and replaces files through these functions only. So a link planted in `.prodigy`
+is refused, and a reader sees the old file or the new one, never a part of it.
 """
 
 import fcntl

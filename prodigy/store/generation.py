@@ -1,7 +1,7 @@
 """Read one generation of a run's log: its records and events, its marks, and whether it is as it was written.
 
-This is the one door to what a log holds. Nobody else passes over its bytes or knows what a line looks like, except for
-the journal, which writes it. Whatever is read streams: the memory is a chunk, and a turn or `LINES_TOGETHER` lines.
+All reading of logs goes through this module. Apart from the journal, which writes them, nothing else knows what a line
+looks like. Reading streams: it holds one chunk, and one turn or `LINES_TOGETHER` lines.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -127,8 +127,8 @@ class Reading(Scan):
 class Generation:
     """The log of one generation of a run. Nothing is read before it is asked for.
 
-    What it yields is checked, and an unfinished last turn passed over. `DamagedState` is raised when the damage is
-    reached, not before, and has the run's id: there are ways out of it.
+    What it yields is checked; an unfinished last turn is skipped. `DamagedState` is raised only when the damage is
+    reached. It carries the run's id, so that the message can list the ways out.
     """
 
     def __init__(self, folder: RunFolder, number: int) -> None:
@@ -295,7 +295,7 @@ def damage_of(folder: RunFolder) -> Iterator[None]:
 
 
 def was_cleaned(workflow_id: str, time: str) -> RunNotFound:
-    """Return what there is to say of a run of which only the log is left, to whoever needs more than that."""
+    """Return the refusal for a command that needs more of a run than its log, which is all that is left."""
     return RunNotFound(
         f"{workflow_id} was cleaned at {time}: only its log is left",
         hint=f"Read that: `prodigy events ls --job-id {workflow_id}`.\n"

@@ -1,8 +1,8 @@
 """Read a run back: the generations that its history is made of, and where it stands.
 
 One pass checks every line's framing and chain; events are decoded and folded only after the checkpoint's last.
-A checkpoint is never believed further than the log bears it out: its chain must be the log's at that place, and a log
-shorter than a checkpoint has seen has lost something.
+A checkpoint is used only if its chain equals the log's at that place. A log that is shorter than what a checkpoint has
+seen has lost something.
 """
 
 import os
@@ -18,9 +18,11 @@ from prodigy.kernel.state import State
 from prodigy.plan.phrases import counted
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.store.agreement import Agreement, agreement
+from prodigy.store.checkpoints import CheckpointRead, read_own_checkpoint
 from prodigy.store.generation import SEQ_MAX, Generation, LoggedEvent, Reading, damage_of
 from prodigy.store.journal import Journal
-from prodigy.store.layout import RunFolder
+from prodigy.store.layout import Mirror, Project, RunFolder
+from prodigy.store.overview import read_header
 from prodigy.store.values import Values
 
 
@@ -162,6 +164,17 @@ def read_history(folder: RunFolder, checkpoint: Checkpoint | None, mirrored: Wit
         while generations and not history.checked.end_offset:  # whoever began it died before its first turn
             history = _read_generation(folder, generations.pop(), checkpoint, witnesses)
         return history
+
+
+def read_run_history(project: Project, mirror: Mirror | None, workflow_id: str) -> tuple[History, CheckpointRead]:
+    """Return where a run of the project stands, and its checkpoint as it was found.
+
+    Raises:
+        DamagedState: as for `read_history`.
+    """
+    found = read_own_checkpoint(project.checkpoint(workflow_id), workflow_id)
+    mirrored = None if mirror is None else read_header(mirror.checkpoint(workflow_id), workflow_id)
+    return read_history(project.run(workflow_id), found.checkpoint, mirrored), found
 
 
 def open_journal(folder: RunFolder, history: History) -> tuple[Journal, tuple[str, ...]]:

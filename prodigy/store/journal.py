@@ -2,7 +2,7 @@
 
 Fields that are large become files named by digest and are synced before the event that names them; readers get
 them back, so the kernel sees whole values, and of a captured one over `WHOLE_BYTES_MAX` where it is. An event of a
-kind that this prodigy does not know was written by a newer one: it is refused, never guessed.
+kind that this prodigy does not know was written by a newer one and is refused.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Large captured values that stay in their files while a run is played or read."""
+"""Large captured values that stay in their files while a run is executed or read."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,8 +1,8 @@
 """One owner per run, and one number per cook or resume.
 
-The owner of a run holds an exclusive `flock` on the run's lock file as long as it lives. The kernel ends it
-with its holder, so no lock is ever stale and no pid is ever guessed; the descriptor is closed on exec and in
-forked children, so no orphan keeps it. The file's contents only serve messages.
+The owner of a run holds an exclusive `flock` on the run's lock file as long as it lives. The operating system releases
+it when its holder dies, so a lock is never stale and no pid has to be guessed. The descriptor is closed on exec and in
+forked children, so no orphan keeps it. The file's contents are used in messages only.
 
 A reader asks with a shared lock, for an instant. An owner-to-be that meets such a look must not be turned
 away, so whoever fails to get the exclusive lock asks with a shared one what it has met: that fails exactly if

@@ -1,7 +1,7 @@
 """What can be asked of a run: one union of plain orders, each with exactly what it uses.
 
-An order to a run that nobody plays is carried out by who gives it, as the run's owner. One to a live run is a file in
-its inbox, and the owner turns it into a signal; not every order means something there.
+An order to a run that rests is carried out by the command that gives it, which owns the run meanwhile. An order to a
+live run is a file in its inbox, which the owner turns into a signal; some orders apply only to runs that rest.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Where a run stands, as a list shows it, without folding its log wherever that can be spared.
 
 A checkpoint whose chain is that of the log's last line says all that a row needs, so a thousand runs are listed by
-reading a thousand headers. What lies before that line is not checked: a list promises nothing, and whoever is about to
-act reads the whole log.
+reading a thousand headers. What lies before that line is not checked here; a command that acts on a run reads its whole
+log.
 """
 
 from functools import cached_property

@@ -1,7 +1,7 @@
 """Which workflow file was refused last, until something is cooked or resumed.
 
-Who types `resume` after `cook` was refused may mean a run that never began. So the refusal is remembered, in a file of
-the project's state that may be lost at any time.
+A `resume` typed after a refused `cook` may mean a run that never began. So the refusal is remembered in a file of the
+project's state, which may be lost at any time.
 """
 
 import os

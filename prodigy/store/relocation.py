@@ -1,8 +1,8 @@
-"""A project that was moved or renamed: whose run this is, said by the mirror of the folder where the project was.
+"""Recognize a project that was moved or renamed by the mirror of the folder where it was.
 
-That the mirror knows the id is no proof: a log that was published can come back with more in it than this one wrote.
-The run goes on by itself only where nothing here differs from what the mirror saw last: the checkpoint byte for byte,
-the log that ends with its chain, and no order that waits. All else needs the user's word.
+That a mirror knows the run's id is no proof, for a published log can come back with more in it than was written here.
+The run is resumed without `--trust` only if nothing differs from what the mirror saw last: the checkpoint is the same
+byte for byte, the log ends with its chain, and no order waits.
 """
 
 import os

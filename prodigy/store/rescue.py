@@ -1,7 +1,7 @@
 """The ways to go on with a run whose log cannot be trusted, the one that loses least first. Reads only.
 
-A copy of the checkpoint holds all that resume needs, whatever became of the log: the mirror, or the run's own file.
-Else there are the versions before the damage, and last the beginning. A way is named only where it can be gone.
+A copy of the checkpoint, which is the mirror or the run's own file, holds all that resume needs. Next come the versions
+before the damage, and last a new start. Only ways that would work are listed.
 """
 
 import os
@@ -77,7 +77,7 @@ def origin_of(project: Project, mirror: Mirror | None, workflow_id: str) -> Orig
     """Return what a run was started with: from its log, else from a checkpoint, else from what is sound of its log."""
     origin, is_whole = _origin_in(project.run(workflow_id))
     if not is_whole:  # of a fork the beginning may be another run's
-        for path in _copies(project, mirror, workflow_id):
+        for path, _ in _copies(project, mirror, workflow_id):
             if checkpoint := read_own_checkpoint(path, workflow_id).checkpoint:
                 return checkpoint.snapshot.origin
     return origin
@@ -85,18 +85,16 @@ def origin_of(project: Project, mirror: Mirror | None, workflow_id: str) -> Orig
 
 def printed_by(project: Project, mirror: Mirror | None, workflow_id: str) -> dict[str, str]:
     """Return which step each output file is of, as far as a copy of the checkpoint says."""
-    for path, folder in zip(
-        _copies(project, mirror, workflow_id), _value_folders(project, mirror, workflow_id), strict=True
-    ):
+    for path, folders in _copies(project, mirror, workflow_id):
         with suppress(ProdigyError, OSError):
-            state = usable_copy(path, workflow_id, folder).state
+            state = usable_copy(path, workflow_id, *folders).state
             return {node.output_file: at for at, node in state.nodes.items() if node.output_file}
     return {}
 
 
 def last_version(project: Project, mirror: Mirror | None, workflow_id: str) -> int:
     """Return the last version that any generation or copy has used: numbers are never used twice."""
-    copies = (read_own_checkpoint(path, workflow_id).checkpoint for path in _copies(project, mirror, workflow_id))
+    copies = (read_own_checkpoint(path, workflow_id).checkpoint for path, _ in _copies(project, mirror, workflow_id))
     used = [copy.version for copy in copies if copy is not None]
     folder = project.run(workflow_id)
     for generation in folder.generations():
@@ -104,33 +102,22 @@ def last_version(project: Project, mirror: Mirror | None, workflow_id: str) -> i
     return max(used, default=0)
 
 
-def _copies(project: Project, mirror: Mirror | None, workflow_id: str) -> list[Path]:
-    own = project.checkpoint(workflow_id)
-    return [own] if mirror is None else [mirror.checkpoint(workflow_id), own]
-
-
-def _value_folders(project: Project, mirror: Mirror | None, workflow_id: str) -> list[Path]:
-    own = project.run(workflow_id).values
-    return [own] if mirror is None else [mirror.values, own]
+def _copies(project: Project, mirror: Mirror | None, workflow_id: str) -> list[tuple[Path, tuple[Path, ...]]]:
+    """Return where the copies of a run's checkpoint are, each with the folders that may have its values."""
+    own, values = project.checkpoint(workflow_id), project.run(workflow_id).values
+    if mirror is None:
+        return [(own, (values,))]
+    return [(mirror.checkpoint(workflow_id), (mirror.values,)), (own, (values, mirror.values))]
 
 
 def _of_copies(project: Project, mirror: Mirror | None, workflow_id: str) -> Iterator[tuple[tuple[int, int], Way]]:
-    values, copies = project.run(workflow_id).values, mirror.values if mirror else None
-    if mirror is not None and (place := _place(mirror.checkpoint(workflow_id), workflow_id, mirror.values)):
-        yield place, Way(("--from-checkpoint", MIRROR), f"go on from the mirror, which has seen event {place[1]}")
     own = project.checkpoint(workflow_id)
-    if place := _place(own, workflow_id, values, *([copies] if copies else [])):
-        says = f"go on from the checkpoint file, which has seen event {place[1]}"
-        yield place, Way(("--from-checkpoint", _short(own, project)), says)
-
-
-def _place(path: Path, workflow_id: str, *folders: Path) -> tuple[int, int] | None:
-    """Return the generation and the last event of a copy that can be used."""
-    try:
-        copy = usable_copy(path, workflow_id, *folders)
-    except (ProdigyError, OSError):
-        return None
-    return copy.checkpoint.generation, copy.checkpoint.last_seq
+    for path, folders in _copies(project, mirror, workflow_id):
+        with suppress(ProdigyError, OSError):
+            copy = usable_copy(path, workflow_id, *folders).checkpoint
+            where, name = (_short(own, project), "the checkpoint file") if path == own else (MIRROR, "the mirror")
+            says = f"go on from {name}, which has seen event {copy.last_seq}"
+            yield (copy.generation, copy.last_seq), Way(("--from-checkpoint", where), says)
 
 
 def _of_versions(folder: RunFolder) -> Iterator[tuple[tuple[int, int], Way]]:

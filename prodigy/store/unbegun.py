@@ -1,7 +1,7 @@
 """Runs that were killed before their first event: a folder without a turn, an output or a checkpoint.
 
-Nothing was run and nothing is lost, so they are no damage: nobody is told of them, and the next cook removes them.
-What has an output or a checkpoint had begun, and its log is gone.
+Nothing was run and nothing is lost, so they are not damaged: lists leave them out, and the next cook removes them.
+A run with an output or a checkpoint had begun, and has lost its log.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Say what is wrong with what is kept of a run: its log, the values that it names, its checkpoint and the mirror.
 
-Nothing is changed and nothing is believed: every line of every log is checked and decoded, every stored value is
-compared with its name, and each copy of the checkpoint with what the log folds to at its place.
+Nothing is changed. Every line of every log is checked and decoded, every stored value is compared with its digest, and
+each copy of the checkpoint with what the log folds to at its place.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Values too large for the log, as files named by their digest.
 
-A value is on disk before the event that names it is: an event can then never name what is not there. The name
-is the sha256 of the contents, so a value is written once however often it occurs, and an altered one shows.
+A value is on disk before the event that names it, so an event never names a missing value. The name is the sha256 of
+the contents, so equal values are stored once and an altered one is detected.
 """
 
 import os

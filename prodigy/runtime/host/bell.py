@@ -1,7 +1,7 @@
-"""Hear the operator's signals in a thread of its own, whatever the main thread is doing.
+"""Receive the operator's signals in a thread of its own, whatever the main thread is doing.
 
 Python calls a signal's handler between two steps of the main thread: never while that hangs in a disk that does not
-answer. But at the moment of the signal the system's own handler writes its number into a pipe, and a thread reads it.
+answer. But Python's C handler writes the signal's number into a pipe at once, and a thread reads that.
 """
 
 import os

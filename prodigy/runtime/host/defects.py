@@ -1,8 +1,7 @@
-"""What becomes of a mistake of ours: the run ends at once, with a sentence and a file to report it with.
+"""Handle defects of prodigy itself: the run ends at once, with a sentence and a file to report it with.
 
-Callbacks, timers and signals of the event loop, its tasks, and threads fail beside the straight path, where nobody
-waits for what they return; a run that went on without them might wait for ever. So all of them are heard in one
-place, and nothing that is started there needs to guard itself.
+Callbacks, tasks and threads fail where nobody waits for their result, and a run that went on without them might wait
+for ever. So their failures are all caught in one place, and none of them needs a guard of its own.
 """
 
 import asyncio

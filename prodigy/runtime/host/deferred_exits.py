@@ -1,9 +1,9 @@
-"""Judge an end that a stop may explain a moment later, when the stop would have come.
+"""Hold back an exit for a moment if a stop that has not arrived yet may explain it.
 
-A service manager, a shutdown, the end of a container signal everything at once and in any order: a command may be dead
-before its coordinator hears that the run is to stop. So an end that looks like that is kept for a moment. Until then
-it is in flight: the stop's own order to end it lets it go at once, and the kernel, which knows of the stop by then,
-finds it interrupted. Without a stop it is what it looks like, a failure.
+Service managers, shutdowns and containers signal all processes at once and in any order, so a command may be dead
+before its coordinator hears of the stop. Its exit is held back for a moment, and the command counts as in flight. When
+the stop arrives the exit is released, and the kernel, which knows of the stop by then, records an interruption. If no
+stop arrives it is a failure.
 """
 
 import asyncio

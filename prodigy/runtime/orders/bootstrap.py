@@ -1,7 +1,7 @@
-"""Carry out the orders that make a run move: each becomes one signal, the first that the kernel hears.
+"""Carry out the orders that begin or resume a run: each becomes the first signal that the kernel receives.
 
-What a dead coordinator left running is ended before anything runs again; and nothing is written into the log before the
-workflow file, the log and the operator's answers are known to be in order.
+What an earlier coordinator left running is ended before anything runs again. Nothing is written into the log before the
+workflow file, the log and the operator's answers have been checked.
 """
 
 import shlex

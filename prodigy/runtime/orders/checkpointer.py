@@ -1,4 +1,4 @@
-"""Write checkpoints off-thread: the newest state wins, and the run never waits unless it asks to.
+"""Write checkpoints in a thread: only the newest state is written, and the run waits only where it asks to.
 
 The reactor drops each new state into a slot. A thread takes the newest, turns it into the document and replaces the
 file, then rests in proportion to what that took, so that checkpoints stay a small share of any run, but never long:

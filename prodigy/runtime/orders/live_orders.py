@@ -1,4 +1,4 @@
-"""What an order means to a run that is live: one signal, or a sentence of why it means nothing there."""
+"""Turn an order to a live run into a signal, or refuse it with the reason."""
 
 from prodigy.errors import RunNotFound, UsageProblem
 from prodigy.kernel import signals as sig

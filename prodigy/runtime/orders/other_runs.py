@@ -1,4 +1,4 @@
-"""What is said of other runs before one begins: that a workflow has a run to go on with."""
+"""Tell whoever cooks a workflow that it has an unfinished run."""
 
 from prodigy.kernel.retry import elapsed_s
 from prodigy.plan.phrases import ago, counted

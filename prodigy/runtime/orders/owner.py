@@ -1,8 +1,7 @@
 """Own a run: be the one process that may write its log, its checkpoint and its mirror.
 
-Whatever changes a run happens inside `owned`, and the order there is what keeps promises. The reaper is forked first,
-before threads and before the lock; the lock is taken before the log is looked at; and a log is closed before the lock
-is given up.
+Every change to a run happens inside `owned`, in this order: the reaper is forked before any thread starts and before
+the lock is taken, the lock is taken before the log is read, and the log is closed before the lock is released.
 """
 
 import secrets
@@ -19,13 +18,11 @@ from prodigy.runtime.orders.waiting import acquire
 from prodigy.runtime.processes.orphans import end_marked
 from prodigy.runtime.processes.reaper import Reaper
 from prodigy.store.catalog import last_number
-from prodigy.store.checkpoints import read_own_checkpoint
 from prodigy.store.generation import Generation
-from prodigy.store.history import History, open_journal, read_history
+from prodigy.store.history import History, open_journal, read_run_history
 from prodigy.store.journal import Journal
 from prodigy.store.layout import Mirror, Project, RunFolder, new_id, prepare_run
 from prodigy.store.lock import RunLock, next_number
-from prodigy.store.overview import read_header
 from prodigy.store.values import Values
 
 SWEEP_GRACE_S = 2.0
@@ -70,10 +67,7 @@ class Owner:
         Raises:
             DamagedState: the log is missing or altered, or both it and the checkpoint or the mirror cannot be right.
         """
-        found = read_own_checkpoint(self.project.checkpoint(self.workflow_id), self.workflow_id)
-        mirror = self.mirror
-        seen = None if mirror is None else read_header(mirror.checkpoint(self.workflow_id), self.workflow_id)
-        history = read_history(self.folder, found.checkpoint, seen)
+        history, found = read_run_history(self.project, self.mirror, self.workflow_id)
         if found.checkpoint is not None:
             return history
         why = f"the checkpoint was rebuilt from the log: {found.problem or 'there was none'}"

@@ -1,7 +1,7 @@
-"""Look before the first step: what a later one surely lacks is said now, and not after hours of work.
+"""Check before the first step what later steps need, rather than let them fail after hours of work.
 
-A program that a step must have, and that no earlier step may bring, ends the run before it begins. Whatever an earlier
-step could still make is a note at most. Nothing is run here and nothing written.
+A run does not begin if a step needs a program that is missing and that no earlier step can provide. What an earlier
+step could still make is only noted. Nothing is run or written here.
 """
 
 import os

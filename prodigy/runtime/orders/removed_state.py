@@ -1,4 +1,4 @@
-"""What to say when the state of a live run was removed under it, and where the way back is."""
+"""Say that the state of a live run was removed, and how to go on from its mirror."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Play a run that is owned: give its reactor a world, and tell what ended it where that was a failure."""
+"""Execute a run that is owned until it rests, and say what ended it if that was a failure."""
 
 import os
 from functools import partial
@@ -25,7 +25,7 @@ from prodigy.store.refusal import forget_refusal
 
 
 def run_until_rest(owner: Owner, display: Display, state: State, journal: Journal, *orders: sig.Signal) -> State:
-    """Play the run until it rests; its last checkpoint is on disk when this returns.
+    """Execute the run until it rests; its last checkpoint is on disk when this returns.
 
     Args:
         state: where the run stands, empty where it begins.

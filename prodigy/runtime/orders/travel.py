@@ -1,7 +1,7 @@
-"""Go on from another moment: back to a version or step, ahead to a stage, from the mirror, or as a new run.
+"""Go on from another point: back to a version or step, ahead to a stage, from the mirror, or as a new run.
 
-Nothing is ever cut: going back begins a new generation, a new log file that continues from an earlier place of the
-history. A fork copies its history into a run of its own and stands alone.
+No log is ever cut. Going back begins a new generation: a log file that continues from an earlier place of the history.
+A fork copies its history into a new run and does not depend on the old one.
 """
 
 import os

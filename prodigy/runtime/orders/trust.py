@@ -1,4 +1,4 @@
-"""Whose runs are gone on with: this machine knows those that this user started, and others need the user's word."""
+"""Which runs may be resumed: those that this user started on this machine, and others only with `--trust`."""
 
 from collections.abc import Callable
 

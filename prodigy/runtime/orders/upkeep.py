@@ -1,6 +1,6 @@
 """Carry out the orders that start nothing: give dead letters up, clean a run, write its checkpoint anew.
 
-Each owns the run for a moment; what happens is decided by the kernel and stands in the log.
+Each owns the run meanwhile. The kernel decides what happens, and the log records it.
 """
 
 from contextlib import suppress

@@ -1,6 +1,6 @@
 """Become a run's owner, waiting for one that is about to stop.
 
-`kill -INT` and then `resume` is what people type: the second must not fail because the first takes a moment.
+People type `kill -INT` and then `resume`; the second must not fail because the first takes a moment.
 """
 
 import time
