@@ -18,13 +18,13 @@ ITEMS_SHOWN_MAX = 5
 _INDENT = "  "
 
 
-def print_forecast(file: Path, parameters: dict[str, Any], *, json: bool) -> None:
+def print_forecast(file: Path, parameters: dict[str, Any], *, json: bool, claude_bin: str = "") -> None:
     """Print every step with its final command; nothing is run and nothing is written."""
     plan, notices = compiled_anew(read_workflow(file), file, parameters)
     if notices:
         note(notices)
     rows = forecast(plan)
-    found = outlook(plan, Path.cwd())
+    found = outlook(plan, Path.cwd(), claude_bin=claude_bin)
     items = items_now(plan, Path.cwd())
     if json:
         missing = {"missing": [*found.lacks, *found.notes]}

@@ -28,6 +28,7 @@ KEPT_OUTPUT_BYTES_MAX = 1024 * 1024
 CAPTURE_BYTES_MAX = 16 * 1024 * 1024
 ITEMS_MAX = 1_000_000
 VALUES_FOLDER = "values-in-use"
+CLAUDE_IDLE_S = 600.0  # a tool says every 30 s that it runs, an answer comes in parts
 
 
 def values_folder(run_folder: str, epoch: Epoch) -> str:
@@ -48,11 +49,25 @@ class RenderedShell(msgspec.Struct, frozen=True, kw_only=True, tag="shell"):
 
 
 class RenderedClaude(msgspec.Struct, frozen=True, kw_only=True, tag="claude"):
-    """A prompt for Claude Code, in the conversation `session`: that begins with it, or `resumes` and goes on."""
+    """A prompt for Claude Code, in the conversation `session`: that begins with it, or `resumes` and goes on.
+
+    `program` is the one to run where it is not `claude` of the PATH, `json_schema` JSON; what is empty is not told.
+    """
 
     prompt: str
     session: str = ""
     resumes: bool = False
+    program: str = ""
+    model: str = ""
+    fallback_model: str = ""
+    allowed_tools: tuple[str, ...] = ()
+    disallowed_tools: tuple[str, ...] = ()
+    permission_mode: str = ""
+    append_system_prompt: str = ""
+    json_schema: str = ""
+    max_turns: int | None = None
+    args: tuple[str, ...] = ()
+    fails_on_denied: bool = False
 
 
 class Spawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +78,7 @@ class Spawn(msgspec.Struct, frozen=True, kw_only=True):
     `files` maps names to contents: private files in the `values_folder` of the epoch, to which the texts refer.
     `after_checkpoint` holds the start back until the checkpoint file is on disk.
     `keeps_file`: the plan names the file of its output somewhere, so it is to stand even where nothing was printed.
+    `idle_timeout_s` is how long it may give no sign of work.
     `printed_bytes_max`: what it prints is for us to read and for nobody to see, and more than that ends it.
     """
 
@@ -73,6 +89,7 @@ class Spawn(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     working_dir: str = ""
     timeout_s: float | None = None
+    idle_timeout_s: float | None = None
     grace_s: float = 5.0
     output_bytes_max: int = 16 * 1024
     whole_output: bool = False
@@ -303,10 +320,11 @@ def _rendered(state: State, node: Node, command: Shell | Claude, event: ev.Comma
         at=node.address,
         epoch=epoch,
         attempt=event.attempt,
-        command=_command(command, lookup, files, event),
+        command=_command(state, command, lookup, files, event),
         environment=_environment(state, node.address, command, lookup, files),
         working_dir=_plain("working_dir", render(command.working_dir, lookup)),
         timeout_s=None if policy.timeout is None else timeout_of(policy.timeout, lookup),
+        idle_timeout_s=_idle_timeout(node, command, lookup),
         grace_s=state.plan.grace_s,
         output_bytes_max=CAPTURE_BYTES_MAX if policy.capture else kept_bytes_max(node),
         whole_output=policy.capture is not None,
@@ -326,17 +344,55 @@ def _environment(state: State, address: str, command: Shell | Claude, lookup: Lo
     return given | {"PRODIGY_ITEM_KEY": key_of(address)} if state.plan.is_in_item(address) else given
 
 
+def _idle_timeout(node: Node, command: Shell | Claude, lookup: Lookup) -> float | None:
+    """Return how long the command may give no sign of work, None for ever."""
+    told = node.policy.idle_timeout
+    if told is None:
+        return CLAUDE_IDLE_S if isinstance(command, Claude) else None
+    return timeout_of(told, lookup, name="idle_timeout", least_s=0.0) or None
+
+
 def _command(
-    command: Shell | Claude, lookup: Lookup, files: _Files, event: ev.CommandStarted
+    state: State, command: Shell | Claude, lookup: Lookup, files: _Files, event: ev.CommandStarted
 ) -> RenderedShell | RenderedClaude:
     if isinstance(command, Claude):
-        return RenderedClaude(prompt=render(command.prompt, lookup, files.keep), session=event.session)
+        return _asked(state, command, lookup, files, event.session)
     rendered = render_script(command.script, lookup)
     return RenderedShell(
         script=rendered.script,
         interpreter=command.interpreter,
         variables=rendered.variables,
         files=rendered.files,
+    )
+
+
+def _asked(state: State, command: Claude, lookup: Lookup, files: _Files, session: str) -> RenderedClaude:
+    """Return what Claude Code is asked, and how; the program that the operator named wins over the file's."""
+    options = command.options
+
+    def told(name: str, template: Template) -> str:
+        return _plain(name, render(template, lookup)).strip()
+
+    def listed(name: str, templates: tuple[Template, ...]) -> tuple[str, ...]:
+        return tuple(_plain(name, render(template, lookup)) for template in templates)
+
+    schema, turns = options.json_schema, options.max_turns
+    return RenderedClaude(
+        prompt=render(command.prompt, lookup, files.keep),
+        session=session,
+        program=state.run.claude_bin or told("claude_bin", options.claude_bin),
+        model=told("model", options.model),
+        fallback_model=told("fallback_model", options.fallback_model),
+        allowed_tools=listed("allowed_tools", options.allowed_tools),
+        disallowed_tools=listed("disallowed_tools", options.disallowed_tools),
+        permission_mode=options.permission_mode,
+        append_system_prompt=_plain("append_system_prompt", render(options.append_system_prompt, lookup)),
+        json_schema="" if schema is None else msgspec.json.encode(schema).decode(),
+        max_turns=turns
+        if isinstance(turns, int | None)
+        else count_of(turns, lookup, name="max_turns", least=1, most=ITEMS_MAX),
+        args=listed("args", options.args),
+        fails_on_denied=options.on_denied == "fail",
     )
 
 

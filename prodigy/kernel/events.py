@@ -35,7 +35,10 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
 
 
 class RunStarted(_Event, frozen=True):
-    """A run began. `directory` is absolute; `number` is the project's count of cooks and resumes."""
+    """A run began. `directory` is absolute; `number` is the project's count of cooks and resumes.
+
+    `claude_bin` is the program that stands for Claude Code in all of it, where the operator named one.
+    """
 
     format: int
     workflow_id: str
@@ -49,6 +52,7 @@ class RunStarted(_Event, frozen=True):
     max_retries: int | None = None
     max_parallel: int | None = None
     synced: bool = True
+    claude_bin: str = ""
     spellings: dict[str, str] = {}
 
     def __post_init__(self) -> None:

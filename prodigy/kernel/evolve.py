@@ -45,6 +45,7 @@ def _run_started(state: State, event: ev.RunStarted, time: str) -> State:
         parameters=event.parameters,
         synced=event.synced,
         prodigy_version=event.prodigy_version,
+        claude_bin=event.claude_bin,
     )
     return replace(
         state,

@@ -20,7 +20,9 @@ def limit_of(state: State, node: Node) -> float:
         return here.spent_s + here.left_s
 
 
-def timeout_of(timeout: float | Template, lookup: Lookup) -> float:
+def timeout_of(
+    timeout: float | Template, lookup: Lookup, *, name: str = "timeout", least_s: float = TIMEOUT_S_MIN
+) -> float:
     """Return a timeout in seconds: a number, or a template that yields a text such as `90s`, `5m`, `1h`.
 
     Raises:
@@ -30,6 +32,6 @@ def timeout_of(timeout: float | Template, lookup: Lookup) -> float:
         return timeout
     text = render_count(timeout, lookup)
     limit_s = seconds(text)
-    if limit_s is None or not TIMEOUT_S_MIN <= limit_s <= TIMEOUT_S_MAX:
-        raise ValueError(f"timeout is {text[:60]!r}, not a time such as 90, 90s, 5m or 1h")
+    if limit_s is None or not least_s <= limit_s <= TIMEOUT_S_MAX:
+        raise ValueError(f"{name} is {text[:60]!r}, not a time such as 90, 90s, 5m or 1h")
     return limit_s

@@ -123,6 +123,7 @@ def result(state: State, address: str) -> Result:
         error=node.error if has_run else None,
         duration=node.duration_s,
         attempts=node.attempt if has_run else None,
+        structured=node.structured,
     )
 
 

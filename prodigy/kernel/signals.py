@@ -34,6 +34,7 @@ class CookRequested(_Signal, frozen=True):
     max_retries: int | None = None
     max_parallel: int | None = None
     synced: bool = True
+    claude_bin: str = ""
     generation: int = 1
     version: int = 0
     from_chain: str = ""

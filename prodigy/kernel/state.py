@@ -83,6 +83,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any] = {}
     synced: bool = True
     prodigy_version: str = ""
+    claude_bin: str = ""
     spellings: dict[str, str] = {}
 
     def __post_init__(self) -> None:

@@ -84,7 +84,7 @@ _BY_PLACE: dict[Where, dict[str, str]] = {
     "workflow": {
         **_all("tasks script run workflow pipeline actions command cmd block", "commands"),
         **_all("jobs phases groups targets", _NAMED_STEPS),
-        **_all("shell claude", "each step is an entry of commands:  commands: [{shell: make}]"),
+        **_all("shell", "each step is an entry of commands:  commands: [{shell: make}]"),
         **_all("prompt agent agents", "a prompt is a step:  commands: [{claude: /review}]"),
         **_all("vars params parameters inputs arguments", "variables"),
         **_all("with args", "values are under variables, used as ${name}"),
@@ -193,6 +193,17 @@ _BY_PLACE: dict[Where, dict[str, str]] = {
         **_all("threshold failure_rate max_failure_rate", "failure_threshold"),
         **_all("max_errors limit", "max_failures"),
         **_all("continue_on_error continue_on_failure", "on_item_failure: dlq  or  skip  goes on with the other items"),
+    },
+    "claude": {
+        **_all("text ask command question message", "prompt"),
+        **_all("tools allowedTools allow", "allowed_tools"),
+        **_all("disallowedTools deny", "disallowed_tools"),
+        **_all("system_prompt system instructions", "append_system_prompt"),
+        **_all("schema output_schema response_schema output_format", "json_schema"),
+        **_all("turns", "max_turns"),
+        **_all("program bin binary path executable", "claude_bin"),
+        **_all("flags arguments options extra_args", "args"),
+        **_all("permissions mode", "permission_mode"),
     },
     "circuit_breaker": {
         **_all("threshold max_failures failures_max", "failure_threshold"),

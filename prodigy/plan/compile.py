@@ -19,6 +19,7 @@ import msgspec
 
 from prodigy.errors import Problem
 from prodigy.plan import address, expression, schema
+from prodigy.plan.compile_claude import options_of
 from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body
 from prodigy.plan.compile_policy import goes_on, handlers_of, retry_of, timeout_of
 from prodigy.plan.definition import definition_of, map_definition
@@ -28,6 +29,7 @@ from prodigy.plan.given import check_given
 from prodigy.plan.nodes import (
     ROOT,
     Claude,
+    ClaudeOptions,
     Command,
     Map,
     Node,
@@ -184,11 +186,13 @@ class _Compilation:
         self.is_in_template = False
         self.keeps_results = False
         self.addresses: dict[str, str] = {}
+        self.formed: set[str] = set()  # ids of steps whose answer has the form of a schema
         self.captured: dict[str, str] = {}  # the format of a capture, by the id of the step where both are one name
         self.known: Names = frozenset(declared.variables)
         self.env = self._environment(document.env)
         self.known |= declared.environment
         self.working_dir = self._template(document.working_dir)
+        self.claude = options_of(document.claude, ClaudeOptions(), self._template, source)
         self.known |= frozenset(NAMESPACES)
 
     def compile_root(self) -> None:
@@ -368,11 +372,17 @@ class _Compilation:
         if step.id is not None:
             self.known |= {step.id.text}
             self.addresses.setdefault(step.id.text, at)
+            self.formed |= {step.id.text} if self._is_formed(at) else set()
             if text_of(step.capture_output) == step.id.text:
                 self.captured.setdefault(step.id.text, choice_of(step.capture_format, "text"))
         if step.when is None and self.is_sure and not self.owners:
             self.recent[step.kind] = []
         self.recent[step.kind].append(at)
+
+    def _is_formed(self, at: str) -> bool:
+        body = self.nodes[at].body
+        command = body.command if isinstance(body, Run) else None
+        return isinstance(command, Claude) and command.options.json_schema is not None
 
     def _command(self, step: Step) -> Command:
         env = {**self.env, **self._environment(step.env)}
@@ -381,9 +391,9 @@ class _Compilation:
         if step.kind == "claude":
             if step.interpreter is not None:
                 self.source.report(step.interpreter, "'interpreter' is for shell steps")
-            return Claude(
-                text=text, prompt=self._template(step.command, holds_files=True), env=env, working_dir=working_dir
-            )
+            prompt = self._template(step.command, holds_files=True)
+            options = options_of(step.options, self.claude, self._template, self.source)
+            return Claude(text=text, prompt=prompt, options=options, env=env, working_dir=working_dir)
         interpreter = text_of(step.interpreter or self.document.interpreter) or "sh"
         self._check_interpreter(step.interpreter or self.document.interpreter)
         script = self._script(step, interpreter)
@@ -435,12 +445,17 @@ class _Compilation:
             self.source.report(step.capture_format, "'capture_format' needs capture_output", hint="add a name")
         return msgspec.structs.replace(
             policy,
+            idle_timeout=timeout_of(self._idle_timeout(step), self._template),
             allow_failure=is_true(step.allow_failure) or policy.allow_failure,
             requires_confirmation=is_true(step.requires_confirmation),
             on_interrupt=choice_of(step.on_interrupt, "rerun"),
             capture=text_of(step.capture_output),
             capture_format=choice_of(step.capture_format, "text"),
         )
+
+    def _idle_timeout(self, step: Step) -> Scalar | None:
+        of_file = self.document.claude if step.kind == "claude" else None
+        return step.idle_timeout or (of_file.idle_timeout if of_file else None)
 
     # References -------------------------------------------------------------------------------------------
 
@@ -517,7 +532,7 @@ class _Compilation:
     def _refer(self, scalar: Scalar, reference: Reference) -> None:
         """Note a reference: what it needs kept, and whether there is such a result."""
         name, result = str(reference.path[0]), reference.path[1] if len(reference.path) > 1 else None
-        known = NAMESPACES.get(name) or (OF_MAP if name == MAP else RESULTS if name in self.addresses else None)
+        known = NAMESPACES.get(name) or (OF_MAP if name == MAP else self._results(name))
         self.referred.add(name)
         if self._may_have(name, result):
             known = None
@@ -527,6 +542,8 @@ class _Compilation:
                 known_here = f"capture_format: json gives {name!r} fields and elements, lines elements"
             if (meant := _MEANT.get(str(result), "")) in known:
                 known_here = f"did you mean ${{{name}.{meant}}}?"
+            elif result == "structured":
+                known_here = f"the step {name!r} has no json_schema"
             elif result == "failed" and "success" in known:
                 known_here = f"in a condition it is  not ${{{name}.success}}"
             hint = suggestion(str(result), known, form=f"${{{{{name}.{{}}}}}}") or known_here
@@ -539,6 +556,11 @@ class _Compilation:
         if name in self.recent and result == "output":
             self.kept.update(self.recent[name], self.owners[-1:])
             self.recent[name] = []
+
+    def _results(self, name: str) -> tuple[str, ...] | None:
+        if name not in self.addresses:
+            return None
+        return (*RESULTS, "structured") if name in self.formed else RESULTS
 
     def _may_have(self, name: str, field: str | int | None) -> bool:
         """Whether a step captures into its own id what may have such a field or element: known when it has run."""

@@ -38,11 +38,35 @@ class Shell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     working_dir: Template = ()
 
 
+OnDenied = Literal["warn", "fail"]
+
+
+class ClaudeOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What Claude Code is told besides the prompt; what is empty is its own affair.
+
+    `args` are arguments as they stand, `json_schema` is what the answer has to be like, `claude_bin` the program.
+    `on_denied` says what it means that a tool was not allowed.
+    """
+
+    model: Template = ()
+    fallback_model: Template = ()
+    allowed_tools: tuple[Template, ...] = ()
+    disallowed_tools: tuple[Template, ...] = ()
+    permission_mode: str = ""
+    append_system_prompt: Template = ()
+    json_schema: dict[str, Any] | bool | None = None
+    max_turns: int | Template | None = None
+    args: tuple[Template, ...] = ()
+    claude_bin: Template = ()
+    on_denied: OnDenied = "warn"
+
+
 class Claude(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="claude", tag_field="kind"):
-    """A headless Claude Code command; the prompt goes to its standard input."""
+    """A headless Claude Code command; the prompt is said to it over its standard input."""
 
     text: str
     prompt: Template
+    options: ClaudeOptions = ClaudeOptions()
     env: dict[str, Template] = {}
     working_dir: Template = ()
 
@@ -170,6 +194,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     when: Expression | None = None
     retry: Retry | None = None
     timeout: float | Template | None = None
+    idle_timeout: float | Template | None = None
     on_failure: Handlers | None = None
     allow_failure: bool = False
     checkpoint: bool = False

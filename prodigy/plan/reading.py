@@ -20,6 +20,7 @@ from prodigy.plan.source import EXCERPT_CHARS_MAX, LINE_BREAK, Fields, Listing, 
 from prodigy.plan.syntax import (
     KINDS,
     BreakerAsWritten,
+    ClaudeAsWritten,
     Document,
     ErrorPolicyAsWritten,
     HandlersAsWritten,
@@ -178,6 +179,8 @@ def _mend(key: Key, value: Value) -> str | None:
         return f"write  {key.name}: {{{_step_written(value.text).partition('- ')[2]}}}"
     if key.shape in ("steps", "phase", "agent_template"):
         return _step_written(value.text)
+    if key.shape == "claude":
+        return f"a prompt is a step:  commands: [{{claude: {excerpt(value.text.strip())}}}]"
     if key.shape == "word":
         return f"for example  {key.name}: result"
     if key.shape == "environment" and (given := _ASSIGNED.fullmatch(value.text)):
@@ -435,6 +438,35 @@ def _read_circuit_breaker(source: Source, key: Key, value: Value) -> BreakerAsWr
     return _made(BreakerAsWritten, words)
 
 
+def _read_claude(source: Source, key: Key, value: Value) -> ClaudeAsWritten | _Wrong:
+    """What holds for all claude steps of a file."""
+    if not isinstance(value, Fields):
+        return _WRONG
+    written = _made(ClaudeAsWritten, _words(source, value, "claude"))
+    if written.prompt is not None:
+        source.report(written.prompt, "'prompt' is for a step, not for the whole file", hint=STEP_EXAMPLE)
+    return written
+
+
+def _read_asked(source: Source, key: Key, value: Value) -> Word | _Wrong | None:
+    """A prompt alone, or with what is told besides."""
+    if not isinstance(value, Fields):
+        return _COMMAND(source, key, value)
+    written = _made(ClaudeAsWritten, _words(source, value, "claude"))
+    if written.idle_timeout is not None:
+        hint = "write it beside claude and timeout"
+        source.report(written.idle_timeout, "'idle_timeout' is a key of the step", hint=hint)
+    if "prompt" not in value.names:
+        source.report(value, "'claude' needs a prompt", hint="for example  claude: {prompt: /review, model: sonnet}")
+    return written if written.prompt else None
+
+
+def _read_texts(source: Source, key: Key, value: Value) -> tuple[Scalar, ...] | _Wrong:
+    entries = value.entries if isinstance(value, Listing) else (value,)
+    texts = tuple(entry for entry in entries if isinstance(entry, Scalar) and entry.text.strip())
+    return texts if len(texts) == len(entries) else _WRONG
+
+
 # The words `true` and `false` are commands too.
 _COMMAND = _scalar(lambda key, it: isinstance(it.value, str | bool) and it.text.strip() != "")
 Reader = Callable[[Source, Key, Value], Word | _Wrong | None]
@@ -467,6 +499,10 @@ _READERS: dict[Shape, Reader] = {
     "share": _scalar(lambda key, it: _is_within(key, share_of(it))),
     "error_policy": _read_error_policy,
     "circuit_breaker": _read_circuit_breaker,
+    "claude": _read_claude,
+    "asked": _read_asked,
+    "texts": _read_texts,
+    "json_schema": _read_variables,
 }
 
 
@@ -533,7 +569,10 @@ def _step_written(text: str) -> str:
 def _step(source: Source, fields: Fields) -> Step:
     noted = len(source.problems)
     words = _words(source, fields, "step")
-    commands = {kind: text for kind in KINDS if isinstance(text := words.pop(kind, None), Scalar)}
+    found = {kind: words.pop(kind) for kind in KINDS if kind in words}
+    if isinstance(asked := found.get("claude"), ClaudeAsWritten):
+        found["claude"], words["options"] = asked.prompt or _nothing_at(fields), asked
+    commands = {kind: text for kind, text in found.items() if isinstance(text, Scalar)}
     written = [name for name in fields.keys if name.text in KINDS]
     if len(written) > 1:
         source.report(written[1], "a step is shell or claude, not both", hint="make it two steps")

@@ -22,6 +22,7 @@ Where = Literal[
     "agent_template",
     "error_policy",
     "circuit_breaker",
+    "claude",
 ]
 Shape = Literal[
     "text",
@@ -52,6 +53,10 @@ Shape = Literal[
     "share",
     "error_policy",
     "circuit_breaker",
+    "claude",
+    "asked",
+    "texts",
+    "json_schema",
 ]
 
 SHAPES: dict[Shape, str] = {
@@ -83,6 +88,10 @@ SHAPES: dict[Shape, str] = {
     "share": "a share such as 0.2 or 20%",
     "error_policy": "a mapping such as {on_item_failure: dlq, max_failures: 10}",
     "circuit_breaker": "a mapping such as {failure_threshold: 5, timeout: 1m}",
+    "claude": "a mapping such as {model: sonnet, allowed_tools: [Read, Edit]}",
+    "asked": "a prompt, or a mapping with prompt",
+    "texts": "a list of texts, or one",
+    "json_schema": "a JSON Schema as a mapping",
 }
 
 WHERE: dict[Where, str] = {
@@ -97,6 +106,7 @@ WHERE: dict[Where, str] = {
     "agent_template": "agent_template",
     "error_policy": "error_policy",
     "circuit_breaker": "circuit_breaker",
+    "claude": "claude",
 }
 
 RETRIES_MAX = 1000
@@ -106,6 +116,7 @@ TIMEOUT_S_MIN = 0.001
 TIMEOUT_S_MAX = 366 * 86_400
 PARALLEL_MAX = 1000
 ITEMS_MAX = 1_000_000
+PERMISSION_MODES = ("acceptEdits", "auto", "bypassPermissions", "default", "dontAsk", "manual", "plan")
 
 _DURATION = re.compile(
     r"(?:(?P<h>\d{1,9}(?:\.\d{1,9})?)h)?(?:(?P<m>\d{1,9}(?:\.\d{1,9})?)m)?(?:(?P<s>\d{1,9}(?:\.\d{1,9})?)s?)?",
@@ -162,6 +173,7 @@ _input = partial(Key, "input")
 _agent_template = partial(Key, "agent_template")
 _error_policy = partial(Key, "error_policy")
 _breaker = partial(Key, "circuit_breaker")
+_claude = partial(Key, "claude")
 
 
 def _of_group(where: Where, what: str) -> tuple[Key, ...]:
@@ -190,6 +202,7 @@ KEYS: tuple[Key, ...] = (
     _workflow("working_dir", "template", "Folder in which steps run."),
     _workflow("interpreter", "text", "What runs shell steps: sh unless told."),
     _workflow("grace", "seconds", "Time between SIGTERM and SIGKILL: 5 seconds unless told.", limits=(0, GRACE_S_MAX)),
+    _workflow("claude", "claude", "What every claude step is told that does not say it itself."),
     _workflow("stages", "stages", "Named groups of steps, in order, instead of commands."),
     _workflow("mode", "choice", "mapreduce: the same steps for many items.", choices=("mapreduce",)),
     _workflow("setup", "phase", "Steps before a map."),
@@ -199,12 +212,18 @@ KEYS: tuple[Key, ...] = (
     *_of_group("stage", "stage"),
     *_of_group("phase", "part"),
     _step("shell", "command", "A command for the shell."),
-    _step("claude", "command", "A prompt for Claude Code."),
+    _step("claude", "asked", "A prompt for Claude Code."),
     _step("name", "text", "What the step is called where people read."),
     _step("id", "word", "Name of its results: ${id.output}, ${id.success}."),
     _step("when", "condition", "The step is skipped unless this is true."),
     _step("retry", "retry", "Further attempts after a failure."),
     _step("timeout", "duration", "Longest time one attempt may take."),
+    _step(
+        "idle_timeout",
+        "duration",
+        "Longest time without a sign of work: 10 minutes for claude unless told, 0 is for ever.",
+        limits=(0, TIMEOUT_S_MAX),
+    ),
     _step("on_failure", "handlers", "What runs after the last failed attempt."),
     _step("allow_failure", "boolean", "The run goes on if the step fails."),
     _step("capture_output", "word", "Name under which its output is kept."),
@@ -288,6 +307,19 @@ KEYS: tuple[Key, ...] = (
     _breaker("failures", "integer", "The same as failure_threshold.", alias_of="failure_threshold"),
     _breaker("timeout", "seconds", "For how long: 60 s unless told."),
     _breaker("pause", "seconds", "The same as timeout.", alias_of="timeout"),
+    _claude("prompt", "command", "What it is asked, on a step."),
+    _claude("model", "template", "The model that answers."),
+    _claude("fallback_model", "template", "The model that answers when that is overloaded."),
+    _claude("allowed_tools", "texts", "Tools it may use without asking: Edit, Bash(git *)."),
+    _claude("disallowed_tools", "texts", "Tools it may not use."),
+    _claude("permission_mode", "choice", "What it may do without asking.", choices=PERMISSION_MODES),
+    _claude("append_system_prompt", "template", "What is added to its instructions."),
+    _claude("json_schema", "json_schema", "What the answer is like: ${id.structured.field}."),
+    _claude("max_turns", "count", "How many turns it may take.", limits=(1, ITEMS_MAX)),
+    _claude("idle_timeout", "duration", "For a whole file, what idle_timeout is on a step.", limits=(0, TIMEOUT_S_MAX)),
+    _claude("args", "texts", "Other arguments of the program, each an entry."),
+    _claude("claude_bin", "template", "The program: claude unless told."),
+    _claude("on_denied", "choice", "What a tool that was denied means: warn unless told.", choices=("warn", "fail")),
 )
 
 _BY_PLACE = {(key.where, key.name): key for key in KEYS}

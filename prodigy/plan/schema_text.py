@@ -20,6 +20,7 @@ _PLACES: dict[str, Where] = {
     "agent_template": "agent_template",
     "error_policy": "error_policy",
     "circuit_breaker": "circuit_breaker",
+    "claude": "claude",
 }
 _TEMPLATE = {"type": "string", "pattern": r"\$\{"}
 _WORD = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,99}$"}
@@ -55,6 +56,8 @@ def json_schema() -> dict[str, Any]:
             "agent_template": _object("agent_template") | {"oneOf": bodies[:2]},
             "error_policy": _object("error_policy"),
             "circuit_breaker": _object("circuit_breaker") | {"oneOf": breakers},
+            "claude": _object("claude", but=("prompt",)),
+            "asked": _object("claude", but=("idle_timeout",)) | {"required": ["prompt"]},
         },
     }
 
@@ -130,8 +133,8 @@ def _bounds(key: Key) -> str:
     return f", from {least:.9g} to {most:.9g}{unit}"
 
 
-def _object(where: Where) -> dict[str, Any]:
-    keys = [key for key in KEYS if key.where == where]
+def _object(where: Where, *, but: tuple[str, ...] = ()) -> dict[str, Any]:
+    keys = [key for key in KEYS if key.where == where and key.name not in but]
     properties = {key.name: _property(key) for key in keys}
     both = [{"required": [key.alias_of, key.name]} for key in keys if key.alias_of]
     one_spelling = {"not": {"anyOf": both}} if both else {}
@@ -181,7 +184,14 @@ def _shape(key: Key) -> dict[str, Any]:
             return {"anyOf": [number, _TEMPLATE, {"$ref": "#/$defs/retry"}]}
         case "handlers":
             return {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in ("step", "steps", "on_failure")]}
-        case "map" | "error_policy" | "circuit_breaker":
+        case "asked":
+            return {"anyOf": [{"type": ["string", "boolean"], "pattern": r"\S"}, {"$ref": "#/$defs/asked"}]}
+        case "texts":
+            text = {"type": _SCALAR, "pattern": r"\S"}
+            return {"anyOf": [text, {"type": "array", "items": text}]}
+        case "json_schema":
+            return {"type": "object"}
+        case "map" | "error_policy" | "circuit_breaker" | "claude":
             return {"$ref": f"#/$defs/{key.shape}"}
         case "phase" | "agent_template":
             return {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in ("steps", key.shape)]}

@@ -43,18 +43,41 @@ class HandlersAsWritten(msgspec.Struct, frozen=True, kw_only=True):
     fail_workflow: Scalar | None = None
 
 
+class ClaudeAsWritten(msgspec.Struct, frozen=True, kw_only=True):
+    """What Claude Code is told besides the prompt: beside it on a step, or for all steps of a file."""
+
+    prompt: Scalar | None = None
+    model: Scalar | None = None
+    fallback_model: Scalar | None = None
+    allowed_tools: tuple[Scalar, ...] | None = None
+    disallowed_tools: tuple[Scalar, ...] | None = None
+    permission_mode: Scalar | None = None
+    append_system_prompt: Scalar | None = None
+    json_schema: Fields | None = None
+    max_turns: Scalar | None = None
+    idle_timeout: Scalar | None = None
+    args: tuple[Scalar, ...] | None = None
+    claude_bin: Scalar | None = None
+    on_denied: Scalar | None = None
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step; `command` is the text of its `kind`. Values have the shapes that the schema gives."""
+    """One step; `command` is the text of its `kind`, `options` what stands beside a prompt.
+
+    Values have the shapes that the schema gives.
+    """
 
     line: int
     column: int
     kind: Kind
     command: Scalar
+    options: ClaudeAsWritten | None = None
     name: Scalar | None = None
     id: Scalar | None = None
     when: Scalar | None = None
     retry: Scalar | RetryAsWritten | None = None
     timeout: Scalar | None = None
+    idle_timeout: Scalar | None = None
     on_failure: HandlersAsWritten | None = None
     allow_failure: Scalar | None = None
     capture_output: Scalar | None = None
@@ -151,6 +174,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     working_dir: Scalar | None = None
     interpreter: Scalar | None = None
     grace: Scalar | None = None
+    claude: ClaudeAsWritten | None = None
 
 
 def is_template(value: Value) -> TypeGuard[Scalar]:

@@ -30,6 +30,7 @@ _NAME = re.compile(r"[\w.-]+")
 class Need(msgspec.Struct, frozen=True, kw_only=True):
     """A program or a folder that the step at `at` needs; `path` is the PATH on which it is looked for, if its own.
 
+    `is_claude`: the program is to be Claude Code; `is_unbound`: it is to do all without asking, which root may not.
     `is_sure`: the step fails without, and nothing answers for that. `may_come`: an earlier step may make or bring it.
     `is_first`: no step comes before.
     """
@@ -39,21 +40,24 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     program: str = ""
     folder: str = ""
     path: str | None = None
+    is_claude: bool = False
+    is_unbound: bool = False
     is_sure: bool = False
     may_come: bool = False
     is_first: bool = False
 
 
-def needs(plan: Plan, done: Set[str] = frozenset()) -> list[Need]:
+def needs(plan: Plan, done: Set[str] = frozenset(), *, claude_bin: str = "") -> list[Need]:
     """Return what steps need, in document order, each thing once for the first step that needs it most surely.
 
     Args:
         done: addresses of steps that need nothing any more.
+        claude_bin: what stands for Claude Code, whatever the steps say.
     """
-    walk = _Walk(plan, done)
-    found: dict[tuple[str, str, str | None], Need] = {}
+    walk = _Walk(plan, done, claude_bin)
+    found: dict[tuple[str, str, str | None, bool], Need] = {}
     for need in walk.all():
-        what = (need.program, need.folder, need.path)
+        what = (need.program, need.folder, need.path, need.is_unbound)
         if what not in found or (need.is_sure and not found[what].is_sure and not found[what].may_come):
             found[what] = need
     return list(found.values())
@@ -68,8 +72,9 @@ def told(plan: Plan) -> set[str]:
 class _Walk:
     """One way through the steps of a plan, with what earlier ones say."""
 
-    def __init__(self, plan: Plan, done: Set[str]) -> None:
+    def __init__(self, plan: Plan, done: Set[str], claude_bin: str) -> None:
         self._plan = plan
+        self._claude_bin = claude_bin
         self._done = done
         self._is_first = True
         # What earlier steps say: the words of their commands, and whether one of them may bring any program.
@@ -104,14 +109,29 @@ class _Walk:
         assert isinstance(node.body, Run)
         command = node.body.command
         need = Need(at=node.address, line=node.line, is_sure=is_sure, is_first=self._is_first)
-        program = CLAUDE if isinstance(command, Claude) else program_of(command.interpreter)
+        is_claude = isinstance(command, Claude)
+        program = self._claude(command) if isinstance(command, Claude) else program_of(command.interpreter)
         path = self._path(command)
         if program and path != "":
             may_come = self._brings or program in self._words
-            yield msgspec.structs.replace(need, program=program, path=path, may_come=may_come)
+            yield msgspec.structs.replace(need, program=program, path=path, is_claude=is_claude, may_come=may_come)
+        if isinstance(command, Claude) and self._is_unbound(command):
+            yield msgspec.structs.replace(need, is_unbound=True)
         if folder := self._known(command.working_dir):
             may_come = folder.rstrip("/").rpartition("/")[2] in self._words
             yield msgspec.structs.replace(need, folder=folder, may_come=may_come)
+
+    def _claude(self, command: Claude) -> str:
+        """Return the program that stands for Claude Code, empty where that is not known yet."""
+        if self._claude_bin or not command.options.claude_bin:
+            return self._claude_bin or CLAUDE
+        return self._known(command.options.claude_bin)
+
+    def _is_unbound(self, command: Claude) -> bool:
+        if "IS_SANDBOX" in command.env:
+            return False
+        given = map(self._known, command.options.args)
+        return command.options.permission_mode == "bypassPermissions" or "--dangerously-skip-permissions" in given
 
     def _path(self, command: Shell | Claude) -> str | None:
         """Return the PATH that the step sets itself, None where it sets none, empty where it is not known."""

@@ -19,12 +19,16 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True, tag=_snake):
 
 
 class Cook(_Order, frozen=True):
-    """Begin a run of the workflow file at `path`. Without `synced` it survives a crash of prodigy, not a power loss."""
+    """Begin a run of the workflow file at `path`. Without `synced` it survives a crash of prodigy, not a power loss.
+
+    `claude_bin` is the program that stands for Claude Code, whatever the file says.
+    """
 
     path: str
     parameters: dict[str, Any] = {}
     max_retries: int | None = None
     synced: bool = True
+    claude_bin: str = ""
 
 
 class _GoesOn(_Order, frozen=True):

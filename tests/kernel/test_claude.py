@@ -1,12 +1,16 @@
 """What the kernel knows of claude steps: a conversation for each attempt, and what no further attempt can help."""
 
 import re
+from typing import Any
+
+from msgspec.structs import replace
 
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel.conversations import session_of
 from prodigy.kernel.effects import RenderedClaude
 from prodigy.kernel.lifecycle import Epoch
+from prodigy.kernel.scope import lookup_in
 from tests.kernel.story import NOW, ends, exited, fails, fired, given, later, run_fails, starts, waits
 from tests.simulation.plans import compiled, in_stages, stage, step
 
@@ -80,3 +84,61 @@ def test_what_gave_no_sign_of_work_has_timed_out() -> None:
         ),
         waits("a", 2, 1.0),
     )
+
+
+def test_what_a_step_tells_is_filled_in_and_the_program_of_the_operator_wins() -> None:
+    """Values become texts; the schema is JSON."""
+    told: dict[str, Any] = {
+        "prompt": "at ${m}",
+        "model": "${m}",
+        "allowed_tools": ["Bash(${m} *)"],
+        "max_turns": "${n}",
+    }
+    told |= {"json_schema": {"type": "object"}, "claude_bin": "own", "on_denied": "fail"}
+    plan = compiled({"id": "a", "claude": told}, variables={"m": "git", "n": 4})
+    event = ev.CommandStarted(at="a", attempt=1, command="", session="s")
+    state = given(plan, event).state
+    expected = RenderedClaude(
+        prompt="at git",
+        session="s",
+        program="own",
+        model="git",
+        allowed_tools=("Bash(git *)",),
+        json_schema='{"type":"object"}',
+        max_turns=4,
+        fails_on_denied=True,
+    )
+    named = replace(state, origin=replace(state.run, claude_bin="/fake"))
+    spawned = [next(iter(fx.effects(either, event, 3))) for either in (state, named)]
+    assert [effect.command for effect in spawned if isinstance(effect, fx.Spawn)] == [
+        expected,
+        replace(expected, program="/fake"),
+    ]
+
+
+def test_claude_may_be_silent_for_ten_minutes_unless_told() -> None:
+    """A shell step for ever; 0 is for ever."""
+    steps: list[dict[str, Any]] = [
+        {"claude": "x", "id": "a"},
+        {"claude": "x", "id": "b", "idle_timeout": 0},
+        step("c"),
+        step("d", idle_timeout="5m"),
+    ]
+    plan = compiled(*steps)
+    limits = []
+    for at in "abcd":
+        event = ev.CommandStarted(at=at, attempt=1, command="")
+        limits += [
+            effect.idle_timeout_s
+            for effect in fx.effects(given(plan, event).state, event, 3)
+            if isinstance(effect, fx.Spawn)
+        ]
+    assert limits == [600, None, None, 300]
+
+
+def test_an_answer_in_a_form_is_known_by_its_fields() -> None:
+    """To later steps."""
+    plan = compiled({"id": "a", "claude": {"prompt": "x", "json_schema": {"type": "object"}}}, step("b"))
+    state = given(plan, starts("a"), ends("a", 3, structured={"n": [3]})).state
+    known, result = lookup_in(state, "b")("a")
+    assert (known, result["structured"]) == (True, {"n": [3]})

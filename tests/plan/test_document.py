@@ -416,6 +416,10 @@ ACCEPTED: dict[Shape, set[str]] = {
     "share": set(),
     "error_policy": set(),
     "circuit_breaker": set(),
+    "claude": set(),
+    "asked": {"text", "boolean"},
+    "texts": {"text", "integer", "number", "boolean", "list"},
+    "json_schema": {"mapping"},
 }
 
 
@@ -450,6 +454,11 @@ def workflow_with(key: Key, value: str) -> str:
             rest = "" if key.name == "name" else "  name: build\n"
             rest += "" if key.field == "commands" else "  commands: [{shell: make}]\n"
             return f"stages:\n- {key.name}: {value}\n{rest}"
+        case "claude" if key.name == "idle_timeout":
+            return f"claude:\n  idle_timeout: {value}\ncommands: [{{shell: make}}]\n"
+        case "claude":
+            rest = "" if key.name == "prompt" else "    prompt: look\n"
+            return f"- claude:\n    {key.name}: {value}\n{rest}"
         case "step":
             rest = "" if key.name in ("shell", "claude") else "  shell: make\n"
             return f"- {key.name}: {value}\n{rest}"

@@ -37,6 +37,9 @@ RIGHT: dict[str, list[Any]] = {
     "path": ["a.b[0]"],
     "order": ["a DESC", ["a", "b.c"]],
     "share": [0.5, "20%"],
+    "asked": ["look at ${name}", True, {"prompt": "look", "model": "m"}],
+    "texts": [["Read", "Bash(git *)"], "Edit", [], [3]],
+    "json_schema": [{"type": "object"}, {}],
 }
 WORDS = {key.name for key in KEYS if key.shape == "word"}
 STRANGE = [None, True, 0, -1, 2.5, 10**9, "", "  ", "soon", "5 minutes", "x ${y}", "a\nb", [], [1], [""], {}, {"a": 1}]
@@ -51,6 +54,7 @@ ONE_OF: dict[Where, tuple[tuple[str, ...], ...]] = {
     "workflow": (("commands",), ("steps",), ("stages",), ("mode", "map"), ("mode", "map", "setup", "reduce")),
     "step": (("shell",), ("claude",)),
     "input": (("file",), ("glob",), ("command",)),
+    "claude": ((),),
     "circuit_breaker": (("failure_threshold",), ("failures",)),
     **dict.fromkeys(("stage", "on_failure", "phase", "agent_template"), (("commands",), ("steps",))),
 }
@@ -84,6 +88,8 @@ def right(draw: Callable[[Any], Any], key: Key, depth: int) -> Any:
         case "phase" | "agent_template":
             group = built(draw, key.shape, depth)
             return group if draw(st.booleans()) else [built(draw, "step", depth)]
+        case "claude":
+            return {name: value for name, value in built(draw, "claude", depth).items() if name != "prompt"}
         case "map" | "error_policy" | "circuit_breaker":
             return built(draw, key.shape, depth)
         case ("retry" | "input") as shape if draw(st.booleans()):
@@ -121,7 +127,7 @@ def inside(value: Any) -> Any:
     elif isinstance(value, dict):
         yield value
         for name, entry in value.items():
-            if name not in ("variables", "env"):
+            if name not in ("variables", "env", "json_schema"):
                 yield from inside(entry)
 
 
@@ -139,6 +145,7 @@ SMALLEST: dict[Where, dict[str, Any]] = {
     "agent_template": {"commands": [STEP]},
     "error_policy": {},
     "circuit_breaker": {"failures": 3},
+    "claude": {"prompt": "look"},
 }
 
 
@@ -149,6 +156,10 @@ def whole(where: Where, words: Any) -> Any:
             return words
         case "step":
             return [words]
+        case "claude" if "idle_timeout" in words:
+            return {"claude": {name: value for name, value in words.items() if name != "prompt"}, "commands": [STEP]}
+        case "claude":
+            return [{"claude": words}]
         case "stage":
             return {"stages": [words]}
         case "retry" | "on_failure":

@@ -22,7 +22,7 @@ def test_programs_and_folders_are_needed_in_document_order() -> None:
     )
     assert found(text) == [
         Need(at="commands[0]", line=3, program="bash", is_sure=True, is_first=True),
-        Need(at="commands[1]", line=5, program="claude", is_sure=True),
+        Need(at="commands[1]", line=5, program="claude", is_claude=True, is_sure=True),
         Need(at="commands[1]", line=5, folder="out/a", is_sure=True),
     ]
 
@@ -40,7 +40,7 @@ def test_programs_and_folders_are_needed_in_document_order() -> None:
 def test_a_need_is_sure_where_nothing_answers_for_its_failure(words: str, is_sure: bool) -> None:
     """A condition that is open, a handler and a tolerated failure make it a maybe."""
     (need,) = found(f"commands:\n- shell: a\n- claude: x\n  {words}\n")
-    assert need == Need(at="commands[1]", line=3, program="claude", is_sure=is_sure)
+    assert need == Need(at="commands[1]", line=3, program="claude", is_claude=True, is_sure=is_sure)
 
 
 def test_a_failure_that_a_sibling_asks_about_is_a_maybe() -> None:

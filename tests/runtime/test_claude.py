@@ -10,7 +10,8 @@ from prodigy.runtime.claude import protocol
 from prodigy.runtime.claude.environment import inheritable
 from prodigy.runtime.claude.narration import narrate
 from prodigy.runtime.claude.protocol import Limit, Usage
-from prodigy.runtime.claude.reading import Demands, Reading, Transcript, is_tested, unknown_command
+from prodigy.runtime.claude.reading import Demands, Reading, Transcript, unknown_command
+from prodigy.runtime.claude.versions import Untested, is_tested
 
 INIT = {"type": "system", "subtype": "init", "slash_commands": ["analyze-file", "sub:deep"], "model": "m"}
 RESULT = {
@@ -355,3 +356,15 @@ def test_a_person_sees_words_and_tools() -> None:
     ]
     lines = transcript(INIT, {"type": "assistant", "message": {"content": content}}, b"half a li", RESULT)
     assert narrate(lines) == b"I look.\n[Bash] ls\n[Task]\n"
+
+
+def test_of_a_version_that_nobody_has_tried_is_warned_once() -> None:
+    """Not with each of two hundred items."""
+    untested = Untested()
+    warned = [untested.told(Reading(version=version)).warnings for version in ("9.1.0", "9.1.0", "2.1.332", "9.1.1")]
+    assert warned == [
+        ("Claude Code 9.1.0 was not tried with prodigy, which knows 2.1.330 to 2.1.332",),
+        (),
+        (),
+        ("Claude Code 9.1.1 was not tried with prodigy, which knows 2.1.330 to 2.1.332",),
+    ]

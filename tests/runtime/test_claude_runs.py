@@ -267,3 +267,88 @@ async def test_lines_of_any_length_and_none_at_all_are_no_trouble(world: World) 
         None,
         ("lines of Claude Code's output that are not JSON: 2",),
     )
+
+
+async def test_what_it_is_told_becomes_its_arguments(world: World) -> None:
+    """None of which takes the next for its value; the stand-in, as Claude Code, refuses what it does not know."""
+    command = RenderedClaude(
+        prompt="x",
+        session="11111111-1111-4111-8111-111111111111",
+        model="haiku",
+        fallback_model="sonnet",
+        allowed_tools=("Read", "Bash(git *)"),
+        disallowed_tools=("Write",),
+        permission_mode="acceptEdits",
+        append_system_prompt="-be brief",
+        json_schema='{"type":"object"}',
+        max_turns=3,
+        args=("--add-dir", "../x"),
+    )
+    seen = await world.run(command=command, environment=fake_claude(world.directory))
+    assert (seen.error, seen.structured, seen.model) == (None, {}, "haiku")
+    assert arguments_of(world.directory)[5:] == [
+        "--add-dir",
+        "../x",
+        "--session-id=11111111-1111-4111-8111-111111111111",
+        "--model=haiku",
+        "--fallback-model=sonnet",
+        "--permission-mode=acceptEdits",
+        "--append-system-prompt=-be brief",
+        '--json-schema={"type":"object"}',
+        "--max-turns=3",
+        "--allowedTools=Read",
+        "--allowedTools=Bash(git *)",
+        "--disallowedTools=Write",
+    ]
+
+
+async def test_an_argument_that_is_ours_is_refused_also_where_a_value_made_it(world: World) -> None:
+    """Before the start."""
+    seen = await world.run(command=RenderedClaude(prompt="x", args=("--resume=1",)))
+    assert seen.error == (
+        "cannot start: --resume is not for args: each attempt has a conversation of its own, which prodigy begins and "
+        "goes on with; remove it"
+    )
+
+
+async def test_another_program_can_stand_for_claude(world: World) -> None:
+    """By a path, which begins in the folder of the run; the stand-in of ours by its name, wherever it is."""
+    fake_claude(world.directory, {"say": "by path"})
+    seen = [
+        await world.run(command=RenderedClaude(prompt="x", program=program), environment={"PATH": "/nowhere:/bin"})
+        for program in ("bin/claude", "prodigy-fake-claude", "bin/nobody")
+    ]
+    assert [exit_.output for exit_ in seen] == ["by path", "stand-in: I was asked 'x'", ""]
+    assert seen[2].error and "is no program that can be run" in seen[2].error
+
+
+async def test_a_denied_tool_fails_where_it_should(world: World) -> None:
+    """And an answer without the form that was asked for always does."""
+    denied = RenderedClaude(prompt='x [[fake [{"deny": "Bash"}, {"say": "done"}]]]', fails_on_denied=True)
+    formless = RenderedClaude(prompt='x [[fake [{"structured": null}]]]', json_schema='{"type":"object"}')
+    environment = fake_claude(world.directory)
+    seen = [(await world.run(command=command, environment=environment)).error for command in (denied, formless)]
+    assert [error is not None and error.partition(";")[0] for error in seen] == [
+        "permission was denied 1 time, for Bash",
+        "Claude Code answered without the structured output that json_schema asks for",
+    ]
+
+
+async def test_what_gives_no_sign_of_work_is_ended(world: World) -> None:
+    """News of requests that are repeated is none; its cost is known all the same."""
+    spawn(world, {"say": "so far"}, {"stall": True, "every": 0.05}, idle_timeout_s=0.5, grace_s=60)
+    seen = await world.exited()
+    assert (seen.idle_s, seen.spent.session_usd, seen.exit_code) == (0.5, 0.01, 1)
+
+
+async def test_what_gives_signs_of_work_goes_on(world: World) -> None:
+    """For longer than it may be silent."""
+    spawn(world, {"say": " ".join("x" * 40), "every": 0.05}, idle_timeout_s=1.5)
+    seen = await world.exited()
+    assert (seen.error, seen.idle_s) == (None, None)
+
+
+async def test_a_shell_command_that_prints_nothing_is_ended_too(world: World) -> None:
+    """Where it was told so."""
+    seen = await world.run("echo begun; sleep 60", idle_timeout_s=0.3)
+    assert (seen.idle_s, seen.signal, seen.output) == (0.3, "SIGTERM", "begun\n")

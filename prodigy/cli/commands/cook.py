@@ -1,5 +1,6 @@
 """`cook`, also typed `run`: run a workflow from its beginning."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from prodigy.plan.document import read_mapping
 from prodigy.runtime.orders.bootstrap import cook as start
 from prodigy.runtime.orders.nearby import workflows_near
 from prodigy.runtime.orders.workflow import read_workflow, remembered
+from prodigy.runtime.processes.commands import program_in
 from prodigy.runtime.terminal import visible
 from prodigy.store.orders import Cook
 from prodigy.store.refusal import remember_refusal
@@ -41,6 +43,12 @@ def cook(
         str,
         typer.Option(help="`disk` survives a power loss; `process` only a crash, and is faster."),
     ] = "disk",
+    claude_bin: Annotated[
+        str,
+        typer.Option(
+            metavar="PROGRAM", help="What to run for Claude Code in all steps: prodigy-fake-claude costs nothing."
+        ),
+    ] = "",
     yes: Yes = False,
     json: JsonSummary = False,
 ) -> None:
@@ -54,11 +62,17 @@ def cook(
         raise UsageProblem(f"--durability is disk or process, not {durability!r}")
     given = _given(param_file) | parameters(param or [])
     if dry_run:
-        print_forecast(file, given, json=json)
+        print_forecast(file, given, json=json, claude_bin=claude_bin)
         return
 
     project = project_here()
-    order = Cook(path=str(file), parameters=given, max_retries=max_retries, synced=durability == "disk")
+    order = Cook(
+        path=str(file),
+        parameters=given,
+        max_retries=max_retries,
+        synced=durability == "disk",
+        claude_bin=program_in(claude_bin, os.getcwd()),
+    )
     try:
         in_foreground(project, lambda display: start(project, order, display), json=json, yes=yes)
     except (WorkflowProblem, UsageProblem):

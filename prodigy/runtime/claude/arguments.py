@@ -1,12 +1,18 @@
 """How Claude Code is called."""
 
 from prodigy.kernel.effects import RenderedClaude
+from prodigy.plan.claude_flags import why_refused
 from prodigy.plan.phrases import counted
 
 PROGRAM = "claude"
+STAND_IN = "prodigy-fake-claude"
 PROMPT_BYTES_MAX = 10_000_000
 NOT_FOUND = (
     "a claude step needs Claude Code, and there is no `claude` on PATH; install it and check with `claude --version`"
+)
+UNBOUND_ROOT = (
+    "Claude Code does not let root skip permissions (permission_mode: bypassPermissions); run as another user, or name "
+    "what it may do under allowed_tools"
 )
 _CONVERSATION = (
     "-p",
@@ -18,8 +24,27 @@ _CONVERSATION = (
 
 
 def arguments_of(command: RenderedClaude) -> list[str]:
-    """Return the arguments after the program's name."""
-    return [*_CONVERSATION, *([f"--session-id={command.session}"] if command.session else [])]
+    """Return the arguments after the program's name; none takes the next one for its value."""
+    told = (
+        ("session-id", command.session),
+        ("model", command.model),
+        ("fallback-model", command.fallback_model),
+        ("permission-mode", command.permission_mode),
+        ("append-system-prompt", command.append_system_prompt),
+        ("json-schema", command.json_schema),
+        ("max-turns", "" if command.max_turns is None else str(command.max_turns)),
+        *(("allowedTools", tool) for tool in command.allowed_tools),
+        *(("disallowedTools", tool) for tool in command.disallowed_tools),
+    )
+    return [*_CONVERSATION, *command.args, *(f"--{flag}={value}" for flag, value in told if value)]
+
+
+def why_uncallable(command: RenderedClaude) -> str | None:
+    """Return why Claude Code cannot be called so, or None: what values have made of the arguments is known only now."""
+    for argument in command.args:
+        if refused := why_refused(argument):
+            return f"{refused[0]}; {refused[1]}"
+    return why_unsayable(command.prompt)
 
 
 def why_unsayable(prompt: str) -> str | None:

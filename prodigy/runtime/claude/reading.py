@@ -16,13 +16,10 @@ from prodigy.runtime.claude import protocol
 from prodigy.runtime.claude.protocol import Limit, Usage
 
 PIECE_BYTES = 1024 * 1024
-# What was tried, with the real program, of what we say of it and to it.
-TESTED = ((2, 1, 330), (2, 1, 332))
 
 _SLASH_COMMAND = re.compile(r"\s*/(?P<name>[A-Za-z0-9][\w:.-]*)(?=\s|$)")
 _UNTRUSTED = re.compile(r"Ignoring \d+ permissions\.allow entr.*has not been trusted", re.DOTALL)
 _UNKNOWN_SESSION = "No conversation found with session ID"
-_VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 
 Read = Callable[[int, int], bytes]
 
@@ -87,12 +84,6 @@ def unknown_command(prompt: str, commands: Iterable[str] | None) -> str | None:
     near = difflib.get_close_matches(name, known, n=1)
     mend = f"did you mean /{near[0]}?" if near else f"it would be .claude/commands/{name}.md"
     return f"Claude Code knows no command /{name} here; {mend}"
-
-
-def is_tested(version: str) -> bool:
-    """Whether this is a version with which it was tried; one that is not known is not said to be untested."""
-    match = _VERSION.match(version)
-    return match is None or TESTED[0] <= tuple(map(int, match.groups())) <= TESTED[1]
 
 
 class Transcript:

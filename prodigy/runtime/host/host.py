@@ -207,7 +207,11 @@ class Host:
             return
         self._processes.meet_stop()
         for place, end in enumerate(self._queue):
-            if isinstance(end, sig.Exited) and end.timed_out_s is None and (end.exit_code or end.signal):
+            if (
+                isinstance(end, sig.Exited)
+                and (end.timed_out_s or end.idle_s) is None
+                and (end.exit_code or end.signal)
+            ):
                 self._queue[place] = msgspec.structs.replace(end, stopped=True)
 
     def _turn(self) -> None:

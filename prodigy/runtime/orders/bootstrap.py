@@ -58,7 +58,7 @@ def cook(project: Project, order: Cook, display: Display) -> State:
         raise _no_text(f"the path of the workflow, {order.path!a},", hint="Give it another name.")
     plan, notices = compiled_anew(text, file, order.parameters)
     _check_text([plan, order.parameters])
-    for note in (*filter(None, [notices]), *require(plan, Path.cwd())):
+    for note in (*filter(None, [notices]), *require(plan, Path.cwd(), claude_bin=order.claude_bin)):
         display.note(note)
     if sentence := about_unfinished(unfinished_of(project, plan.name), now()):
         display.note(sentence)
@@ -77,6 +77,7 @@ def cook(project: Project, order: Cook, display: Display) -> State:
             parameters=order.parameters,
             max_retries=order.max_retries,
             synced=order.synced,
+            claude_bin=order.claude_bin,
         )
         journal = owner.keep(Journal.create(owner.folder))
         return run_until_rest(owner, display, State(), journal, first)
@@ -230,7 +231,7 @@ def _start_over(owner: Owner, order: StartOver, display: Display) -> State:
         plan = _stored_plan(owner)
         display.note(f"{path} is gone: the stored workflow is used")
     check_limit(plan, order.max_parallel)
-    for line in require(plan, project.root / read_path(origin.directory)):
+    for line in require(plan, project.root / read_path(origin.directory), claude_bin=origin.claude_bin):
         display.note(line)
     owner.end_orphans()
     spent = cost_until_now(owner)
@@ -251,6 +252,7 @@ def _start_over(owner: Owner, order: StartOver, display: Display) -> State:
         max_retries=order.max_retries,
         max_parallel=order.max_parallel,
         synced=origin.synced,
+        claude_bin=origin.claude_bin,
         generation=generation,
         version=last_version(project, owner.mirror, owner.workflow_id),
         from_chain=journal.position.chain,

@@ -21,9 +21,9 @@ from prodigy.plan import expression
 from prodigy.plan.nodes import Map, Plan
 from prodigy.plan.reference import Reference, references
 from prodigy.projections.needs import CLAUDE, Need, needs, told
-from prodigy.runtime.claude.arguments import NOT_FOUND
+from prodigy.runtime.claude.arguments import NOT_FOUND, UNBOUND_ROOT
 from prodigy.runtime.clock import now
-from prodigy.runtime.processes.commands import find_program
+from prodigy.runtime.processes.commands import NO_PROGRAM, claude_words, find_program, program_in
 
 
 class Outlook(NamedTuple):
@@ -33,21 +33,21 @@ class Outlook(NamedTuple):
     notes: tuple[str, ...]
 
 
-def outlook(plan: Plan, directory: Path, done: Set[str] = frozenset()) -> Outlook:
+def outlook(plan: Plan, directory: Path, done: Set[str] = frozenset(), *, claude_bin: str = "") -> Outlook:
     """Return what the steps of a plan that are not done would miss if they began now in `directory`."""
-    missing = [need for need in needs(plan, done) if not _is_there(need, directory)]
-    sure = [need for need in missing if need.is_sure and not need.may_come and (need.program or need.is_first)]
-    others = [need for need in missing if need not in sure and (need.program or not need.may_come)]
+    missing = [need for need in needs(plan, done, claude_bin=claude_bin) if not _is_there(need, directory)]
+    sure = [need for need in missing if need.is_sure and not need.may_come and (not need.folder or need.is_first)]
+    others = [need for need in missing if need not in sure and (not need.folder or not need.may_come)]
     return Outlook(tuple(map(_sentence, sure)), tuple(map(_sentence, others)))
 
 
-def require(plan: Plan, directory: Path) -> tuple[str, ...]:
+def require(plan: Plan, directory: Path, *, claude_bin: str = "") -> tuple[str, ...]:
     """Return what may be missing when a run of `plan` begins in `directory`, as sentences.
 
     Raises:
         Unprepared: the machine lacks what a step surely needs.
     """
-    found = outlook(plan, directory)
+    found = outlook(plan, directory, claude_bin=claude_bin)
     if found.lacks:
         hint = "nothing was run; where an earlier step brings it, name it in that step"
         raise Unprepared("\n       ".join(found.lacks), hint=hint)
@@ -62,7 +62,7 @@ def still_missing(state: State, plan: Plan, moved: Mapping[str, str], directory:
     """
     ended = (Status.SUCCEEDED, Status.HANDLED, Status.SKIPPED)
     done = {moved.get(at, at) for at, node in state.nodes.items() if node.status in ended}
-    found = outlook(plan, directory, done)
+    found = outlook(plan, directory, done, claude_bin=state.run.claude_bin)
     return (*found.lacks, *found.notes)
 
 
@@ -117,10 +117,17 @@ def _begun(plan: Plan) -> State:
 def _is_there(need: Need, directory: Path) -> bool:
     if need.folder:
         return os.path.isdir(directory / need.folder)
+    if need.is_unbound:
+        return os.geteuid() != 0 or "IS_SANDBOX" in os.environ
+    if need.is_claude:
+        return claude_words(program_in(need.program, str(directory)), _environment(need)) is not None
     if "/" in need.program:
         return os.access(directory / need.program, os.X_OK)
-    environment = {} if need.path is None else {b"PATH": os.fsencode(need.path)}
-    return find_program(need.program, dict(os.environb) | environment) is not None
+    return find_program(need.program, _environment(need)) is not None
+
+
+def _environment(need: Need) -> dict[bytes, bytes]:
+    return dict(os.environb) | ({} if need.path is None else {b"PATH": os.fsencode(need.path)})
 
 
 def _sentence(need: Need) -> str:
@@ -128,5 +135,9 @@ def _sentence(need: Need) -> str:
     if need.folder:
         made = "" if need.is_first else ", and no step before it makes one"
         return f"{where}: its working_dir {need.folder} is not there{made}"
-    what = NOT_FOUND if need.program == CLAUDE else f"the interpreter {need.program!r} was not found on PATH"
+    if need.is_unbound:
+        return f"{where}: {UNBOUND_ROOT}"
+    what = f"the interpreter {need.program!r} was not found on PATH"
+    if need.is_claude:
+        what = NOT_FOUND if need.program == CLAUDE else f"claude_bin {need.program} {NO_PROGRAM}"
     return f"{where}: {what}" + (" (an earlier step may bring it)" if need.may_come else "")

@@ -38,9 +38,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "asked_at", "begun", "dialogue", "duration_s", "effect", "ended_at", "files", "has_folder", "has_met_stop",
-        "kill_at", "ladder", "limit", "linger", "outstayed", "pidfd", "process", "stopped", "task", "timed_out",
-        "was_at_work", "weather_delay_s", "weather_timer",
+        "asked_at", "begun", "dialogue", "duration_s", "effect", "ended_at", "files", "has_folder",
+        "has_met_stop", "is_idle", "kill_at", "ladder", "limit", "linger", "outstayed", "pidfd", "process",
+        "sign_at", "signs", "stopped", "task", "timed_out", "was_at_work", "weather_delay_s", "weather_timer",
     )  # fmt: skip
 
     def __init__(self, effect: Spawn) -> None:
@@ -61,6 +61,9 @@ class Attempt:
         self.has_met_stop = False  # it was at work when we heard that the run is to stop, and may have heard so too
         self.was_at_work = False  # then, not just ended
         self.timed_out = False
+        self.is_idle = False  # it was ended because it gave no sign of work
+        self.signs = -1  # of work, as they were counted when there was the last new one
+        self.sign_at = self.begun
         self.dialogue: Dialogue | None = None  # with claude, when it has started
         self.linger: Timer | None = None  # when claude has said its result: until it has to have ended
         self.outstayed = False  # we ended claude after its result: that is what counts
@@ -103,6 +106,13 @@ class Attempt:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, number)
 
+    def idle_s(self) -> float:
+        """Return for how long it has given no sign of work: of claude a line, of all others anything that it prints."""
+        signs = self.dialogue.heard.signs if self.dialogue else sum(file.size_bytes for file in self.files[:2])
+        if signs != self.signs:
+            self.signs, self.sign_at = signs, awake_s()
+        return awake_s() - self.sign_at
+
     def discard_files(self) -> None:
         """Nothing was written: the next start begins with new files."""
         for file in self.files:
@@ -121,9 +131,9 @@ def exit_of(attempt: Attempt, *, now: str, ended: tuple[str, ...] = ()) -> Exite
     """
     effect, code = attempt.effect, attempt.exit_status()
     out, err = attempt.files[0].tail(effect.output_bytes_max), attempt.files[1].tail(STDERR_BYTES_MAX)
-    if attempt.has_met_stop and not attempt.timed_out and (code != 0 or attempt.was_cut_short()):
+    if attempt.has_met_stop and not (attempt.timed_out or attempt.is_idle) and (code != 0 or attempt.was_cut_short()):
         attempt.stopped = True
-    was_ended = attempt.stopped or attempt.timed_out
+    was_ended = attempt.stopped or attempt.timed_out or attempt.is_idle
     return Exited(
         time=now,
         at=effect.at,
@@ -131,6 +141,7 @@ def exit_of(attempt: Attempt, *, now: str, ended: tuple[str, ...] = ()) -> Exite
         exit_code=code if code >= 0 else None,
         signal=_signal_name(-code) if code < 0 else None,
         timed_out_s=effect.timeout_s if attempt.timed_out else None,
+        idle_s=effect.idle_timeout_s if attempt.is_idle else None,
         stopped=attempt.stopped,
         error=None if was_ended else _reason(effect, code, out, err),
         output=out.text,
@@ -149,7 +160,7 @@ def with_answer(exited: Exited, attempt: Attempt, reading: Reading) -> Exited:
     """
     answer, effect = attempt.files[2], attempt.effect
     size_bytes = answer.write(reading.result)
-    was_ended = attempt.stopped or attempt.timed_out
+    was_ended = attempt.stopped or attempt.timed_out or attempt.is_idle
     return msgspec.structs.replace(
         exited,
         output=end_of(reading.result, effect.output_bytes_max),

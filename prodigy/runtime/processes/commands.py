@@ -9,6 +9,7 @@ import errno
 import os
 import shlex
 import signal
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,7 +19,7 @@ from typing import NamedTuple, assert_never
 
 from prodigy.kernel.effects import RenderedClaude, RenderedShell, Spawn
 from prodigy.plan.shell.interpreter import shell_of
-from prodigy.runtime.claude.arguments import NOT_FOUND, PROGRAM, arguments_of, why_unsayable
+from prodigy.runtime.claude.arguments import NOT_FOUND, PROGRAM, STAND_IN, arguments_of, why_uncallable
 from prodigy.runtime.claude.environment import inheritable
 from prodigy.store.files import FOLDER_MODE, opened, private_folder, write_all
 
@@ -32,6 +33,7 @@ VALUE_TOO_LONG = (
     "a value is too long for one argument of a program (128 KiB on Linux); "
     "pass the path of a file that holds it: ${name|file}"
 )
+NO_PROGRAM = "is no program that can be run; check it with `command -v`"
 _DEFAULT_PATH = os.defpath.encode()
 _TEXT_ERRORS = "surrogateescape"  # what came from file names and the environment goes back byte for byte
 
@@ -68,12 +70,13 @@ def inherited_environment() -> Environment:
     return environment
 
 
-def prepare(effect: Spawn, folder: str, *, inherited: Environment, marks: Environment) -> Prepared:
+def prepare(effect: Spawn, folder: str, *, inherited: Environment, marks: Environment, directory: str = "") -> Prepared:
     """Return how to start `effect`, its private files written into `folder`, which is made if it is needed.
 
     Args:
         inherited: the environment below everything the effect sets.
         marks: the environment above it.
+        directory: where the name of a program begins that is a path.
 
     Raises:
         CannotStart: no such program, or a prompt that is too long.
@@ -86,7 +89,7 @@ def prepare(effect: Spawn, folder: str, *, inherited: Environment, marks: Enviro
         case RenderedShell():
             return _shell(effect, effect.command, folder, inherited, marks)
         case RenderedClaude():
-            return _claude(effect, effect.command, inherited, marks)
+            return _claude(effect, effect.command, directory, inherited, marks)
         case never:
             assert_never(never)
 
@@ -183,14 +186,32 @@ def _words(interpreter: str) -> list[str]:
     return words
 
 
-def _claude(effect: Spawn, command: RenderedClaude, inherited: Environment, marks: Environment) -> Prepared:
-    if why := why_unsayable(command.prompt):
+def _claude(
+    effect: Spawn, command: RenderedClaude, directory: str, inherited: Environment, marks: Environment
+) -> Prepared:
+    if why := why_uncallable(command):
         raise CannotStart(why)
     environment = {**inheritable(inherited), **encode(effect.environment), **marks}
-    program = find_program(PROGRAM, environment)
-    if program is None:
-        raise CannotStart(NOT_FOUND)
-    return Prepared([PROGRAM, *arguments_of(command)], program, environment)
+    words = claude_words(program_in(command.program, directory), environment)
+    if words is None:
+        raise CannotStart(NOT_FOUND if not command.program else f"claude_bin {command.program} {NO_PROGRAM}")
+    return Prepared([*words, *arguments_of(command)], words[0], environment)
+
+
+def program_in(name: str, directory: str) -> str:
+    """Return the name of a program as it is found from everywhere: one that is a path begins in `directory`."""
+    return os.path.join(directory, os.path.expanduser(name)) if "/" in name else name
+
+
+def claude_words(name: str, environment: Environment) -> list[str] | None:
+    """Return how the program that stands for Claude Code begins to be called, `claude` where it has no name, or None.
+
+    The stand-in that is a part of us can be called wherever we are, also where nobody has put it on the PATH.
+    """
+    program = find_program(name or PROGRAM, environment)
+    if program and os.access(program, os.X_OK):
+        return [program]
+    return [sys.executable, "-P", "-m", "prodigy.fake_claude"] if name == STAND_IN else None
 
 
 def keep_private(folder: str, files: Mapping[str, str]) -> None:

@@ -83,7 +83,10 @@ class Dialogue:
     def reading(self, *, exit_code: int | None, stderr: str) -> Reading:
         """Judge the whole, when the program has ended. It may be called in a thread: nobody else listens any more."""
         self.heard.finish(self._file.piece)
-        demands = Demands(prompt=self._command.prompt)
+        command = self._command
+        demands = Demands(
+            prompt=command.prompt, has_form=command.json_schema != "", fails_on_denied=command.fails_on_denied
+        )
         return self.heard.reading(demands, exit_code=exit_code, stderr=stderr, was_asked=self.was_asked)
 
 

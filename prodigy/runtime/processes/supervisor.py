@@ -26,6 +26,7 @@ from prodigy.kernel.signals import Exited
 from prodigy.plan.phrases import counted
 from prodigy.runtime.claude.narration import narrate
 from prodigy.runtime.claude.reading import Reading
+from prodigy.runtime.claude.versions import Untested
 from prodigy.runtime.processes import orphans
 from prodigy.runtime.processes.attempts import STDERR_BYTES_MAX, Attempt, exit_of, with_answer
 from prodigy.runtime.processes.backpressure import Backpressure
@@ -107,6 +108,7 @@ class Processes:
         self._now = now
         self._give_up = give_up
         self._backpressure = Backpressure()
+        self._untested = Untested()
         self._show = show
         self._reaper = reaper
         self._marks = encode({"PRODIGY_RUN_ID": workflow_id, "PRODIGY_RUN_DIR": str(self._run_folder)})
@@ -190,7 +192,7 @@ class Processes:
             if attempt.process is None:
                 self.terminate(attempt.effect.epoch)
             elif not attempt.has_ended():
-                attempt.stopped = attempt.stopped or not (attempt.timed_out or attempt.outstayed)
+                attempt.stopped = attempt.stopped or not (attempt.timed_out or attempt.is_idle or attempt.outstayed)
                 attempt.kill_at = awake_s()
                 attempt.signal_group(signal.SIGKILL)
 
@@ -264,7 +266,9 @@ class Processes:
             b"PRODIGY_ATTEMPT": b"%d" % effect.attempt,
             b"PRODIGY_EPOCH": b"%d" % effect.epoch,
         }
-        return prepare(effect, self._values_of(effect), inherited=self._inherited, marks=marks)
+        return prepare(
+            effect, self._values_of(effect), inherited=self._inherited, marks=marks, directory=str(self._directory)
+        )
 
     def _values_of(self, effect: Spawn) -> str:
         return values_folder(str(self._run_folder), effect.epoch)
@@ -520,7 +524,8 @@ class Processes:
         code = attempt.exit_status()
         stderr = attempt.files[1].tail(STDERR_BYTES_MAX).text
         try:
-            return await asyncio.to_thread(dialogue.reading, exit_code=code if code >= 0 else None, stderr=stderr)
+            said = await asyncio.to_thread(dialogue.reading, exit_code=code if code >= 0 else None, stderr=stderr)
+            return self._untested.told(said)
         except OSError as error:
             return Reading(error=f"its transcript cannot be read: {error}")
 
@@ -551,6 +556,7 @@ class Processes:
             if attempt.process:
                 self._show_new(attempt, is_over=False)
                 self._see_to_its_length(attempt)
+                self._see_to_its_work(attempt)
             if attempt.dialogue and attempt.process and attempt.process.returncode is None:
                 self._listen(attempt, attempt.dialogue)
         self._ticker = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._tick)
@@ -561,6 +567,15 @@ class Processes:
         if limit is None or attempt.kill_at is not None or attempt.has_ended():
             return
         if any(file.size_bytes > limit for file in attempt.files):
+            self._begin_ladder(attempt)
+
+    def _see_to_its_work(self, attempt: Attempt) -> None:
+        """End what has given no sign of work for too long; claude that has said its result is not at work."""
+        limit_s, dialogue = attempt.effect.idle_timeout_s, attempt.dialogue
+        if limit_s is None or attempt.kill_at is not None or attempt.idle_s() < limit_s or attempt.has_ended():
+            return
+        if dialogue is None or not dialogue.has_nothing_left:
+            attempt.is_idle = True
             self._begin_ladder(attempt)
 
     def _show_new(self, attempt: Attempt, *, is_over: bool) -> None:
