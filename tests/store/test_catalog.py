@@ -226,3 +226,10 @@ def test_a_run_that_is_here_is_never_taken_from_the_mirror(house: House) -> None
         run = look(house.project, "short-aaaaaa", house.mirror)
         assert (run.is_mirror_only, run.status) == (True, "completed")
         assert look(house.project, "short-aaaaaa").is_damaged
+
+
+def test_a_project_whose_runs_are_gone_has_none(house: House) -> None:
+    """Its state folder alone lists nothing."""
+    shutil.rmtree(house.project.runs)
+    assert list_runs(house.project) == []
+    assert workflow_ids(house.project) == []

@@ -236,3 +236,11 @@ def test_what_cannot_be_removed_is_named(house: House) -> None:
     path.rmdir()
     clean(house, RUN, ORDER)
     assert sorted(os.listdir(house.run(RUN).path)) == ["events-1.jsonl", "lock"]
+
+
+def test_a_link_in_a_run_s_folder_weighs_nothing(house: House) -> None:
+    """Removing it frees nothing of what it leads to."""
+    before = weigh(house.project, house.mirror, RUN, purge=False)
+    (house.path / "large").write_text(LARGE)
+    (house.run(RUN).path / "link").symlink_to(house.path / "large")
+    assert weigh(house.project, house.mirror, RUN, purge=False) == before

@@ -40,6 +40,15 @@ def test_a_torn_version_was_never_made(tmp_path: Path) -> None:
     assert 7 == last_version(project, None, "demo-aaaaaa")
 
 
+def test_a_line_that_was_cut_hides_no_version_behind_it(tmp_path: Path) -> None:
+    """Whatever it was of."""
+    project = Project(tmp_path)
+    folder = prepare_run(project, "demo-aaaaaa")
+    marks = ['{"type":"checkpoint_marked","version":7', '{"type":"x', '{"type":"checkpoint_marked","version":9}']
+    folder.events(1).write_text("\n".join(marks) + "\n")
+    assert 9 == last_version(project, None, "demo-aaaaaa")
+
+
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """A project with a completed run, whose capture is too large for a checkpoint."""
