@@ -24,14 +24,16 @@ from prodigy.projections.next_steps import rest_of
 from prodigy.projections.telling import told_later
 from prodigy.projections.versions import Version, versions
 from prodigy.runtime.terminal import visible
-from prodigy.store.catalog import read_run
+from prodigy.store.catalog import folder_gone, read_run
+from prodigy.store.files import existing_folder
 from prodigy.store.history import lineage
 from prodigy.store.layout import Mirror, Project, RunFolder
 from prodigy.store.restore_points import find_version, version_number
-from prodigy.store.validation import examine_checkpoint
+from prodigy.store.validation import examine_checkpoint, lost_where_missed
 
 VALUE_CHARS_MAX = 200
 EVENTS_SHOWN = 10
+NO_VERSIONS_YET = "no versions yet: the first step that ends makes one"
 
 
 class Made(NamedTuple):
@@ -77,10 +79,19 @@ def versions_of(folder: RunFolder) -> tuple[list[Made], list[str]]:
     return [found[number] for number in sorted(found, reverse=True)], problems
 
 
-def version_lines(made: list[Made]) -> list[str]:
-    """Return versions as lines, each with the command that goes on after it: beside it where that fits, else below."""
+def fault(status: str) -> str:
+    """Return what to call the reason why a run rests: a question that waits for an answer is no failure."""
+    return {"paused": "waits", "cancelled": "refused"}.get(status, "failure")
+
+
+def version_lines(made: list[Made], *, unmade: str) -> list[str]:
+    """Return versions as lines, each with the command that goes on after it: beside it where that fits, else below.
+
+    Args:
+        unmade: what to say where there are none.
+    """
     if not made:
-        return folded("no versions yet: the first step that ends makes one", columns_of_terminal())
+        return folded(unmade, columns_of_terminal())
     columns = columns_of_terminal()
     headings = ("VERSION", "AFTER", "OUTCOME", "MADE", "GO ON AFTER IT WITH")
     rows = [_version_row(version) for version in made]
@@ -109,7 +120,7 @@ def show_moment(
         UsageProblem: `version` is none, or none that the run has.
         DamagedState: the run cannot be read.
     """
-    shown = _now(project, mirror, workflow_id) if version is None else _then(project, workflow_id, version)
+    shown = _now(project, mirror, workflow_id) if version is None else _then(project, mirror, workflow_id, version)
     checkpoint = document(shown.state, chain="", plan_digest="", keep=lambda name, value: None)
     validity = _validity(project, shown) if verbose else None
     if json:
@@ -133,7 +144,7 @@ def _now(project: Project, mirror: Mirror | None, workflow_id: str) -> Shown:
     return Shown(state, run.status, project.run(workflow_id), state.generation)
 
 
-def _then(project: Project, workflow_id: str, text: str) -> Shown:
+def _then(project: Project, mirror: Mirror | None, workflow_id: str, text: str) -> Shown:
     number = version_number(text)
     if number is None:
         raise UsageProblem(
@@ -141,7 +152,10 @@ def _then(project: Project, workflow_id: str, text: str) -> Shown:
             hint=f"List them: `prodigy checkpoints list --workflow-id {workflow_id}`.",
         )
     folder = project.run(workflow_id)
-    found = find_version(folder, number)
+    if not existing_folder(folder.path):
+        raise folder_gone(workflow_id)
+    with lost_where_missed(project, mirror, workflow_id):
+        found = find_version(folder, number)
     return Shown(found.state, found.state.status, folder, found.generation, number)
 
 
@@ -184,7 +198,7 @@ def _overview(checkpoint: Checkpoint, shown: Shown, validity: dict[str, Any] | N
         ("stage", checkpoint.stage or ""),
         ("stands at", checkpoint.address),
         ("attempt", f"{retry.current_attempt} of {retry.max_attempts}" if retry else ""),
-        ("failure", failure_of(shown.state)),
+        (fault(shown.status), failure_of(shown.state)),
         ("output", "".join(map(from_here, said_files(shown.folder, _culprit(shown.state).output_file)))),
     ]
     for name, value in facts:

@@ -22,7 +22,7 @@ AcceptChanges = Annotated[
     bool, typer.Option("--accept-changes", help="Let the results of steps that were edited stand.")
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Take a run that this machine does not know.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to every question.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to every question, later ones too.")]
 
 
 def parameters(texts: list[str], *, option: str = "--param") -> dict[str, str]:

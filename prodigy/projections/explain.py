@@ -73,7 +73,7 @@ def explain(
     return Explanation(
         address=address,
         what=told_later(final, address) if isinstance(node.body, Run) else "",
-        status=_standing(story.status, final),
+        status=_standing(story.status, final, address),
         sentences=tuple(story.sentences),
     )
 
@@ -313,8 +313,12 @@ class _Story:
                 return
             case Status.PENDING if not _is_cut_off(state, self._at):
                 yield f"It has not {'begun again' if here.attempt else 'run'}: {_what_holds(state, self._at)}."
+            case Status.RUNNING if asking := _asking_in(state, self._at):
+                yield f"{together(asking)} in it {agreeing(len(asking), 'waits', 'wait')} for confirmation."
             case Status.RUNNING if not state.is_over:
                 yield f"It has not ended: it is at work since {self._clock(here.since)}, or was when it was killed."
+            case Status.RUNNING | Status.HANDLING if state.status == "paused":
+                yield f"The run is paused: {failure_of(state)}"
             case Status.WAITING:
                 yield f"Attempt {here.attempt + 1} is due at {self._clock(here.due)}."
             case Status.AWAITING if state.status == "cancelled":
@@ -329,9 +333,22 @@ class _Story:
         return said.clock if said.day == (day or "today") else said.whole()
 
 
-def _standing(status: Status, state: State) -> str:
-    """Return how a node stands in a word: what was said no to waits for nobody."""
-    return "cancelled" if status is Status.AWAITING and state.status == "cancelled" else str(status)
+def _standing(status: Status, state: State, address: str) -> str:
+    """Return how a node stands in a word: as what in it waits for an answer, or as the run that has stopped."""
+    if status is Status.AWAITING or (status is Status.RUNNING and _asking_in(state, address)):
+        return "cancelled" if state.status == "cancelled" else "awaiting"
+    if state.is_over and status in (Status.RUNNING, Status.HANDLING):
+        return "interrupted"
+    return str(status)
+
+
+def _asking_in(state: State, address: str) -> list[str]:
+    """Return what waits for confirmation in a node, below it, in which nothing is at work."""
+    if any(address in state.plan.ancestors(at) for at in state.in_flight):
+        return []
+    return [
+        at for at, here in state.nodes.items() if here.status is Status.AWAITING and address in state.plan.ancestors(at)
+    ]
 
 
 def _reason(state: State, node: Node) -> str:

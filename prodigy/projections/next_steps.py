@@ -72,7 +72,7 @@ def next_steps(rest: Rest) -> list[NextStep]:
         case "failed":
             return list(_failed(rest))
         case "paused":
-            return [_resume(rest, "answer yes"), *_approvals(rest, "or")]
+            return list(_paused(rest))
         case "damaged":
             return [NextStep(why="look", command=f"checkpoints validate {rest.workflow_id}")]
         case "cancelled":
@@ -116,6 +116,12 @@ def _failed(rest: Rest) -> Iterator[NextStep]:
             yield _resume(rest, f"or go on without {_them(rest)}")
     else:
         yield _resume(rest, "mend it, then go on")
+
+
+def _paused(rest: Rest) -> Iterator[NextStep]:
+    """Yield what answers the question that was read, and no later one, before `--yes`, which answers all."""
+    yield from _approvals(rest, "answer yes")
+    yield _resume(rest, "or answer yes to all that is asked" if rest.awaiting else "answer yes")
 
 
 def _them(rest: Rest) -> str:

@@ -5,10 +5,11 @@ each copy of the checkpoint with what the log folds to at its place.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from prodigy.errors import DamagedState, ProdigyError
+from prodigy.errors import DamagedState, ProdigyError, RunNotFound, UsageProblem
 from prodigy.plan.phrases import counted
 from prodigy.projections.checkpoint import Checkpoint
 from prodigy.store.agreement import agreement
@@ -105,6 +106,21 @@ def lost_end(project: Project, mirror: Mirror | None, workflow_id: str) -> Damag
                 workflow_id=workflow_id,
             )
     return None
+
+
+@contextmanager
+def lost_where_missed(project: Project, mirror: Mirror | None, workflow_id: str) -> Iterator[None]:
+    """Say of a moment of a run that is not found that the log lost its end, where it did.
+
+    Raises:
+        DamagedState: there is no such moment in a log that was longer.
+    """
+    try:
+        yield
+    except (UsageProblem, RunNotFound):
+        if short := lost_end(project, mirror, workflow_id):
+            raise short from None
+        raise
 
 
 def _seen(project: Project, mirror: Mirror | None, workflow_id: str) -> dict[int, int]:

@@ -190,6 +190,8 @@ class House:
                 )
             case fx.Sleep():
                 return sig.TimerFired(time=at(seq), at=effect.at, attempt=effect.attempt)
+            case fx.Ask():
+                return sig.Answered(time=at(seq), at=effect.at, is_confirmed=None, by="")
             case _:
                 raise AssertionError(f"a played run does not come to {effect}")
 

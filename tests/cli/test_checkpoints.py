@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from prodigy.cli.framework import Context
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.store.lock import RunLock
-from tests.cli.made import PROGRAM, STAGED, Ending, House, at, changed
+from tests.cli.made import PROGRAM, STAGED, Ending, House, at, changed, said
 from tests.cli.whole import whole
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -306,6 +308,46 @@ def test_a_log_that_is_damaged_later_shows_its_versions(house: House) -> None:
     said = house.checkpoints("list", "--workflow-id", STANDING)
     assert [line.split()[0] for line in said.out.splitlines() if line.startswith("v")] == ["v1"]
     assert "note: versions of generation 1 may be missing" in said.err
+
+
+@pytest.mark.parametrize("more", [("--workflow-id", STANDING), ("--verbose",), ("--workflow-id", STANDING, "--json")])
+def test_a_completed_run_with_a_damaged_log_is_called_damaged(more: tuple[str, ...], house: House) -> None:
+    """Wherever the damage is: its newest line alone proves nothing."""
+    house.make(STANDING, STAGED)
+    changed(house.run(STANDING).events(1), '"at":"staging[0]","attempt":1', '"at":"staging[0]","attempt":7')
+    out = house.checkpoints("list", *more).out
+    assert re.findall(r"\b(completed|damaged|is not what was written)\b", out) == ["damaged", "is not what was written"]
+
+
+def test_versions_that_cannot_be_read_are_not_to_come(house: House) -> None:
+    """Those of a log that is gone, and those of a run that only its mirror knows."""
+    house.make(STANDING, STAGED)
+    house.run(STANDING).events(1).unlink()
+    gone = house.checkpoints("list", "--workflow-id", STANDING).out.splitlines()
+    shutil.rmtree(house.run(STANDING).path)
+    mirrored = house.checkpoints("list", "--workflow-id", STANDING).out.splitlines()
+    assert (gone[-1], mirrored[-1]) == ("no version can be read", "its versions went with its log")
+    assert mirrored[0].startswith(f"{STANDING}  completed (mirror only)  ")
+
+
+def test_a_version_behind_the_end_of_a_log_that_lost_it_is_lost(house: House) -> None:
+    """That is damage, and the ways out of it are named."""
+    house.make(STANDING, STAGED)
+    log = house.run(STANDING).events(1)
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:4]))
+    for words in (("checkpoints", "show", STANDING, "--version", "3"), ("resume", STANDING, "--from-checkpoint", "v3")):
+        missed = said(*words)
+        assert (missed.code, "lost its end" in missed.err) == (7, True)
+
+
+def test_a_question_that_waits_is_no_failure(house: House) -> None:
+    """In a list and in the run itself."""
+    text = "name: short\ncommands: [{id: a, shell: 'true', requires_confirmation: true}]\n"
+    house.make("short-000001", text)
+    shown = [house.checkpoints(*words).out for words in (("list", "-v"), ("show", "short"))]
+    assert [re.findall("(?m)^  (waits|failure) +(.*)", out) for out in shown] == [
+        [("waits", "a waits for confirmation")]
+    ] * 2
 
 
 # References -----------------------------------------------------------------------------------------------

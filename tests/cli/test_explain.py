@@ -35,6 +35,18 @@ def test_what_has_not_run_is_said_once(tmp_path: Path, monkeypatch: pytest.Monke
     )
 
 
+def test_a_stage_is_not_in_flight_when_the_run_has_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for what waits in it."""
+    built = settle(tmp_path, monkeypatch)
+    text = "name: short\nstages: [{name: s, commands: [{id: a, shell: 'true', requires_confirmation: true}]}]\n"
+    built.make("short-000001", text)
+    said = piped("explain", "short", "s").out
+    assert (said[:26], said[-40:]) == (
+        "s waits for confirmation. ",
+        "first step. s.a in it waits for confirmation.\n"[-40:],
+    )
+
+
 @pytest.mark.parametrize("step", ["lint", "check.lint"])
 def test_a_step_is_named_by_id_or_address(house: House, step: str) -> None:
     """As everywhere."""

@@ -148,7 +148,7 @@ COMMANDS: dict[str, tuple[int, tuple[int, ...], int]] = {
     "checkpoints list --json": (0, (0,), 0),
     "checkpoints list --workflow-id REF": (0, (0,), 0),
     "checkpoints show REF": (0, (7,), 0),
-    "checkpoints show REF --version v1": (0, (0, 7), 7),
+    "checkpoints show REF --version v1": (0, (0, 7), 6),
     "checkpoints clean --workflow-id REF --dry-run": (0, (0,), 0),
     "explain REF one": (0, (0, 7), 6),
     "replay REF": (0, (0, 7), 6),

@@ -27,7 +27,7 @@ from tests.kernel.story import (
     succeeds,
     waits,
 )
-from tests.simulation.plans import compiled, staged, step
+from tests.simulation.plans import compiled, in_stages, stage, staged, step
 
 TEXT = "(shell: do a)"
 BEGAN = "It began at 2026-01-31 09:00:00 UTC: it is the first step."
@@ -345,3 +345,36 @@ def mapping(*keys: str) -> tuple[ev.Event, ...]:
     """Return the events with which a map begins."""
     listed = ev.ItemsListed(at="map", keys=keys, items=keys)
     return ev.NodeStarted(at="map", attempt=1), ev.ListingStarted(at="map"), listed
+
+
+def asked(plan: Plan, *told: Told) -> list[tuple[str, str]]:
+    """Return how the stage `build` stands, and the last that is told of it."""
+    found = story(plan, "build", ev.NodeStarted(at="build", attempt=1), *told)
+    return [(found.status, found.sentences[-1])]
+
+
+CONFIRMED = in_stages(stage("build", step("a"), step("b", requires_confirmation=True)))
+
+
+def test_a_stage_waits_as_the_step_in_it_does() -> None:
+    """Nothing of it is in flight."""
+    told = (starts("build.a"), ends("build.a", 4), *succeeds("build.a", 1), ev.ConfirmationRequested(at="build.b"))
+    paused = ev.RunPaused(at="build.b", reason="build.b waits for confirmation")
+    expected = [("awaiting", "build.b in it waits for confirmation.")]
+    assert (asked(CONFIRMED, *told), asked(CONFIRMED, *told, paused)) == (expected, expected)
+
+
+@pytest.mark.parametrize("address", ["build", "build.a"])
+def test_what_was_in_flight_when_the_run_stopped_is_not_said_to_be(address: str) -> None:
+    """The step, and the stage around it."""
+    begun_stage = ev.NodeStarted(at="build", attempt=1)
+    told = (begun_stage, starts("build.a"), stops(), *interrupted("build.a", 4))
+    assert story(CONFIRMED, address, *told).status == "interrupted"
+
+
+def test_a_step_that_may_not_run_twice_says_what_the_run_asks() -> None:
+    """The run is paused at it."""
+    plan = compiled(step("a", on_interrupt="ask"))
+    reason = "a was in flight; may it run again?"
+    told = story(plan, "a", starts("a"), ev.RunPaused(at="a", reason=reason))
+    assert (told.status, told.sentences[-1]) == ("interrupted", f"The run is paused: {reason}")

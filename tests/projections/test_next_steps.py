@@ -63,7 +63,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "paused before a stage",
         {"status": "paused", "failed_at": "prod", "awaiting": ("prod",)},
-        ["answer yes: resume demo-1 --yes", "or: approve demo-1 prod"],
+        ["answer yes: approve demo-1 prod", "or answer yes to all that is asked: resume demo-1 --yes"],
     ),
     (
         "paused because of a step that may not run twice",

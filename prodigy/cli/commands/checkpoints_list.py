@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from prodigy.cli.moment import version_lines, versions_of
+from prodigy.cli.moment import NO_VERSIONS_YET, fault, version_lines, versions_of
 from prodigy.cli.options import Json
 from prodigy.cli.output.advice import as_typed
 from prodigy.cli.output.advice import document as advised
@@ -38,19 +38,28 @@ def checkpoints_list(
     mirror = mirror_of(project)
     if workflow_id is not None:
         run = overview(project, find_run(project, workflow_id, mirror), mirror)
-        _list_versions(project, mirror, run, json=json, verbose=verbose)
+        _list_versions(project, mirror, _examined(project, run), json=json, verbose=verbose)
         return
     runs = list_runs(project, mirror)
     if json:
         print_json({"schema_version": 1, "checkpoints": [_document(project, mirror, run) for run in runs]})
     elif verbose:
-        print("\n\n".join("\n".join(_block(project, mirror, run)) for run in runs) if runs else _none_here())
+        examined = [_examined(project, run) for run in runs]
+        print("\n\n".join("\n".join(_block(project, mirror, run)) for run in examined) if runs else _none_here())
     else:
         print("\n".join(_table(runs)) if runs else _none_here())
         for run in runs:
             if run.problem:
                 way = _way_out(project, mirror, run)
                 tell(f"note: {run.workflow_id}: {run.problem}\n  {way[0].capitalize()}: {way[1]}")
+
+
+def _examined(project: Project, run: RunOverview) -> RunOverview:
+    """Return a run that rests and was taken for sound as damaged where it is: its whole log is read, as resume does."""
+    if run.is_mirror_only or run.is_damaged or run.owner is not None:
+        return run
+    found = read_run(project, run.workflow_id)
+    return found if found.problem else run
 
 
 def _none_here() -> str:
@@ -63,11 +72,10 @@ def _table(runs: list[RunOverview]) -> list[str]:
 
 
 def _row(run: RunOverview) -> tuple[str, str, str, str, str]:
-    status = f"{run.status} (mirror only)" if run.is_mirror_only else run.status
     header = run.header
     if header is None:
-        return run.workflow_id, status, "cannot be read", "", ""
-    return run.workflow_id, status, run.step, _version(header.version), since(header.timestamp)
+        return run.workflow_id, _status(run), "cannot be read", "", ""
+    return run.workflow_id, _status(run), run.step, _version(header.version), since(header.timestamp)
 
 
 def _version(number: int) -> str:
@@ -79,7 +87,7 @@ def _block(project: Project, mirror: Mirror | None, run: RunOverview) -> list[st
     header = run.header
     if header is None:
         way = _way_out(project, mirror, run)
-        return [f"{run.workflow_id}  {run.status}", *_facts([("problem", run.problem or ""), way])]
+        return [_head(run), *_facts([("problem", run.problem or ""), way])]
     facts = [
         ("workflow", header.workflow_path),
         ("started", clock(header.snapshot.origin.started)),
@@ -87,13 +95,21 @@ def _block(project: Project, mirror: Mirror | None, run: RunOverview) -> list[st
         ("version", f"{_version(header.version) or 'none yet'}, generation {header.generation}"),
         ("variables", str(len(header.variables))),
         ("cost", cost_of(run.ledger)),
-        ("failure", header.cause or meaningful_line(header.failure)),
+        (fault(run.status), header.cause or meaningful_line(header.failure)),
         ("mirror", _mirrored(run, mirror)),
         ("process", str(run.owner.pid) if run.owner else ""),
-        *_next(project, mirror, run),
+        ("go on", _way_on(run)),
     ]
-    head = folded(f"{run.workflow_id}  {run.status}  {visible(run.step)}", columns_of_terminal(), more=MARGIN)
-    return ["\n".join(head), *_facts(facts)]
+    return [_head(run), *_facts(facts)]
+
+
+def _head(run: RunOverview) -> str:
+    stands = "  ".join(part for part in (run.workflow_id, _status(run), visible(run.step)) if part)
+    return "\n".join(folded(stands, columns_of_terminal(), more=MARGIN))
+
+
+def _status(run: RunOverview) -> str:
+    return f"{run.status} (mirror only)" if run.is_mirror_only else run.status
 
 
 def _facts(facts: list[tuple[str, str]]) -> Iterator[str]:
@@ -107,15 +123,6 @@ def _way_out(project: Project, mirror: Mirror | None, run: RunOverview) -> tuple
     if way := least_costly(project, mirror, run.workflow_id):
         return "way out", way
     return "look", f"{program()} checkpoints validate {run.workflow_id}"
-
-
-def _next(project: Project, mirror: Mirror | None, run: RunOverview) -> list[tuple[str, str]]:
-    """Return what to do next with a run that a list took for sound: here its whole log is read, as resume does."""
-    if not (command := _way_on(run)):
-        return []
-    if not run.is_mirror_only and (problem := read_run(project, run.workflow_id).problem):
-        return [("problem", problem), _way_out(project, mirror, run)]
-    return [("go on", command)]
 
 
 def _way_on(run: RunOverview) -> str:
@@ -180,10 +187,17 @@ def _list_versions(project: Project, mirror: Mirror | None, run: RunOverview, *,
         return
     block = _block(project, mirror, run)
     kept = block if verbose else [block[0], *(line for line in block[1:] if line.split()[0] in _IN_SHORT)]
-    print("\n".join([*kept, "", *version_lines(made)]))
+    print("\n".join([*kept, "", *version_lines(made, unmade=_unmade(run))]))
     for problem in problems:
         tell(f"note: {problem}")
 
 
+def _unmade(run: RunOverview) -> str:
+    """Return why no versions are listed."""
+    if run.is_damaged:
+        return "no version can be read"
+    return "its versions went with its log" if run.is_mirror_only else NO_VERSIONS_YET
+
+
 _TYPED = ("go on", "look", "way out")  # commands, which a terminal may break, but no newline
-_IN_SHORT = ("workflow", "updated", "failure", "problem", "look", "way", "process", "go")
+_IN_SHORT = ("workflow", "updated", "failure", "waits", "refused", "problem", "look", "way", "process", "go")

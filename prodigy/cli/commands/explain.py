@@ -84,6 +84,6 @@ def _paragraph(explanation: Explanation) -> str:
 
 def _standing(status: str) -> str:
     words = {"pending": "has not run", "awaiting": "waits for confirmation", "running": "is in flight"}
-    words |= {"cancelled": "was not confirmed"}
+    words |= {"cancelled": "was not confirmed", "interrupted": "was in flight when the run stopped"}
     words |= {"waiting": "waits to be tried again", "handling": "is being handled", "skipped": "was skipped"}
     return words.get(status, status if status != "handled" else "failed and was handled")

@@ -4,7 +4,9 @@ import sys
 import time
 
 from prodigy.cli.options import Json, RunReference
+from prodigy.cli.output.advice import advice
 from prodigy.cli.output.answers import print_json
+from prodigy.cli.output.columns import columns_of_terminal
 from prodigy.cli.output.sentences import print_prose, print_with_command
 from prodigy.cli.program import program
 from prodigy.cli.projects import mirror_of, project_here, run_of
@@ -42,7 +44,18 @@ def stop(
     elif successor := holder(folder.lock):
         print_prose(f"stopped; process {successor.pid} goes on with it")
     else:
+        _print_end(project, workflow_id)
+
+
+def _print_end(project: Project, workflow_id: str) -> None:
+    """Print how a run that was asked to stop came to rest, for it may not have heard that, and what is next."""
+    run = read_run(project, workflow_id)
+    if run.status == "interrupted":
         print_with_command("stopped; go on with", f"{program()} resume {workflow_id}")
+        return
+    print_prose(f"it is {run.status}")
+    for line in advice(run.rest, columns_of_terminal(), indent="  "):
+        print(line)
 
 
 def _next(project: Project, workflow_id: str) -> str:

@@ -30,7 +30,7 @@ from prodigy.store.files import link
 from prodigy.store.history import lineage
 from prodigy.store.journal import NewJournal
 from prodigy.store.large_values import with_captures_copied
-from prodigy.store.layout import Project, RunFolder
+from prodigy.store.layout import Project, RunFolder, find_mirror
 from prodigy.store.orders import Fork, GoBack, TakeCopy
 from prodigy.store.rescue import MIRROR, last_version, usable_copy
 from prodigy.store.restore_points import (
@@ -41,6 +41,7 @@ from prodigy.store.restore_points import (
     find_version,
     version_number,
 )
+from prodigy.store.validation import lost_where_missed
 from prodigy.store.values import Values
 
 
@@ -51,7 +52,9 @@ def go_back(owner: Owner, order: GoBack, display: Display) -> State:
         UsageProblem: there is no such moment; those that there are are listed.
         DamagedState: the log is damaged before it.
     """
-    return _go_on(owner, order, display, find_restore_point(owner.folder, order.at), where=order.at)
+    with lost_where_missed(owner.project, owner.mirror, owner.workflow_id):
+        found = find_restore_point(owner.folder, order.at)
+    return _go_on(owner, order, display, found, where=order.at)
 
 
 def from_copy(owner: Owner, order: TakeCopy, display: Display) -> State:
@@ -93,7 +96,8 @@ def fork(project: Project, workflow_id: str, order: Fork, display: Display) -> S
     command = shlex.join(["fork", workflow_id, "--at", order.at, *_settings(order.variables)])
     check_trust(project, workflow_id, trusted=order.trusted, command=command)
     source = project.run(workflow_id)
-    found = _moment_of(source, order.at)
+    with lost_where_missed(project, find_mirror(project), workflow_id):
+        found = _moment_of(source, order.at)
     variables = _checked(found.state, order.variables)
     revision, notes = _revision_of_fork(project, workflow_id, order, found, variables)
     with new_run(project, found.state.plan.name, command="fork", note=display.note) as owner:
