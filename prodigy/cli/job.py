@@ -12,11 +12,12 @@ from prodigy.store.layout import Project
 
 
 def print_job(project: Project, workflow_id: str) -> None:
-    """Print the state of a job to stderr; one that has not begun its map, or has none, says so."""
+    """Print the state of a job to stderr; one that has not begun its map says so, a run that has none is no job."""
     run = read_run(project, workflow_id)
     if run.state is None:
         return
-    for line in job_lines(run.state) or ["no items were listed yet"]:
+    nothing = "it has no map" if run.state.plan.map_at is None else "no items were listed yet"
+    for line in job_lines(run.state) or [nothing]:
         tell_beside("     job  ", line)
 
 

@@ -18,7 +18,7 @@ from prodigy.plan.source import Fields, Listing, Scalar, Source, Value
 from prodigy.plan.symbols import OF_ITEMS, Declared, environments, every_step
 from prodigy.plan.syntax import Document, Step
 
-_EXPANDED = re.compile(r"\$(?P<name>[A-Z][A-Z0-9_]{1,99})(?![A-Za-z0-9_])|~/|(?P<run>\$\()")
+_EXPANDED = re.compile(r"\$(?P<name>[A-Z][A-Z0-9_]{1,99})(?![A-Za-z0-9_])|~(?:/|\Z)|(?P<run>\$\()")
 _DOLLAR = re.compile(
     r"(?<![\\$\w])\$(?:(?P<plain>[A-Za-z_]\w{0,99})|\{(?P<braced>\w{1,100})\}|\{ +(?P<spaced>[\w.]{1,100}) *\})"
 )
@@ -161,7 +161,7 @@ def _expanded(source: Source, value: Value | None, mend: str, *, is_whole: bool 
                 stack += [value for _, value in named]
             case Scalar(value=str()) as scalar:
                 match = _EXPANDED.match(scalar.text) if is_whole else _EXPANDED.search(scalar.text)
-                if match is None or (match.group() == "~/" and match.start()):
+                if match is None or (match.group().startswith("~") and match.start()):
                     continue
                 message = f"{match.group().rstrip('/(')} stays as it is: no shell reads a value"
                 hint = mend.format(match["name"] or "HOME")
@@ -169,6 +169,9 @@ def _expanded(source: Source, value: Value | None, mend: str, *, is_whole: bool 
                     message = "$(…) stays as it is: no shell reads a value"
                     hint = "let a step print it, with  capture_output: name"
                 yield source.notice(scalar, match.start(), message, hint=hint)
+            case Scalar(value=None, text="~") as scalar:
+                message = "~ is null in YAML: no shell reads a value"
+                yield source.notice(scalar, 0, message, hint=mend.format("HOME"))
 
 
 def _misleading(source: Source, document: Document, declared: Declared) -> Iterator[Problem]:

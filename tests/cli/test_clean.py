@@ -390,3 +390,17 @@ def test_what_became_of_all_is_one_document(house: House) -> None:
     assert before["freed_bytes"] == 0
     assert document["exit_code"] == 0
     assert "cleaned  done-aaaaaa" in said.err
+
+
+def test_one_run_that_there_is_not_is_an_error_as_everywhere(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One document, and one message for people."""
+    words = ["checkpoints", "clean", "--workflow-id", "nobody", "--force", "--json"]
+    monkeypatch.setattr("sys.argv", ["prodigy", *words])
+    refused = said(*words)
+    document = json.loads(refused.out)
+    assert (refused.code, sorted(document), document["exit_code"]) == (
+        6,
+        ["error", "exit_code", "hint", "schema_version"],
+        6,
+    )
+    assert refused.err.count("there is no run nobody") == 1

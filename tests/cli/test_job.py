@@ -92,9 +92,10 @@ def test_resume_job_says_when_nothing_was_listed_yet(tmp_path: Path) -> None:
 
 
 def test_resume_job_of_a_workflow_without_a_map_is_resume(tmp_path: Path) -> None:
-    """There is one kind of run."""
+    """There is one kind of run, and no items will ever be listed."""
     house = House(tmp_path)
     house.workflow({"shell": "[ -e go ]"})
     assert 1 == house.cook().code
     house.write("go", "")
-    assert 0 == house.prodigy("resume-job", "demo").code
+    code, _, err = house.prodigy("resume-job", "demo")
+    assert (0, "     job  it has no map") == (code, err.splitlines()[0])

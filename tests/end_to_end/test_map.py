@@ -157,10 +157,10 @@ def test_what_a_listing_command_leaves_running_is_ended(house: House) -> None:
 
 
 def test_a_listing_command_that_fails_fails_the_map_and_can_be_mended(house: House) -> None:
-    """With what it said; resume lists anew."""
+    """With its exit code and what it said; resume lists anew."""
     mapreduce(house, noted(":"), input={"command": "[ -e go ] || { echo no such table >&2; exit 4; }; echo only"})
     code, out, _ = house.cook()
-    assert (1, True) == (code, "map failed: the command for map.input failed: no such table\n" in out)
+    assert (1, True) == (code, "map failed: the command for map.input failed: exit 4 · no such table\n" in out)
     house.write("go", "")
     assert (0, {"only": 1}) == (house.prodigy("resume", "demo").code, begun(house))
 

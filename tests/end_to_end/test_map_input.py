@@ -71,7 +71,7 @@ def test_what_is_no_list_fails_the_map_with_its_place(house: House, name: str) -
     [
         ("missing.json", "missing.json"),
         ("/dev/zero", "/dev/zero: this is a device, no file of items"),
-        ({"command": "exit 3"}, "the command for map.input failed: exit code 3"),
+        ({"command": "exit 3"}, "the command for map.input failed: exit 3"),
         ({"command": "yes"}, "the command for map.input printed more than 256 MiB"),
         ({"command": "kill -9 $$"}, "the command for map.input failed: killed by SIGKILL"),
     ],

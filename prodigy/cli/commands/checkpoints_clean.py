@@ -140,8 +140,6 @@ def _carry_out(choice: Choice, report: Report, *, force: bool, dry_run: bool) ->
     """Choose, ask, and clean; return the exit code."""
     places, is_everywhere = _places(choice)
     runs, code = _gathered(places, choice, report)
-    if code and choice.workflow_id is not None:
-        return code  # there is no such run, and that was said
     runs = _without_dead_letters(runs, choice, report, asks=has_terminal() and not force)
     if not runs:
         looked_in = [project for project, _ in places] if is_everywhere else []
@@ -183,6 +181,8 @@ def _gathered(places: list[tuple[Project, Mirror | None]], choice: Choice, repor
         try:
             runs += _chosen(project, mirror, choice)
         except ProdigyError as problem:
+            if choice.workflow_id is not None:
+                raise  # it is the whole answer: there is no other run to say anything of
             refused = report.refuse(problem, project)
             code = code or refused
     return runs, code

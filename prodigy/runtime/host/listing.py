@@ -85,8 +85,9 @@ class Listing:
             return f"printed more than {OUTPUT_BYTES_MAX >> 20} MiB"
         if end.exit_code == 0:
             return ""
-        killed_by = f"exit code {end.exit_code}" if end.signal is None else f"killed by {end.signal}"
-        return f"failed: {end.stderr.strip()[-STDERR_CHARS_MAX:] or killed_by}"
+        ended = f"exit {end.exit_code}" if end.signal is None else f"killed by {end.signal}"
+        said = end.stderr.strip()[-STDERR_CHARS_MAX:]
+        return f"failed: {ended} · {said}" if said else f"failed: {ended}"
 
     def _files(self, end: sig.Exited) -> tuple[Path, ...]:
         if not end.output_file:
