@@ -148,6 +148,8 @@ def find_run(project: Project, reference: str, mirror: Mirror | None = None, *, 
     cleaned = [workflow_id for workflow_id in cleaned_ids(project) if workflow_id.startswith(begins)]
     if not matching and len(cleaned) == 1:
         return _unless_cleaned(project, cleaned[0], with_cleaned=with_cleaned)
+    if not (matching or runs or cleaned):
+        raise _none_here(project, f"there is no run {_shown(reference)}")
     raise _not_found(_shown(reference), matching, runs, cleaned)
 
 
@@ -206,8 +208,6 @@ def _not_found(reference: str, matching: list[RunOverview], runs: list[RunOvervi
         return RunNotFound(f"{reference} may mean {_names(matching)}", hint="Type more of the one you mean.")
     if cleaned:
         return _only_cleaned(f"there is no run {reference}", cleaned)
-    if not runs:
-        return RunNotFound(f"there is no run {reference}", hint=NO_RUNS)
     others = f"there {agreeing(len(runs), 'is', 'are')} {_names(runs)}"
     return RunNotFound(f"there is no run {reference}; {others}", hint="All: `prodigy checkpoints list`.")
 
@@ -281,7 +281,14 @@ def last_unfinished(project: Project, mirror: Mirror | None = None) -> RunOvervi
             f"nothing to resume: the last run, {runs[0].workflow_id}, is {runs[0].status}",
             hint=f"Start it over with `prodigy resume {runs[0].workflow_id} --force`.",
         )
-    raise RunNotFound("nothing to resume here", hint=NO_RUNS)
+    raise _none_here(project, "nothing to resume here")
+
+
+def _none_here(project: Project, what: str) -> RunNotFound:
+    """Return what there is to say where no run is left: they were cleaned, or there never was one."""
+    if cleaned := cleaned_ids(project):
+        return _only_cleaned(what, cleaned)
+    return RunNotFound(what, hint=NO_RUNS)
 
 
 def last_run(project: Project, mirror: Mirror | None = None) -> str:
@@ -291,8 +298,6 @@ def last_run(project: Project, mirror: Mirror | None = None) -> str:
         RunNotFound: there is none.
     """
     runs = list_runs(project, mirror)
-    if not runs and (cleaned := cleaned_ids(project)):
-        raise _only_cleaned("there is no run here", cleaned)
     if not runs:
-        raise RunNotFound("there is no run here", hint=NO_RUNS)
+        raise _none_here(project, "there is no run here")
     return runs[0].workflow_id

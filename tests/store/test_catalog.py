@@ -195,6 +195,20 @@ def test_the_last_run_is_the_one_that_began_last(house: House) -> None:
     assert nothing.value.hint == "Read one: `prodigy events ls --job-id other-cccccc`."
 
 
+def test_where_all_runs_were_cleaned_none_says_that_nothing_was_cooked(house: House) -> None:
+    """To whoever wants to resume, and to whoever names another run."""
+    for workflow_id in ("short-aaaaaa", "short-abbbbb", "other-cccccc"):
+        house.append(workflow_id, ev.RunCleaned(by="test", size_bytes=1))
+    told = "cleaned, with only the log left: other-cccccc, short-aaaaaa, short-abbbbb"
+    for ask, message in (
+        (lambda: last_unfinished(house.project), f"nothing to resume here; {told}"),
+        (lambda: find_run(house.project, "nobody"), f"there is no run nobody; {told}"),
+    ):
+        with pytest.raises(RunNotFound) as nothing:
+            ask()
+        assert nothing.value.message == message
+
+
 def test_a_workflow_s_unfinished_runs_are_those_of_its_name(house: House) -> None:
     """The last first, and none of others; once one of them has completed those before it are past."""
     house.make("fails-dddddd", FAILS, ends=lambda spawn: Ending(1))

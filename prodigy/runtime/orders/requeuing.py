@@ -59,7 +59,7 @@ def dead_letters(
             raise UsageProblem(f"{keys[0]!a} is no item's key: the run has listed no items")
         return []
     dead, wanted = list(of(items, "dead")), tuple(_key(items, key) for key in keys)
-    _check_keys(items, {key for key, _, _ in dead}, wanted)
+    _check_keys(state.run.workflow_id, items, {key for key, _, _ in dead}, wanted)
     if wanted:
         dead = [row for row in dead if row[0] in wanted]
     if condition is None:
@@ -77,12 +77,12 @@ def _key(items: Items, word: str) -> str:
     return next((key for key, value in listed if as_given(value) == word), shown(word))
 
 
-def _check_keys(items: Items, dead: set[str], keys: tuple[str, ...]) -> None:
+def _check_keys(workflow_id: str, items: Items, dead: set[str], keys: tuple[str, ...]) -> None:
     for key in keys:
         if key not in dead:
             near = suggestion(key, tuple(islice(dead, COMPARED_MAX)), form="{}")
             what = "is no dead letter" if key in items.listed.places else "is no item's key"
-            raise UsageProblem(f"{key!r} {what}", hint=near or "List them: `prodigy dlq list`.")
+            raise UsageProblem(f"{key!r} {what}", hint=near or f"List them: `prodigy dlq list {workflow_id}`.")
 
 
 def _parsed(text: str) -> expression.Expression:
