@@ -26,6 +26,7 @@ _ALONE = re.compile(r"\s*(?P<what>cd|pushd|export|source|\.|alias) +[^\n;&|]{1,1
 _CONTEXT = {"cd": "working_dir: dir", "pushd": "working_dir: dir", "export": "env: {NAME: value}"}
 _CURLY_QUOTES = re.compile("[\u201c\u201d\u201e]")
 _BRACES = re.compile(r"(?P<dollar>\$)?\{\{-? *(?P<path>(?P<name>[A-Za-z_][\w-]*)(?:\.[\w-]+)*)[^{}\n]{0,100}\}\}")
+_ITEM = re.compile(r"(?<![\w${\\])\{(?P<path>(?P<name>item|item_key|item_index)(?:[.\[][\w.\[\]]{0,100})?)\}(?!\})")
 DOLLARS_MAX = 20  # of one step are looked at
 MISLEADING = frozenset({"env", "last", "step", "error", "validation"})
 
@@ -39,6 +40,7 @@ def notices(source: Source, document: Document, declared: Declared, plan: Plan) 
     for written in every_step(document):
         found += _alone(source, written)
         found += _dollars(source, written, ours, has_items=document.map is not None)
+        found += _item(source, written) if document.map is not None else ()
     found += declared.resolved.unset.values()
     for node in plan.nodes.values():
         if isinstance(node.body, Sequence):
@@ -95,6 +97,14 @@ def _braces(source: Source, declared: Declared, step: Step) -> Iterator[Problem]
             hint = f"in a script it is  ${match['path'][4:]}" if is_environment else hint
             yield source.notice(step.command, match.start(), f"{match.group()} is no value here", hint=hint)
             return
+
+
+def _item(source: Source, step: Step) -> Iterator[Problem]:
+    """`{item}` is the item in other tools; here it is text, the same for every item."""
+    match = _ITEM.search(step.command.text)
+    if match is not None and not _is_of_script(step.command.text, match["name"], match.start()):
+        hint = f"a value is  ${match.group()}"
+        yield source.notice(step.command, match.start(), f"{match.group()} is no value here", hint=hint)
 
 
 def _dollars(source: Source, step: Step, ours: frozenset[str], *, has_items: bool) -> Iterator[Problem]:

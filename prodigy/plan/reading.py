@@ -168,6 +168,8 @@ def _mend(key: Key, value: Value) -> str | None:
     if isinstance(value, Listing):
         return _LISTED.get(key.shape, "a text that begins with [ needs quotes" if key.shape in _TEXTS else None)
     if key.name == "mode":
+        if value.text.lower().startswith("map"):
+            return "did you mean mapreduce?"
         return "steps and stages run in their order without a mode: remove the line"
     if key.shape == "boolean" and (word := _BOOLEAN_WORDS.get(value.text.lower())):
         return f"write {word}"

@@ -150,7 +150,8 @@ def find_run(project: Project, reference: str, mirror: Mirror | None = None, *, 
         return _unless_cleaned(project, cleaned[0], with_cleaned=with_cleaned)
     if not (matching or runs or cleaned):
         raise _none_here(project, f"there is no run {_shown(reference)}")
-    raise _not_found(_shown(reference), matching, runs, cleaned)
+    cooked = next((run for run in runs if run.header and run.header.workflow_path == reference), None)
+    raise _not_found(_shown(reference), matching, runs, cleaned, cooked)
 
 
 def _shown(reference: str) -> str:
@@ -203,11 +204,21 @@ def _only_cleaned(what: str, cleaned: list[str]) -> RunNotFound:
     )
 
 
-def _not_found(reference: str, matching: list[RunOverview], runs: list[RunOverview], cleaned: list[str]) -> RunNotFound:
+def _not_found(
+    reference: str,
+    matching: list[RunOverview],
+    runs: list[RunOverview],
+    cleaned: list[str],
+    cooked: RunOverview | None,
+) -> RunNotFound:
+    """Return what to say of a reference; `cooked` is the last run of a file of that name."""
     if matching:
         return RunNotFound(f"{reference} may mean {_names(matching)}", hint="Type more of the one you mean.")
     if cleaned:
         return _only_cleaned(f"there is no run {reference}", cleaned)
+    if cooked is not None:
+        hint = f"A run is known by its id or its workflow's name; the last one of that file: {cooked.workflow_id}"
+        return RunNotFound(f"there is no run {reference}, which is a file", hint=hint)
     others = f"there {agreeing(len(runs), 'is', 'are')} {_names(runs)}"
     return RunNotFound(f"there is no run {reference}; {others}", hint="All: `prodigy checkpoints list`.")
 

@@ -169,6 +169,14 @@ def test_a_bare_resume_means_the_last_run_that_is_not_completed(house: House) ->
     assert nothing.value.hint == "Start it over with `prodigy resume short-eeeeee --force`."
 
 
+def test_a_file_is_no_run_but_leads_to_its_last_one(house: House) -> None:
+    """Whoever types what `cook` took is told the run's id."""
+    assert refusal(house, "workflow.yaml") == (
+        "there is no run workflow.yaml, which is a file",
+        "A run is known by its id or its workflow's name; the last one of that file: other-cccccc",
+    )
+
+
 def test_a_project_without_runs_says_how_one_begins(tmp_path: Path) -> None:
     """Whatever of them was asked for."""
     empty = House(tmp_path, "empty")
