@@ -15,7 +15,8 @@ itself: a link planted at any of them is refused. Only an id that `check_id` has
 import os
 import pwd
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -119,12 +120,19 @@ class RunFolder(msgspec.Struct, frozen=True):
 
     def newest_output(self, epoch: int) -> Path | None:
         """Return the newest stdout file of an epoch: an earlier generation may have left one of the same number."""
-        names = [
-            path
-            for path in self.outputs.glob(f"{epoch}*")
-            if path.suffix != ".err" and path.stem.partition("-")[0] == str(epoch)
-        ]
-        return max(names, key=lambda path: (len(path.name), path.name), default=None)
+        return self.newest_outputs({epoch}).get(epoch)
+
+    def newest_outputs(self, epochs: Container[int]) -> dict[int, Path]:
+        """Return the newest stdout file of each of these epochs that has one; the folder is listed once."""
+        newest: dict[int, str] = {}
+        with suppress(FileNotFoundError):
+            for name in os.listdir(self.outputs):
+                stem, _, suffix = name.partition(".")
+                epoch = stem.partition("-")[0]
+                if suffix == "err" or not epoch.isdecimal() or int(epoch) not in epochs:
+                    continue
+                newest[int(epoch)] = max(name, newest.get(int(epoch), ""), key=lambda one: (len(one), one))
+        return {epoch: self.outputs / name for epoch, name in newest.items()}
 
     @property
     def lock(self) -> Path:

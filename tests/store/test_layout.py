@@ -507,3 +507,22 @@ def test_the_newest_output_of_an_epoch_is_the_last_that_was_made(tmp_path: Path)
     assert folder.newest_output(1) == folder.outputs / "1-10.out"
     assert folder.newest_output(12) == folder.outputs / "12.out"
     assert folder.newest_output(2) is None
+
+
+def test_the_newest_outputs_of_many_epochs_take_one_look_into_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A map may have had a thousand items at work, and a folder of a hundred thousand files."""
+    folder, looks = RunFolder(tmp_path), list[Path]()
+    folder.outputs.mkdir()
+    for name in ("1.out", "1.err", "1-2.out", "2.out", "12.out", "12-2.err", "other"):
+        (folder.outputs / name).touch()
+    listdir = os.listdir
+
+    def look(path: Path) -> list[str]:
+        looks.append(path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", look)
+    assert folder.newest_outputs({1, 3, 12}) == {1: folder.outputs / "1-2.out", 12: folder.outputs / "12.out"}
+    assert looks == [folder.outputs]

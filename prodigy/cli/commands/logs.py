@@ -121,10 +121,10 @@ def _kept(project: Project, folder: RunFolder, wanted: Wanted) -> Iterator[Attem
 def _attempts(folder: RunFolder, wanted: Wanted) -> Iterator[Attempt]:
     """Yield the attempts that have ended, in their order, and then those that are at work or were when all died."""
     begun: dict[str, tuple[int, int]] = {}
-    for moment in present_generation(folder).logged_events():
-        event = moment.event
+    for logged in present_generation(folder).logged_events():
+        event = logged.event
         if isinstance(event, CommandStarted):
-            begun[event.at] = (moment.seq, event.attempt)
+            begun[event.at] = (logged.seq, event.attempt)
         elif isinstance(event, CommandFinished | CommandInterrupted):
             epoch, number = begun.get(event.at, (0, 1))
             if epoch == event.epoch:
@@ -132,9 +132,10 @@ def _attempts(folder: RunFolder, wanted: Wanted) -> Iterator[Attempt]:
             if event.output_file and wanted.has(event.at):
                 number = number if epoch == event.epoch else 1
                 yield Attempt(event.at, number, event.epoch, folder.path / event.output_file)
+    outputs = folder.newest_outputs({epoch for epoch, _ in begun.values()}) if begun else {}
     for at, (epoch, number) in begun.items():
-        if wanted.has(at) and (path := folder.newest_output(epoch)):
-            yield Attempt(at, number, epoch, path, has_ended=False)
+        if wanted.has(at) and epoch in outputs:
+            yield Attempt(at, number, epoch, outputs[epoch], has_ended=False)
 
 
 def _print_json(workflow_id: str, attempts: list[Attempt]) -> None:
