@@ -9,8 +9,8 @@ import anyio
 import msgspec
 
 from prodigy.cli.output.display import has_colour
-from prodigy.cli.output.floor import Floor
 from prodigy.cli.output.outlet import copy, copy_lines
+from prodigy.cli.output.shared_screen import SharedScreen
 from prodigy.cli.output.streams import check_reader, is_terminal
 from prodigy.cli.wanted import Wanted
 from prodigy.runtime.claude.narration import narrate
@@ -52,7 +52,7 @@ async def follow_outputs(project: Project, workflow_id: str, wanted: Wanted, see
     """
     folder = project.run(workflow_id)
     ended, printed = set[int](), dict[int, anyio.Event]()
-    floor, has_prefix = Floor(), not wanted.is_one
+    screen, has_prefix = SharedScreen(), not wanted.is_one
     async with anyio.create_task_group() as tasks:
         async for record in follow_records(project, workflow_id):
             if record["type"] == "command_started" and wanted.has(record["at"]):
@@ -61,7 +61,7 @@ async def follow_outputs(project: Project, workflow_id: str, wanted: Wanted, see
                     prefix = f"{visible(record['at'])} │ " if has_prefix else ""
                     before = [printed[earlier] for earlier in ended & set(printed)]
                     printed[epoch] = anyio.Event()
-                    tasks.start_soon(_print_attempt, folder, prefix, epoch, ended, floor, before, printed[epoch])
+                    tasks.start_soon(_print_attempt, folder, prefix, epoch, ended, screen, before, printed[epoch])
             elif record["type"] in ENDINGS:
                 ended.add(record["epoch"])
 
@@ -71,18 +71,18 @@ async def _print_attempt(
     prefix: str,
     epoch: int,
     ended: set[int],
-    floor: Floor,
+    screen: SharedScreen,
     before: list[anyio.Event],
     printed: anyio.Event,
 ) -> None:
     """Print an attempt as it goes on, after all of those `before`: its stdout to stdout and its stderr to stderr."""
     for earlier in before:
         await earlier.wait()
-    await _print_files(folder, prefix, epoch, ended, floor)
+    await _print_files(folder, prefix, epoch, ended, screen)
     printed.set()
 
 
-async def _print_files(folder: RunFolder, prefix: str, epoch: int, ended: set[int], floor: Floor) -> None:
+async def _print_files(folder: RunFolder, prefix: str, epoch: int, ended: set[int], screen: SharedScreen) -> None:
     def is_over() -> bool:
         return epoch in ended or holder(folder.lock) is None
 
@@ -91,12 +91,12 @@ async def _print_files(folder: RunFolder, prefix: str, epoch: int, ended: set[in
             return
         await anyio.sleep(0.05)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_print_file, path, prefix, 1, is_over, floor)
-        tasks.start_soon(_print_file, path.with_suffix(".err"), prefix, 2, is_over, floor)
+        tasks.start_soon(_print_file, path, prefix, 1, is_over, screen)
+        tasks.start_soon(_print_file, path.with_suffix(".err"), prefix, 2, is_over, screen)
 
 
 async def _print_file(
-    path: Path, prefix: str, descriptor: Literal[1, 2], is_over: Callable[[], bool], floor: Floor
+    path: Path, prefix: str, descriptor: Literal[1, 2], is_over: Callable[[], bool], screen: SharedScreen
 ) -> None:
     """Print a file as it grows: as it is where no person looks, else as lines, and one that waits as far as it is."""
     is_transcript = path.suffix == TRANSCRIPT
@@ -114,8 +114,8 @@ async def _print_file(
             whole, newline, rest = (rest + chunk).rpartition(b"\n")
             chunk = narrate(whole + newline)
         check_reader()
-        floor.say(lines.feed(chunk), write, lines)
+        screen.write(lines.feed(chunk), write, lines)
         if rests == RESTS_BEFORE_PARTIAL_LINE or looks >= LOOKS_BEFORE_GROWING_LINE:
-            floor.say(lines.partial(), write, lines)
+            screen.write(lines.partial(), write, lines)
             looks = 0
-    floor.say(lines.finish(), write, lines)
+    screen.write(lines.finish(), write, lines)

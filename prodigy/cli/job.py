@@ -1,10 +1,11 @@
 """How far a mapreduce job is: said before it goes on, and by `status`."""
 
-from prodigy.cli.output.formatting import counted, duration, portion
+from prodigy.cli.output.formatting import duration
 from prodigy.cli.output.sentences import tell_beside
 from prodigy.kernel.items import Items
 from prodigy.kernel.retry import elapsed_s
 from prodigy.kernel.state import State
+from prodigy.plan.phrases import counted, portion
 from prodigy.projections.checkpoint import map_progress
 from prodigy.runtime.terminal import visible
 from prodigy.store.catalog import read_run

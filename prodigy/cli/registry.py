@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from prodigy.cli.framework import Command, Context
-from prodigy.cli.pairs import guarded
+from prodigy.cli.option_conflicts import guarded
 from prodigy.cli.program import Commands, with_names_in_capitals
 
 REGISTRY = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli.failed import SHOWN_MAX
+from prodigy.cli.failed_output import SHOWN_MAX
 from tests.end_to_end.house import House
 from tests.end_to_end.mapped import mapreduce
 

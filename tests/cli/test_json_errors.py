@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from prodigy.cli.pairs import name_of
-from tests.cli.test_pairs import COMMANDS
+from prodigy.cli.option_conflicts import name_of
+from tests.cli.test_option_conflicts import COMMANDS
 from tests.end_to_end.house import House
 
 

@@ -71,7 +71,7 @@ def test_the_lines_of_a_live_run_fold(tmp_path: Path, monkeypatch: pytest.Monkey
     shown = Terminal()
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr(sys, "stderr", shown)
-    monkeypatch.setattr(display, "Paper", lambda _: shown)
+    monkeypatch.setattr(display, "NonblockingWriter", lambda _: shown)
     live = display.Display()
     moments = lineage(house.run("story-000001"), 1).logged_events()
     live.observe(read_run(house.project, "story-000001").sound(), [(one.time, one.event) for one in moments])

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from prodigy.cli import stepping
-from prodigy.cli.frames import replayed
-from prodigy.cli.stepping import Stepper, Values, screen
+from prodigy.cli import replay_stepper
+from prodigy.cli.replay_frames import replayed
+from prodigy.cli.replay_stepper import Stepper, Values, screen
 from prodigy.kernel import events as ev
 from prodigy.projections.replay import Frame
 from prodigy.store.history import lineage
@@ -229,7 +229,7 @@ def test_a_value_is_encoded_once_for_all_screens(stepper: Stepper, monkeypatch: 
         encoded.append(value)
         return "…"
 
-    monkeypatch.setattr(stepping, "_beginning", note)
+    monkeypatch.setattr(replay_stepper, "_beginning", note)
     for _ in range(30):
         screen(RUN, stepper, columns=80, rows=24)
         stepper.press(b"n")

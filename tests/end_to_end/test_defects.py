@@ -87,7 +87,8 @@ CASES = {
     "what shows events": Case(IN_DISPLAY.format("observe"), SHORT),
     "what shows output": Case(IN_DISPLAY.format("show"), {"shell": f"echo hello; {ONCE.format('shown')}"}),
     "the thread that prints": Case(
-        "from prodigy.cli.output import nonblocking as n; n._cannot_block = lambda _: False; n.Paper._put = fails",
+        "from prodigy.cli.output import nonblocking as n; n._cannot_block = lambda _: False; "
+        "n.NonblockingWriter._put = fails",
         SHORT,
     ),
     "the closing of processes": Case(IN_PROCESSES.format("close"), SHORT),

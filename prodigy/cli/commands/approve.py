@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from prodigy.cli.foreground import go_on
-from prodigy.cli.obeyed import is_obeyed
+from prodigy.cli.live_orders import is_carried_out
 from prodigy.cli.options import JsonSummary, RunReference
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.display import user
@@ -76,7 +76,7 @@ def _approve_in_owner(project: Project, run: RunOverview, order: Approve, owner:
         is_asked_still = here.status is Status.AWAITING and here.since == was.since
         return not is_asked_still and _is_approved(project, before, order.at)
 
-    if not is_obeyed(project, workflow_id, order, is_done):
+    if not is_carried_out(project, workflow_id, order, is_done):
         raise RunNotFound(
             f"{order.at} was not approved: process {owner.pid}, which ran {workflow_id}, ended first",
             hint=_next(project, workflow_id, order.at),

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from prodigy.cli.moment import NO_VERSIONS_YET, fault, version_lines, versions_of
 from prodigy.cli.options import Json
 from prodigy.cli.output.advice import as_typed
 from prodigy.cli.output.advice import document as advised
@@ -18,6 +17,7 @@ from prodigy.cli.output.times import clock, dated, since
 from prodigy.cli.program import program
 from prodigy.cli.projects import mirror_of, project_here
 from prodigy.cli.rescue import least_costly
+from prodigy.cli.version_list import NO_VERSIONS_YET, fault, version_lines, versions_of
 from prodigy.kernel.cause import meaningful_line
 from prodigy.projections.next_steps import way_on
 from prodigy.runtime.terminal import visible

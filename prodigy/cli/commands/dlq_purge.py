@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from prodigy.cli.dead_letters import Filter, ItemKeys, Ref, Whereabouts, none_of, run_meant, too_late
-from prodigy.cli.obeyed import is_obeyed
+from prodigy.cli.live_orders import is_carried_out
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.display import confirmed, has_terminal, note, user
-from prodigy.cli.output.formatting import counted
 from prodigy.cli.output.sentences import print_prose
 from prodigy.errors import UsageProblem
+from prodigy.plan.phrases import counted
 from prodigy.runtime.orders.requeuing import dead_letters
 from prodigy.runtime.orders.upkeep import purge as give_up
 from prodigy.store.orders import Purge
@@ -41,7 +41,7 @@ def dlq_purge(
         raise typer.Exit(1)
     order = Purge(by=user(), keys=tuple(key for key, _, _ in dead) if item else (), filter=filter_)
     now = Whereabouts(dead)
-    if is_obeyed(project, workflow_id, order, now.is_known):
+    if is_carried_out(project, workflow_id, order, now.is_known):
         count = len(now.given_up)
     else:
         give_up(project, workflow_id, order, note)

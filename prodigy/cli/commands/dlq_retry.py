@@ -7,17 +7,16 @@ from msgspec.structs import replace
 
 from prodigy.cli.dead_letters import Filter, ItemKeys, Ref, Whereabouts, none_of, run_meant, too_late
 from prodigy.cli.foreground import go_on
-from prodigy.cli.obeyed import is_obeyed
+from prodigy.cli.live_orders import is_carried_out
 from prodigy.cli.options import Json, MaxParallel, Trust
 from prodigy.cli.output.advice import advice
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import columns_of_terminal
 from prodigy.cli.output.display import user
-from prodigy.cli.output.formatting import counted
 from prodigy.cli.output.sentences import print_prose, tell_beside
 from prodigy.cli.output.summary import summary
 from prodigy.kernel.state import State
-from prodigy.plan.phrases import agreeing
+from prodigy.plan.phrases import agreeing, counted
 from prodigy.projections.next_steps import rest_of
 from prodigy.runtime.orders.requeuing import dead_letters
 from prodigy.store.layout import Project
@@ -64,7 +63,7 @@ def _is_put_back(project: Project, workflow_id: str, state: State, order: Retry,
     named = replace(order, keys=tuple(key for key, _, _ in dead) if order.keys else (), trusted=False)
 
     now = Whereabouts(dead)
-    if not is_obeyed(project, workflow_id, named, now.is_known):
+    if not is_carried_out(project, workflow_id, named, now.is_known):
         return False
     count = len(now.put_back)
     if count == 0:

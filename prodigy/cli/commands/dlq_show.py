@@ -1,12 +1,12 @@
 """`dlq show`: dead letters whole."""
 
 from prodigy.cli.dead_letters import Filter, ItemKeys, Ref, document, none_of, run_meant
+from prodigy.cli.kept_output import last_output
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import MARGIN
 from prodigy.cli.output.sentences import print_beside, print_prose
 from prodigy.cli.program import from_here
-from prodigy.cli.said import said_files
 from prodigy.plan.reference import as_text
 from prodigy.projections.failure import item_cause
 from prodigy.runtime.orders.requeuing import dead_letters
@@ -27,6 +27,7 @@ def dlq_show(ref: Ref = None, item: ItemKeys = None, filter_: Filter = None, jso
         print_prose(f"{visible(key)}  failed at {place}, attempt {dead.attempts}", more=MARGIN)
         error = "\n".join(visible(line) for line in dead.error.splitlines())
         facts = [("item", visible(as_text(value))), ("why", visible(item_cause(dead))), ("error", error)]
-        files = said_files(project.run(workflow_id), dead.output_file)
-        for name, text in [*facts, *(("output", visible(from_here(file))) for file in files)]:
+        if file := last_output(project.run(workflow_id), dead.output_file):
+            facts.append(("output", visible(from_here(file))))
+        for name, text in facts:
             print_beside(f"  {name:<6} ", text)

@@ -9,8 +9,9 @@ from typing import Annotated, Literal, NamedTuple
 import anyio
 import typer
 
-from prodigy.cli.failed import print_failed, said
+from prodigy.cli.failed_output import print_failed
 from prodigy.cli.following import follow_outputs
+from prodigy.cli.kept_output import ends_document
 from prodigy.cli.options import Json, RunReference
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import MARGIN
@@ -140,7 +141,7 @@ def _attempts(folder: RunFolder, wanted: Wanted) -> Iterator[Attempt]:
 
 def _print_json(workflow_id: str, attempts: list[Attempt]) -> None:
     told = [
-        {"at": attempt.at, "attempt": attempt.number, "epoch": attempt.epoch, "said": said(attempt.output)}
+        {"at": attempt.at, "attempt": attempt.number, "epoch": attempt.epoch, "said": ends_document(attempt.output)}
         for attempt in attempts
     ]
     print_json({"schema_version": 1, "workflow_id": workflow_id, "attempts": told})

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from prodigy.cli.frames import COLUMNS_MIN, lines_of, replayed
 from prodigy.cli.options import Json, RunReference
 from prodigy.cli.output.answers import print_json, print_json_line
 from prodigy.cli.output.display import has_colour
@@ -20,8 +19,9 @@ from prodigy.cli.output.streams import check_reader
 from prodigy.cli.output.times import local
 from prodigy.cli.projects import project_here, run_of
 from prodigy.cli.replay_check import prove
+from prodigy.cli.replay_frames import COLUMNS_MIN, lines_of, replayed
+from prodigy.cli.replay_stepper import step_through
 from prodigy.cli.rescue import tell_lost_end
-from prodigy.cli.stepping import step_through
 from prodigy.errors import UsageProblem
 from prodigy.kernel.events import type_of
 from prodigy.projections.replay import Frame, in_words

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 
 from prodigy.cli.job import job_lines
 from prodigy.cli.output.columns import beside, columns_of_terminal, prose, with_command
-from prodigy.cli.output.floor import Floor
-from prodigy.cli.output.formatting import counted, duration, first_line
-from prodigy.cli.output.nonblocking import Paper
+from prodigy.cli.output.formatting import duration, first_line
+from prodigy.cli.output.nonblocking import NonblockingWriter
 from prodigy.cli.output.sentences import tell_beside
+from prodigy.cli.output.shared_screen import SharedScreen
 from prodigy.cli.output.times import spoken
 from prodigy.cli.program import in_our_words, program
 from prodigy.kernel import events as ev
@@ -25,6 +25,7 @@ from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Run
+from prodigy.plan.phrases import counted
 from prodigy.projections.telling import command_of
 from prodigy.runtime.host.reactor import Record
 from prodigy.runtime.terminal import Lines, harmless, visible
@@ -43,8 +44,8 @@ class Display:
 
     def __init__(self, *, assume_yes: bool = False, needs_trust: Callable[[str], bool] = lambda _: False) -> None:
         self._needs_trust = needs_trust
-        self._paper = Paper(2)
-        self._floor = Floor()
+        self._writer = NonblockingWriter(2)
+        self._screen = SharedScreen()
         self._colour = has_colour(2)
         self._assume_yes = assume_yes
         self.user = user()
@@ -73,7 +74,7 @@ class Display:
         if lines is None:
             lines = self._outputs[at] = Lines(self._prefix(at), colour=self._colour)
         text = lines.feed(chunk)
-        self._floor.say(text + lines.partial(), self._paper.write, lines)
+        self._screen.write(text + lines.partial(), self._writer.write, lines)
 
     def ask(self, question: str) -> bool | None:
         """Ask on a terminal, default no. Without one, or without an answer that is clear, there is nobody to ask.
@@ -90,8 +91,8 @@ class Display:
 
     def close(self) -> None:
         """Show what is still queued."""
-        self._floor.close()
-        self._paper.close()
+        self._screen.close()
+        self._writer.close()
 
     def _show_event(self, state: State, event: ev.Event) -> None:
         match event:
@@ -180,7 +181,7 @@ class Display:
     def _finish_output(self, at: str) -> None:
         lines = self._outputs.pop(at, None)
         if lines:
-            self._floor.say(lines.finish(), self._paper.write, lines)
+            self._screen.write(lines.finish(), self._writer.write, lines)
 
     def _prefix(self, at: str) -> str:
         return self._paint(f"{visible(at)} │ ", "2")
@@ -191,7 +192,7 @@ class Display:
         self._write("\n".join([self._paint(label, colour) + line[len(label) :], *below, ""]))
 
     def _write(self, text: str) -> None:
-        self._floor.say(text, self._paper.write)
+        self._screen.write(text, self._writer.write)
 
     def _paint(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour else text

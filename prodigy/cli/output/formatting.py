@@ -1,8 +1,6 @@
 """Numbers and texts as people read them."""
 
-from prodigy.plan.phrases import agreeing as agreeing
-from prodigy.plan.phrases import counted as counted
-from prodigy.plan.phrases import portion as portion
+from prodigy.plan.phrases import counted
 
 
 def duration(seconds: float) -> str:

@@ -16,7 +16,7 @@ QUEUED_CHARS_MAX = 4 * 1024 * 1024
 CLOSING_S = 2.0
 
 
-class Paper:
+class NonblockingWriter:
     """A file descriptor that takes text and never blocks."""
 
     def __init__(self, descriptor: int) -> None:

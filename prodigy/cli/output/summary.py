@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from prodigy.cli.job import job_lines
+from prodigy.cli.kept_output import last_output
 from prodigy.cli.output.advice import advice
 from prodigy.cli.output.advice import document as advised
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import MARGIN, columns_of_terminal, folded
 from prodigy.cli.output.costs import cost_of
-from prodigy.cli.output.formatting import duration, portion
+from prodigy.cli.output.formatting import duration
 from prodigy.cli.program import from_here
-from prodigy.cli.said import said_files
 from prodigy.errors import ExitCode
 from prodigy.kernel.queries import worked_s
 from prodigy.kernel.state import State
+from prodigy.plan.phrases import portion
 from prodigy.projections.checkpoint import map_progress
 from prodigy.projections.failure import failure_of, reason_of
 from prodigy.projections.next_steps import rest_of
@@ -67,7 +68,7 @@ def _about(state: State, folder: RunFolder) -> Iterator[str]:
     """Yield why a run did not complete, where what it said is kept, and how far its map is."""
     if state.status == "failed":
         yield f"{visible(state.failed_at or '')} failed: {visible(failure_of(state))}"
-        for file in said_files(folder, state.culprit.output_file):
+        if file := last_output(folder, state.culprit.output_file):
             yield f"its output: {visible(from_here(file))}"
     elif state.status in ("cancelled", "paused"):
         yield visible(reason_of(state))

@@ -1,25 +1,22 @@
 """`logs --failed`: the end of what failed steps and items said, the latest last, and where all of it is."""
 
-import os
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from prodigy.cli.kept_output import ends_document, ends_of
 from prodigy.cli.output.answers import print_json
 from prodigy.cli.output.columns import MARGIN
-from prodigy.cli.output.formatting import counted
 from prodigy.cli.output.sentences import print_prose, print_with_command
 from prodigy.cli.program import from_here, program
 from prodigy.cli.wanted import Wanted
-from prodigy.kernel.outcome import end_of
+from prodigy.plan.phrases import counted
 from prodigy.projections.failure import Failure, failures_of
 from prodigy.runtime.terminal import Lines, visible
 from prodigy.store.catalog import read_run
-from prodigy.store.files import open_private
 from prodigy.store.layout import Project, RunFolder
 
 SHOWN_MAX = 10
-SAID_BYTES_MAX = 4096
 
 
 def print_failed(project: Project, workflow_id: str, wanted: Wanted, *, json: bool) -> None:
@@ -46,16 +43,10 @@ def print_failed(project: Project, workflow_id: str, wanted: Wanted, *, json: bo
         print_with_command(f"── {rest} not shown; the last of them", command)
 
 
-def said(output: Path | None) -> list[dict[str, Any]]:
-    """Return the ends of what a command printed, its stdout's before its stderr's, for a document."""
-    files = _files(output)
-    return [{"file": str(file), "end": text, "size_bytes": size} for file, text, size in files]
-
-
 def _print(folder: RunFolder, failure: Failure) -> None:
     """Print a heading, the end of what was said, and where there is more of it."""
     print_prose(f"── {visible(failure.at)}  attempt {failure.attempt}  {visible(failure.cause)} ──", more=MARGIN)
-    files = _files(_output(folder, failure))
+    files = ends_of(_output(folder, failure))
     for file, text, size in files:
         print(_safe(text), end="")
         if len(text.encode()) < size:
@@ -66,28 +57,6 @@ def _print(folder: RunFolder, failure: Failure) -> None:
 
 def _output(folder: RunFolder, failure: Failure) -> Path | None:
     return folder.path / failure.output_file if failure.output_file else None
-
-
-def _files(output: Path | None) -> list[tuple[Path, str, int]]:
-    """Return (file, the end of its text, its size) of what a command printed: stdout, then stderr."""
-    files = (output, output.with_suffix(".err")) if output else ()
-    ends = ((file, *_end(file)) for file in files)
-    return [(file, text, size) for file, text, size in ends if text]
-
-
-def _end(path: Path) -> tuple[str, int]:
-    try:
-        descriptor = open_private(path, os.O_RDONLY)
-    except OSError:
-        return "", 0
-    try:
-        size = os.fstat(descriptor).st_size
-        data = os.pread(descriptor, SAID_BYTES_MAX, max(0, size - SAID_BYTES_MAX))
-    finally:
-        os.close(descriptor)
-    if size > len(data):
-        data = data.partition(b"\n")[2] or data
-    return end_of(data.decode(errors="replace"), SAID_BYTES_MAX), size
 
 
 def _safe(text: str) -> str:
@@ -102,5 +71,5 @@ def _document(folder: RunFolder, failure: Failure) -> dict[str, Any]:
         "attempt": failure.attempt,
         "cause": failure.cause,
         "error": failure.error,
-        "said": said(_output(folder, failure)),
+        "said": ends_document(_output(folder, failure)),
     }

@@ -8,7 +8,7 @@ import pytest
 from typer.core import TyperGroup
 
 from prodigy.cli.framework import Command
-from prodigy.cli.pairs import REFUSED, name_of
+from prodigy.cli.option_conflicts import REFUSED, name_of
 from prodigy.errors import UsageProblem
 from tests.cli.whole import whole
 from tests.end_to_end.house import House

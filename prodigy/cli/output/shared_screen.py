@@ -1,4 +1,4 @@
-"""Who has begun a line on a screen and not ended it: a prompt, a row of dots. Whoever else speaks ends it first."""
+"""A screen that several write to: a line that one has begun, a prompt for one, is ended before another writes."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,13 @@ from prodigy.runtime.terminal import Lines
 Write = Callable[[str], None]
 
 
-class Floor:
-    """One screen that several write to, each by its own way."""
+class SharedScreen:
+    """One screen that several write to, each by its own function."""
 
     def __init__(self) -> None:
         self._open: tuple[Lines, Write] | None = None
 
-    def say(self, text: str, write: Write, lines: Lines | None = None) -> None:
+    def write(self, text: str, write: Write, lines: Lines | None = None) -> None:
         """Write `text`, which `lines` made of the output of a step, or which is nobody's."""
         if not text:
             return

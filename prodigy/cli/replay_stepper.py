@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from prodigy.cli.frames import COLUMNS_MIN, lines_of
 from prodigy.cli.output.outlet import draw
 from prodigy.cli.output.width import cells, cut, padded
+from prodigy.cli.replay_frames import COLUMNS_MIN, lines_of
 from prodigy.kernel.state import State
 from prodigy.plan.spelling import as_spelled
 from prodigy.projections.replay import Frame, variables_of

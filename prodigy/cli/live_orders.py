@@ -19,7 +19,7 @@ PATIENCE_S = 2.0  # an owner looks into its inbox four times a second
 OBEYED_WITHIN_S = 10.0
 
 
-def is_obeyed(project: Project, workflow_id: str, order: Order, is_done: Callable[[State], bool]) -> bool:
+def is_carried_out(project: Project, workflow_id: str, order: Order, is_done: Callable[[State], bool]) -> bool:
     """Send an order to whoever owns a run, and wait until the log shows that it was obeyed.
 
     Returns False where nobody owns the run, or its owner went without taking the order, which is then taken back.
