@@ -33,6 +33,7 @@ LOOKED_AT = {
     "ps": "--json",
     "stop": "REF --json",
     "status": "REF --watch --json",
+    "cost": "REF --by --json",
     "logs": "REF STEP --follow --failed --json",
     "replay": "REF --until --generation --step --check --json --jsonl",
     "explain": "REF STEP --json",
