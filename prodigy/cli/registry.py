@@ -31,7 +31,7 @@ REGISTRY = {
     "cost": (
         "Show what the claude steps of a run cost: spent, wasted on attempts that came to nothing, estimated, unknown."
     ),
-    "logs": "Print what the steps of a run printed; of one step its last attempt, of a template's step every item's.",
+    "logs": "Print what the steps of a run printed; of one step its last attempt, of what has several steps all.",
     "replay": "Fold the log of a run event by event, and show what changed at each.",
     "explain": "Tell why a step ran, was skipped, retried, handled or run again.",
     "diff": "Show two runs side by side: each step, and the items of maps and the variables that differ.",
