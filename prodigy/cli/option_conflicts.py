@@ -20,6 +20,7 @@ _COOK = {
     ("--param-file", "--resume"): f"--resume {_GOES_ON}; `prodigy fork` begins another with a changed variable",
     ("--dry-run", "--resume"): "--dry-run is about a file, from its beginning",
     ("--durability", "--resume"): f"--resume {_GOES_ON}, as durable as then",
+    ("--claude-bin", "--resume"): f"--resume {_GOES_ON}, with its own claude",
     ("--dry-run", "--max-retries"): "--dry-run shows each step once, however often it may be tried",
     ("--dry-run", "--durability"): "--dry-run writes nothing, so nothing has to last",
 }
