@@ -21,7 +21,7 @@ from prodigy.kernel.retry import due_at, elapsed_s
 from prodigy.kernel.snapshot import restored
 from prodigy.kernel.state import NodeState, Origin, State, ids_of
 from prodigy.plan.address import item_of
-from prodigy.plan.nodes import ROOT, Map, Run, Sequence, is_below
+from prodigy.plan.nodes import ROOT, Run, Sequence, is_below
 
 
 def fold(state: State, records: Iterable[tuple[str, ev.Event]]) -> State:
@@ -261,7 +261,7 @@ def _node_reopened(state: State, event: ev.NodeReopened, time: str) -> State:
         since=time,
         error=before.error,
     )
-    return replace(state, maps=state.maps, nodes=state.nodes.set(event.at, node))
+    return replace(state, nodes=state.nodes.set(event.at, node))
 
 
 def _node_continued(state: State, event: ev.NodeContinued, time: str) -> State:
@@ -364,8 +364,7 @@ def _unhandled(state: State, address: str) -> State:
 
 
 def _forget(state: State, address: str) -> State:
-    """Return the state without anything below `address`: nodes, handlers of what is below, items of maps."""
-    maps = state.maps
+    """Return the state without any node below `address`, handlers of what is below among them; maps stand elsewhere."""
     with state.nodes.mutate() as nodes:
         stack = [address]
         while stack:
@@ -373,14 +372,12 @@ def _forget(state: State, address: str) -> State:
             below = list(node.body.children) if isinstance(node.body, Sequence) else []
             if node.policy.on_failure and node.address != address:
                 below.append(node.policy.on_failure.address)
-            if isinstance(node.body, Map) and node.address != address and node.address in maps:
-                maps = maps.delete(node.address)
             for child in below:
                 if child in nodes:
                     del nodes[child]
             stack += below
         forgotten = nodes.finish()
-    return replace(state, nodes=forgotten, maps=maps)
+    return replace(state, nodes=forgotten)
 
 
 # Every event has one fold; a test holds the table to the union of events.

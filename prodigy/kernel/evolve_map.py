@@ -70,8 +70,7 @@ def map_bypassed(state: State, at: str) -> State:
     """The operator passes over the map: nothing is at work in it any more."""
     if at not in state.maps:
         return state
-    items = state.maps[at]
-    return _put_back(state, at, tuple(sorted(items.active, key=items.listed.places.__getitem__)))
+    return _put_back(state, at, tuple(state.maps[at].active))
 
 
 def dead_letters_purged(state: State, event: ev.DeadLettersPurged, time: str) -> State:

@@ -8,17 +8,19 @@ from msgspec.structs import replace
 
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
+from prodigy.kernel.align import align
 from prodigy.kernel.effects import effects
 from prodigy.kernel.items import Items, begun, item_list, requeued
+from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.scope import lookup_in
 from prodigy.kernel.snapshot import snapshot_of
-from prodigy.kernel.state import Origin
+from prodigy.kernel.state import NodeState, Origin
 from prodigy.plan.nodes import Source
 from prodigy.plan.reference import as_text
 from prodigy.plan.spelling import as_number, spelled
-from tests.kernel.story import breaks, given, later, resume
+from tests.kernel.story import breaks, broke, ends, given, interrupted, later, resume, starts
 from tests.kernel.test_map import LISTING, at_work, begins, map_fails, plan
-from tests.simulation.plans import compiled, mapped, step
+from tests.simulation.plans import compiled, in_stages, mapped, stage, step
 
 VERSION = spelled(3.1, "3.10")
 ORIGIN = Origin(workflow_id="w-1", workflow_path="w.yaml", directory="/p", started="", parameters={"python": VERSION})
@@ -34,9 +36,10 @@ def reread(value: Any) -> Any:
     [
         (item_list(("a",), (VERSION,)), "values"),
         (ORIGIN, "parameters"),
+        (ev.ItemsListed(at="map", keys=("a",), items=(VERSION,)), "items"),
         (Source(kind="list", text=(), elements=(VERSION,)), "elements"),
     ],
-    ids=["items", "parameters", "elements"],
+    ids=["items", "parameters", "what is listed", "elements"],
 )
 def test_a_number_is_read_again_as_its_author_wrote_it(struct: Any, field: str) -> None:
     """In JSON it is a number, and beside it stands its text."""
@@ -105,3 +108,43 @@ def test_a_step_of_an_item_that_is_tried_again_keeps_how_often_it_was_tried() ->
         ev.NodeStarted(at="map[a]", attempt=2),
     )
     assert at_work(workflow, *again, keys="a").state.node("map[a]").tried == {".x": 1}
+
+
+def test_items_at_work_are_written_down_in_one_order() -> None:
+    """So that equal states have equal snapshots."""
+    state = at_work(plan(max_parallel=9), *(begins(key) for key in "hgfedcba"), keys="hgfedcba").state
+    assert snapshot_of(state, {}).maps["map"].active == tuple("abcdefgh")
+
+
+def test_of_a_step_that_nobody_refers_to_no_stderr_is_kept() -> None:
+    """It is in the log and in its file."""
+    told = (starts("a"), ends("a", 3, output="out", stderr="err"))
+    here = given(compiled(step("a")), *told).state.node("a")
+    assert (here.output, here.stderr) == ("", "")
+
+
+def test_a_command_that_does_not_run_cannot_be_interrupted() -> None:
+    """A log that says so is none that could have been written."""
+    with pytest.raises(AssertionError, match="command_interrupted cannot happen to a node that is pending"):
+        given(compiled(step("a")), interrupted("a", 3))
+
+
+def test_the_only_item_decides_about_a_share() -> None:
+    """There is no other to come."""
+    now = at_work(plan(error_policy={"failure_threshold": 0.5}), begins("a"), keys="a")
+    decided = now.when(broke("map[a].x", 7)).events
+    error = "1 of 1 item failed, and failure_threshold is 0.5; the first is a: exit 1 · boom"
+    assert ev.NodeFailed(at="map", error=error) in decided
+
+
+def test_what_has_finished_and_was_edited_is_told_in_the_order_of_the_file() -> None:
+    """Stage by stage."""
+    before = in_stages(stage("one", step("a")), stage("two", step("b")))
+    after = in_stages(stage("one", step("a", env={"X": 1})), stage("two", step("b", env={"X": 1})))
+    finished = {at: NodeState(status=Status.SUCCEEDED) for at in ("one", "one.a", "two.b")}
+    state = given(before).state
+    conflicts = align(replace(state, nodes=state.nodes.update(finished)), after).conflicts
+    assert conflicts == (
+        "one.a has finished, and its text was changed",
+        "two.b has finished, and its text was changed",
+    )

@@ -54,6 +54,14 @@ def nested(pairs: int) -> Any:
     return value
 
 
+def lists(depth: int) -> Any:
+    """Return an empty list in a list, in a list, and so on."""
+    value: Any = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
 VALUES: dict[str, tuple[CaptureFormat, str, Any]] = {
     "text": ("text", "one\ntwo", "one\ntwo"),
     "no text": ("text", "", ""),
@@ -62,6 +70,7 @@ VALUES: dict[str, tuple[CaptureFormat, str, Any]] = {
     "lines end with newlines only": ("lines", "a\x0cb\u2028c\x85d\re", ["a\x0cb\u2028c\x85d\re"]),
     "json": ("json", '{"a": [1, 2.5, null, "é"]}', {"a": [1, 2.5, None, "é"]}),
     "as deep as can be": ("json", '{"a":[' * 250 + "]}" * 250, nested(250)),
+    "as deep as can be, and more beside it": ("json", f"[{'[' * 499}{']' * 499}, []]", [lists(499), []]),
     "a large integer": ("json", "123456789012345678901234567890", 123456789012345678901234567890),
     "an integer": ("number", " 42\n", 42),
     "a float": ("number", "-1.5e3", -1500.0),

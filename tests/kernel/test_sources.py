@@ -77,3 +77,10 @@ def test_a_number_that_counts_is_the_number_however_it_is_written() -> None:
     assert timeout_of(template["power"], lookup) == 100
     with pytest.raises(ValueError, match="0x10s"):
         timeout_of((*template["hex"], "s"), lookup)
+
+
+@pytest.mark.parametrize(("text", "what"), [("x/${table}", "a mapping"), ("x/${list}", "a list")])
+def test_a_part_of_a_name_is_a_text(text: str, what: str) -> None:
+    """A list or a mapping is items, and stands alone."""
+    with pytest.raises(ValueError, match=f"is {what}, and map.input wants a name there"):
+        asked(text)

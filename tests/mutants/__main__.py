@@ -93,7 +93,9 @@ class Planter:
                 whole.survey(fresh)
             for bug in bugs:
                 path = str(bug.path).removeprefix(PROGRAM)
-                tried = Tried("unplanted") if bug.when_imported else trials.try_bug(bug, nearest.of(bug, path), living)
+                tests = nearest.of(bug, path)  # none where its function is called by an import alone
+                is_early = bug.when_imported or not tests
+                tried = Tried("unplanted") if is_early else trials.try_bug(bug, tests, living)
                 if tried.verdict == "unplanted":
                     tried = fresh.try_bug(bug, nearest.beside(path))
                 nearest.caught(path, tried.by)

@@ -561,3 +561,10 @@ def test_a_surrogate_pair_of_json_is_one_character() -> None:
     assert refusals('name: "\\ud83d\\ude00"\ncommands: [{shell: make}]\n') == [
         "1:10 this is not YAML: found invalid Unicode character escape code"
     ]
+
+
+def test_a_file_of_just_so_many_bytes_is_read() -> None:
+    """One more is too many."""
+    text = b"commands: [{shell: make}]\n#"
+    assert problems(text.ljust(FILE_BYTES_MAX, b"x")) == []
+    assert problems(text.ljust(FILE_BYTES_MAX + 1, b"x"))[0].message == "a workflow file has at most 4 MiB"

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from prodigy.errors import UsageProblem, WorkflowProblem
 from prodigy.plan.schema import KEYS, WHERE, Key, Where
-from prodigy.plan.schema_text import describe, json_schema
+from prodigy.plan.schema_text import describe, described, json_schema
 from tests.plan.test_document import read_document
 
 VALIDATOR = Draft202012Validator(json_schema())
@@ -270,3 +270,44 @@ def test_every_key_can_be_looked_up() -> None:
     places = {"workflow": "", "step": "steps.", "stage": "stages.", "phase": "setup."}
     paths = [f"{places.get(key.where, f'{key.where}.')}{key.name}" for key in KEYS]
     assert [path for path in paths if path.rpartition(".")[2] != describe(path).partition(":")[0]] == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"commands": [{"shell": "make"}]},
+        {"steps": [{"shell": "make"}]},
+        [{"shell": "make"}],
+        {"stages": [{"name": "a", "commands": [{"shell": "make"}]}]},
+        {"stages": [{"name": "a", "steps": [{"shell": "make"}]}]},
+        {"commands": [{"shell": "make", "on_failure": {"steps": [{"shell": "fix"}]}}]},
+        {"mode": "mapreduce", "map": MAP, "setup": {"steps": [{"shell": "make"}]}},
+        {"mode": "mapreduce", "map": MAP | {"agent_template": {"steps": [{"shell": "make"}]}}},
+    ],
+    ids=lambda document: json.dumps(document)[:60],
+)
+def test_one_step_is_enough_under_either_name(document: Any) -> None:
+    """`commands` and `steps` are one key, wherever steps stand."""
+    assert Draft202012Validator(json_schema()).is_valid(document)
+    assert is_read(document)
+
+
+def test_a_key_is_described_for_a_program() -> None:
+    """All that is told of it, and what its value may be."""
+    assert described("error_policy.max_retries") == [
+        {
+            "name": "max_retries",
+            "of": "error_policy",
+            "about": "How often on_item_failure: retry tries an item again: 3 unless told.",
+            "takes": "a whole number or a ${…}, from 0 to 1000",
+            "alias_of": None,
+            "is_available": True,
+            "keys": [],
+            "schema": {
+                "anyOf": [
+                    {"type": "integer", "minimum": 0, "maximum": 1000},
+                    {"type": "string", "pattern": r"\$\{"},
+                ]
+            },
+        }
+    ]
