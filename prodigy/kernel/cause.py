@@ -1,7 +1,7 @@
 """Why something failed, in one line: how the command ended, and the last line of what it said that says something.
 
 The end of what a program printed is seldom its last line: stack frames, a hint where a log lies, `make` repeating an
-exit code. Those are passed over where anything else was said. Whoever shows an error in one line takes it from here.
+exit code. Those are passed over if anything else was said. Everything that shows an error in one line uses this.
 """
 
 import re
@@ -65,8 +65,8 @@ def cause(error: str, exit_code: int | None = None) -> str:
 def meaningful_line(text: str) -> str:
     """Return the last line that says something, without escape sequences; empty where no line does.
 
-    Frames of a stack, lines that only repeat an exit code and the like count as little: they are returned only
-    where there is nothing else. Of a line that overwrote itself the last writing counts.
+    Stack frames, lines that only repeat an exit code and the like are returned only if there is nothing else. If a
+    line overwrote itself, its last text counts.
     """
     found = fallback = ""
     is_stack = is_goroutine = False

@@ -207,8 +207,8 @@ class RetryScheduled(_Event, frozen=True):
 class HandlingStarted(_Event, frozen=True):
     """The last attempt failed and the handlers of the node begin.
 
-    Of what is no command `error` says why it failed, and `step` is the address of the step that failed it, or that was
-    at work when its time was over.
+    For a node that is not a command, `error` says why it failed, and `step` is the address of the step that failed it,
+    or that was running when its time was over.
     """
 
     at: str
@@ -263,7 +263,7 @@ class ListingStarted(_Event, frozen=True):
 
 
 class ItemsListed(_Event, frozen=True):
-    """The items of a map, read once and for all: `items[i]` has the key `keys[i]`. Of none, `note` says why."""
+    """The items of a map, read once: `items[i]` has the key `keys[i]`. If there are none, `note` says why."""
 
     at: str
     keys: tuple[str, ...]
@@ -285,8 +285,8 @@ class ItemsHeld(_Event, frozen=True):
 class ItemSettled(_Event, frozen=True):
     """An item of the map at `at` has come to its end.
 
-    Of one that failed, `step` says where, within the item; `exit_code` and `output_file` are that step's last,
-    `attempts` how often it was tried, in all attempts of the item; 0 is not known.
+    If it failed, `step` says where, within the item; `exit_code` and `output_file` are that step's last, and
+    `attempts` is how often it was tried, in all attempts of the item; 0 means unknown.
     """
 
     at: str
@@ -364,7 +364,7 @@ class NodeReopened(_Event, frozen=True):
 class NodeContinued(_Event, frozen=True):
     """Resume goes on inside a failed sequence: its finished children stand, its budget is new.
 
-    Of a map `excused` says how many failed items do not count against its error policy any more.
+    For a map, `excused` says how many failed items no longer count against its error policy.
     """
 
     at: str

@@ -77,7 +77,7 @@ def _generation_started(state: State, event: ev.GenerationStarted, time: str) ->
 
 
 def _run_resumed(state: State, event: ev.RunResumed, time: str) -> State:
-    """What was in flight has ended with its coordinator: nobody waits for it any more."""
+    """Commands that were in flight ended with their coordinator."""
     stood = event.stood or state.time
     return replace(
         state,
@@ -97,9 +97,9 @@ def _run_resumed(state: State, event: ev.RunResumed, time: str) -> State:
 
 
 def _used(state: State, stood: str) -> dict[str, NodeState]:
-    """Return whatever has a limit, with the time it had used when the run came to rest.
+    """Return the nodes that have a limit, with the time used when the run came to rest.
 
-    It may be long until it goes on: an item waits for room, a question for its answer, and the run may rest meanwhile.
+    They may go on much later: an item waits for room, a question for its answer, and the run may rest meanwhile.
     """
     used = {}
     for at, node in state.nodes.items():
@@ -125,7 +125,7 @@ def _plan_changed(state: State, event: ev.PlanChanged, time: str) -> State:
 
 
 def _node_started(state: State, event: ev.NodeStarted, time: str) -> State:
-    """A sequence is entered: whatever its children did in an earlier attempt is over."""
+    """A sequence is entered: what its children did in an earlier attempt is forgotten."""
     before, is_item = state.node(event.at), state.plan.is_item(event.at)
     node = replace(
         before,
@@ -162,7 +162,7 @@ def _command_started(state: State, event: ev.CommandStarted, time: str) -> State
 
 
 def _command_finished(state: State, event: ev.CommandFinished, time: str) -> State:
-    """A command that resume must not repeat was not in flight any more."""
+    """A command that resume must not repeat is no longer in flight."""
     before = state.node(event.at)
     leaf = state.plan.template(event.at)
     assert isinstance(leaf.body, Run), "only a leaf has a command"
@@ -220,7 +220,7 @@ def _retry_scheduled(state: State, event: ev.RetryScheduled, time: str) -> State
 
 
 def _handling_started(state: State, event: ev.HandlingStarted, time: str) -> State:
-    """The handlers are entered anew, whatever they did for an earlier failure."""
+    """The handlers start afresh; what they did for an earlier failure is forgotten."""
     error = event.error or state.node(event.at).error
     return _turned(_unhandled(state, event.at), event, time, error=error, failed_step=event.step)
 
@@ -234,7 +234,7 @@ def _limit_reached(state: State, event: ev.LimitReached, time: str) -> State:
 
 
 def _node_bypassed(state: State, event: ev.NodeBypassed, time: str) -> State:
-    """Whatever went on in the node is over: nothing below it is in flight any more, nor ever taken up."""
+    """Nothing below the node is in flight any more, and resume will not go on with it."""
     flying = {at: epoch for at, epoch in state.in_flight.items() if not is_below(state.plan, at, event.at)}
     state = _unhandled(_forget(replace(state, in_flight=immutables.Map(flying)), event.at), event.at)
     state = on_map.map_bypassed(state, event.at)
@@ -250,7 +250,7 @@ def _node_failed(state: State, event: ev.NodeFailed, time: str) -> State:
 
 
 def _node_reopened(state: State, event: ev.NodeReopened, time: str) -> State:
-    """Whatever it or anything in it did is over."""
+    """What the node and everything below it did is forgotten."""
     before = state.node(event.at)
     state = _unhandled(_forget(state, event.at), event.at)
     node = NodeState(
@@ -281,7 +281,7 @@ def _checkpoint_marked(state: State, event: ev.CheckpointMarked, time: str) -> S
 
 
 def _run_rested(state: State, event: ev.RunRested, time: str) -> State:
-    """Whatever has a limit began that much later."""
+    """Every limit that is running began that much later."""
     later = {
         at: replace(node, limit_since=due_at(node.limit_since, event.rested_s))
         for at, node in state.nodes.items()

@@ -40,7 +40,7 @@ def item_list(keys: tuple[str, ...], values: tuple[Any, ...]) -> ItemList:
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What became of an item. `outputs` is each step's output by id or place.
 
-    Of one that failed `step` is where, `exit_code` and `output_file` (relative to the run's folder) are that step's.
+    If it failed, `step` says where; `exit_code` and `output_file` (relative to the run's folder) are that step's.
     """
 
     disposition: Disposition

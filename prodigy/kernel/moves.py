@@ -105,7 +105,7 @@ class GoOn(_Move, frozen=True):
 
 
 class TakeUp(_Move, frozen=True):
-    """Go on wherever a node, or anything below it, stood."""
+    """Go on where a node, or anything below it, was."""
 
     at: str
 

@@ -66,7 +66,7 @@ def end_of(text: str, bytes_max: int) -> str:
 
 
 def may_be_stopped(exited: Exited) -> bool:
-    """Whether an attempt ended as one does whom a stop of everything reaches; its own timeout is no such end."""
+    """Whether an attempt ended the way a stop of the whole system ends it; its own timeout does not count."""
     if _took_too_long(exited):
         return False
     return exited.aborted or exited.signal in STOP_SIGNALS or exited.exit_code in STOP_SIGNALS.values()
@@ -138,7 +138,7 @@ def _json(text: str) -> Any:
 
 
 def _is_too_deep(value: Any) -> bool:
-    """Whether a value would be written now, and could not be read again by a resume."""
+    """Whether a value could be written now but not read again by a resume."""
     level = [value]
     for _ in range(NESTING_MAX + 1):
         parents = [parent for parent in level if isinstance(parent, dict | list)]

@@ -46,7 +46,7 @@ def select(
 
 
 def keys_of(values: Sequence[Any], item_key: Template, values_known: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what each value is known by; no two are alike.
+    """Return the key of each value; no two are alike.
 
     That is what `item_key` yields, else the value itself where it is a short printable text, else the beginning of
     its JSON and a digest of it. Values that would be known by the same have `#2`, `#3` … appended, in their order.
@@ -99,7 +99,7 @@ def _distinct(values: list[Any], path: tuple[str | int, ...]) -> list[Any]:
 
 
 def _natural_key(value: Any, item_key: Template, values_known: Mapping[str, Any]) -> str:
-    """Return the key of a value that has no fellow; one whose `item_key` is empty is known by its content."""
+    """Return the key of a value before duplicates are numbered; an empty `item_key` stands for its content."""
     written = shown(render(item_key, _lookup(value, values_known))) if item_key else value
     if isinstance(written, str) and 0 < len(written) <= KEY_CHARS_MAX and written.isprintable():
         return str(written)

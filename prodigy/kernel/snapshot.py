@@ -1,7 +1,7 @@
 """The state as one plain value, to be written down and taken up again.
 
-What the plan or the log's position already say is not repeated: the plan, the seq, the generation and the version are
-kept beside a snapshot, by the checkpoint document or by the event that restores a run.
+The plan, the seq, the generation and the version are not repeated here: they are kept beside a snapshot, by the
+checkpoint document or by the event that restores a run.
 """
 
 from collections import Counter

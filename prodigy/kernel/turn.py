@@ -43,7 +43,7 @@ class Turn:
         self.emit(kind(**handed))
 
     def close(self) -> None:
-        """The signal has been answered: nothing is added any more."""
+        """The signal has been answered: nothing more can be added."""
         assert self.state is self._folded, _NO_EVENT
         self._is_open = False
 

@@ -1,4 +1,4 @@
-"""Parameters that nothing uses: a misspelt one must not leave the run with the default, and without a word."""
+"""Parameters that nothing uses: a misspelt one must not silently leave the run with the default."""
 
 import re
 from collections.abc import Set

@@ -1,7 +1,7 @@
 """A parameter takes the kind of the variable that it replaces: for a list it is a list, written as JSON.
 
-On the command line everything is text. What is a list in the workflow is gone through, so a text in its place would be
-one element, or the name of a file.
+On the command line everything is text. The workflow iterates over a list, so a text in its place would be taken for
+one element, or for the name of a file.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Read the values of a file along the schema's table: each becomes the type that its key asks for.
 
-Whatever has not the shape of its key is noted in the file's `Source` and left out, and the reading goes on, so that
-the author hears of every mistake at once.
+A value that does not have the shape of its key is noted in the file's `Source` and left out. Reading goes on, so the
+author sees all mistakes at once.
 """
 
 import math
@@ -523,7 +523,7 @@ def _steps(source: Source, listing: Listing) -> tuple[Step, ...]:
 
 
 def _only(source: Source, value: Value) -> tuple[Step, ...]:
-    """Return the step that a value is, alone in a tuple; nothing when it is none, or enough is wrong."""
+    """Return a value as a step, alone in a tuple; nothing if it is not one, or if there are enough mistakes already."""
     if source.is_full:
         return ()
     if isinstance(value, Fields):
@@ -534,7 +534,7 @@ def _only(source: Source, value: Value) -> tuple[Step, ...]:
 
 
 def _stage(source: Source, value: Value) -> tuple[StageAsWritten, ...]:
-    """Return the stage that a value is, alone in a tuple; nothing when it is none, or enough is wrong."""
+    """Return a value as a stage, alone in a tuple; nothing if it is not one, or there are enough mistakes already."""
     if source.is_full:
         return ()
     if not isinstance(value, Fields):

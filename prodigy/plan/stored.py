@@ -1,7 +1,7 @@
 """Large values that stay where they are kept until somebody uses them.
 
-Fifty captures of ten megabytes are no half a gigabyte of memory: whoever keeps such a value hands out a `Stored` in its
-place, with the way to get it. What uses a value asks `whole` for it, and forgets it when it is done.
+Fifty captures of ten megabytes must not take half a gigabyte of memory: the store hands out a `Stored` in place of a
+large value, with the way to get it. Code that uses a value asks `whole` for it, and drops it when it is done.
 """
 
 from collections.abc import Callable

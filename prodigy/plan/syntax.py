@@ -1,7 +1,7 @@
 """The workflow as its author wrote it: the types that a file is read into, every value with its place.
 
-`reading` makes them. Whatever has not the shape of its key is left out and noted in the file's `Source`, so a
-document may be incomplete only when its source has problems.
+`reading` makes them. A value that does not have the shape of its key is left out and noted in the file's `Source`,
+so a document is incomplete only if its source has problems.
 """
 
 import re

@@ -59,7 +59,7 @@ class RetryState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MapProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a map is: every item is in exactly one of the counts after `total`. Of none, `note` says why."""
+    """How far a map is: each item is in exactly one count after `total`. If there are none, `note` says why."""
 
     total: int
     succeeded: int

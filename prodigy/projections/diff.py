@@ -1,7 +1,7 @@
 """Two runs side by side: what of their steps, items, variables and outcomes differs.
 
-Steps are matched by identity: by id, else by what they run, in order, else by their place. How long something took is
-shown and never counted as a difference: no two runs take the same time.
+Steps are matched by id, else by what they run, in order, else by their place. Durations are shown but never counted as
+a difference: no two runs take the same time.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Which fields the items of a map have, and whether a condition asks for one that none of them has.
 
-Such a condition could never be true of any item, however the others are: a word is misspelt in it. Whoever asks
-whether there is the field, or gives it a default, means what is written.
+Such a condition can never be true of any item: a word in it is misspelt. A condition that asks whether the field
+exists, or gives it a default, is taken as written.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

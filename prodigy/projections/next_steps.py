@@ -1,7 +1,7 @@
 """What to type next about a run: one rule for whoever advises.
 
-The commands are given as words behind the program's name, with the run's real id, so that they can be typed as they
-stand. Of a run that rests the command that goes on with it is marked: lists have room for one.
+The commands are given without the program's name and with the run's real id, so they can be typed as they stand. For
+a run at rest, the command that goes on with it is marked: lists have room for one.
 """
 
 import shlex

@@ -1,6 +1,6 @@
 """A log in numbers: how many events of each type, and per step its attempts, retries, time and cost.
 
-Records are taken as they were logged, so that even a log that cannot be folded any more can be counted.
+Records are taken as they were logged, so even a log that can no longer be folded can be counted.
 """
 
 from collections.abc import Iterable

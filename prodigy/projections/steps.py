@@ -54,7 +54,7 @@ def steps_of(state: State) -> list[Step]:
 def current_step(state: State, steps: list[Step]) -> Step | None:
     """Return the first step that has not settled, or None when all have.
 
-    Of a failed run it is the step that failed it: resume goes on there.
+    For a failed run it is the step that failed it: resume goes on there.
     """
     return next((s for s in steps if not s.is_settled or s.leaf.address == state.failed_at), None)
 

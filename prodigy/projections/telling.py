@@ -16,9 +16,9 @@ from prodigy.projections.forecast import shown_command
 
 
 def told_later(state: State, at: str) -> str:
-    """Return `shell: cc -c a.c` of a leaf, filled in with what is known and has surely been so when it ran.
+    """Return `shell: cc -c a.c` for a leaf, with the values that it certainly had when it ran.
 
-    A name that several steps capture may have had another value then, and stays as it was written.
+    A name that several steps capture may have had another value then, so it is shown as written.
     """
     node = state.plan.node(at)
     known, again = lookup_in(state, at), _captured_again(state.plan)
@@ -30,7 +30,7 @@ def told_later(state: State, at: str) -> str:
 
 
 def _captured_again(plan: Plan) -> set[str]:
-    """Return the names whose value changes while the run goes on: of the results of any step, and of several steps."""
+    """Return the names whose value changes during the run: the latest outputs, and captures of more than one step."""
     named = Counter(node.policy.capture for node in plan.nodes.values())
     changing = {name for name, count in named.items() if name and (count > 1 or name in plan.variables)}
     return changing | {"shell", "claude"}

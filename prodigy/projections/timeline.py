@@ -1,6 +1,6 @@
 """One row per event, for people who read a log; and the same as cells of a spreadsheet.
 
-Records are taken as they were logged, never decoded into events: whatever wrote them, they can be listed.
+Records are taken as they were logged and never decoded into events, so any log can be listed.
 """
 
 import json

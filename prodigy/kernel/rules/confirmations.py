@@ -9,7 +9,7 @@ from prodigy.kernel.turn import Turn
 
 
 def answered(turn: Turn, signal: sig.Answered) -> Moves:
-    """Take a person's word about a node that awaits it; without anybody to ask the run pauses."""
+    """Record a person's answer about a node that waits for it; if there is nobody to ask, the run pauses."""
     here = turn.state.node(signal.at)
     if here.status is not Status.AWAITING or turn.state.is_over:
         return ()

@@ -1,4 +1,4 @@
-"""The rule of handlers: what they come to decides what becomes of the node they belong to."""
+"""The rule of handlers: their result decides the fate of the node they belong to."""
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.cause import HANDLER_TOO
@@ -9,7 +9,7 @@ from prodigy.kernel.turn import Turn
 
 
 def settled(turn: Turn, move: HandlersSettled) -> Moves:
-    """Settle a node by what its handlers came to, or try it again when they were to repair it."""
+    """Settle a node by the result of its handlers, or try it again if they were there to repair it."""
     here, policy = turn.state.node(move.at), turn.node(move.at).policy.on_failure
     assert policy is not None, "only handlers settle so"
     handlers = turn.state.node(policy.address)

@@ -81,7 +81,7 @@ def _example(items: Items) -> str:
 
 
 def settle_item(turn: Turn, move: SettleItem) -> Moves:
-    """Record what became of an item; what a failure means is decided by the error policy."""
+    """Record how an item ended; the error policy decides what a failure means."""
     node = turn.node(move.at)
     owner = turn.state.plan.owner_of(node)
     assert isinstance(owner.body, Map), "only a map has items"

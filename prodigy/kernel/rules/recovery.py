@@ -44,7 +44,7 @@ NOT_REPEATED = "it was in flight when the run stopped, and on_interrupt: fail fo
 
 
 def resume(turn: Turn, signal: sig.ResumeRequested) -> Moves:
-    """Answer a resume: go back first where that is asked. A completed run has nothing to go on with otherwise."""
+    """Answer a resume: go back first if that is asked. Otherwise a completed run has nothing left to do."""
     go_on = GoOn(signal, turn.state.time)
     if signal.rewind is not None:
         return (GoBack(signal.rewind), go_on)
@@ -57,7 +57,7 @@ def resume(turn: Turn, signal: sig.ResumeRequested) -> Moves:
 
 
 def go_on(turn: Turn, move: GoOn) -> Moves:
-    """Record the resume, with what was edited and put back, and take the run up wherever it stood."""
+    """Record the resume, with what was edited and put back, and go on where the run was."""
     signal, stood = move.signal, move.stood
     if signal.rewind is None and signal.fork is None:
         _book_what_was_in_flight(turn, signal.spent)

@@ -1,8 +1,7 @@
 """The rule of going back to an earlier moment, or of beginning with a node that was never entered.
 
-Going back needs no rule: the state that the kernel is given is that moment's, and resume goes on from it. Only where
-the operator jumps ahead is there something to decide: what has not settled before the target is bypassed, and the log
-says so.
+Going back needs no rule: the kernel is given the state of that moment, and resume goes on from it. There is something
+to decide only if the operator jumps ahead: what has not settled before the target is bypassed, and logged so.
 """
 
 from itertools import pairwise

@@ -52,6 +52,6 @@ def finish(turn: Turn, move: FinishRun) -> Moves:
 
 
 def clean(turn: Turn, signal: sig.CleanRequested) -> Moves:
-    """End the log of a run of which nothing else is kept from now on; whatever it was doing, nobody goes on with it."""
+    """End the log of a run of which only the log is kept from now on; it cannot go on."""
     turn.emit(ev.RunCleaned(by=signal.by, size_bytes=signal.size_bytes))
     return ()
