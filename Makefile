@@ -39,7 +39,7 @@ versions: setup  ## the quick tests with the lowest and newest versions allowed,
 	.ci/versions
 
 mutants: setup  ## plant bugs and list those that no test notices: make mutants SHARD=1/8 SAMPLE=500 PARTS=prodigy/kernel
-	$(BIN)/python -m tests.mutants $(if $(SHARD),--shard $(SHARD)) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(PARTS)
+	$(BIN)/python -m tests.mutants $(if $(SHARD),--shard $(SHARD)) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(BUDGET),--budget $(BUDGET)) $(PARTS)
 
 bench: setup  ## how fast it is, beside what others take (about 25 minutes)
 	$(BIN)/python -m bench
