@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from prodigy.cli.checks import folders, processes, runs
+from prodigy.cli.checks import claude, folders, processes, runs
 from prodigy.cli.checks.finding import Examined, Finding
 from prodigy.cli.checks.folders import file_system_in
 from prodigy.cli.checks.table import CHECKS, examine
@@ -72,7 +72,7 @@ def test_every_check_is_in_the_table_once() -> None:
     """One that is not there finds nothing."""
     written = [
         function
-        for module in (runs, processes, folders)
+        for module in (claude, runs, processes, folders)
         for name, function in vars(module).items()
         if inspect.isfunction(function)
         and function.__module__ == module.__name__
@@ -408,3 +408,34 @@ def test_versions_are_asked_of_the_programs(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PATH", str(tmp_path))
     found = [doctor._version(name) for name in ("git", "claude", "nobody")]
     assert found == ["2.39.5", f"unknown, at {tmp_path}/claude", None]
+
+
+ALLOWS = '{"permissions": {"allow": ["Bash(touch *)", "Edit"]}}'
+
+
+@pytest.mark.parametrize("trusted", ["", "itself", "its repository", "what it is a worktree of"])
+def test_settings_that_claude_code_ignores_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str
+) -> None:
+    """Where nobody has trusted the folder, nor its repository; the mend holds everywhere."""
+    built = settle(tmp_path, monkeypatch)
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
+    (built.root / ".claude").mkdir()
+    (built.root / ".claude" / "settings.json").write_text(ALLOWS)
+    (built.root / ".git").unlink(missing_ok=True)
+    if trusted == "its repository":
+        (built.root.parent / ".git").mkdir()
+    if trusted == "what it is a worktree of":
+        (built.root / ".git").write_text(f"gitdir: {tmp_path}/main/.git/worktrees/w\n")
+    folders = {
+        "itself": built.root, "its repository": built.root.parent, "what it is a worktree of": tmp_path / "main",
+    }  # fmt: skip
+    projects = {str(folders[trusted]): {"hasTrustDialogAccepted": True}} if trusted else {}
+    (tmp_path / ".claude.json").write_text(json.dumps({"projects": projects}))
+    what = (
+        "Claude Code ignores 2 entries of permissions.allow in .claude/settings.json: nobody has trusted "
+        f"{built.root}, so in claude steps those tools are denied"
+    )
+    expected = [] if trusted else [("trust", "warning", what)]
+    assert [(finding.check, finding.severity, finding.what) for finding in examine(built.project)] == expected
+    assert piped("doctor").code == 0

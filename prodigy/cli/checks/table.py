@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from prodigy.cli.checks import folders, processes, runs
+from prodigy.cli.checks import claude, folders, processes, runs
 from prodigy.cli.checks.finding import Check, Examined, Finding
 from prodigy.cli.projects import mirror_of
 from prodigy.errors import ProdigyError
@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     processes.hidden_processes,
     folders.global_folder,
     folders.kept_folders,
+    claude.untrusted_settings,
 )
 
 

@@ -30,6 +30,8 @@ def narrate(lines: bytes) -> bytes:
     """Return what a person wants to see of stream-json lines: the model's words, and the tools it uses."""
     said = []
     for line in lines.splitlines():
+        if b'"assistant"' not in line:  # most are parts of an answer that is on its way
+            continue
         try:
             assistant = _assistant.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
