@@ -439,3 +439,16 @@ def test_settings_that_claude_code_ignores_are_found(
     expected = [] if trusted else [("trust", "warning", what)]
     assert [(finding.check, finding.severity, finding.what) for finding in examine(built.project)] == expected
     assert piped("doctor").code == 0
+
+
+@pytest.mark.parametrize(("version", "count"), [(None, 0), ("2.1.332", 0), ("2.0.1", 1), ("unknown, at /x", 0)])
+def test_a_version_of_claude_code_that_was_not_tried_is_a_warning(version: str | None, count: int) -> None:
+    """With how to get one that was."""
+    said = doctor._untested(version)
+    expected = Finding(
+        check="version",
+        severity="warning",
+        what="Claude Code 2.0.1 was not tried with prodigy, which knows 2.1.330 to 2.1.332",
+        mend="npm install -g @anthropic-ai/claude-code@2.1.332",
+    )
+    assert said == [expected] * count

@@ -184,11 +184,22 @@ def test_an_answer_without_the_form_that_was_asked_for_is_a_failure() -> None:
     """A model that never uses the form ends well all the same."""
     given = RESULT | {"structured_output": {"n": 3}}
     formless = "Claude Code answered without the structured output that json_schema asks for"
-    assert read(transcript(INIT, RESULT), has_form=True).error == formless
-    assert (read(transcript(INIT, given), has_form=True).error, read(transcript(INIT, given)).structured) == (
+    assert read(transcript(INIT, RESULT), form='{"type":"object"}').error == formless
+    assert (
+        read(transcript(INIT, given), form='{"type":"object"}').error,
+        read(transcript(INIT, given)).structured,
+    ) == (
         None,
         {"n": 3},
     )
+
+
+def test_an_answer_that_has_not_the_form_is_a_failure_with_the_place() -> None:
+    """Whatever the program itself thinks of it."""
+    given = RESULT | {"structured_output": {"n": [1, "x"]}}
+    form = '{"properties":{"n":{"items":{"type":"integer"}}}}'
+    said = "the structured output is not what json_schema asks for: n[1] is not of type integer"
+    assert read(transcript(INIT, given), form=form).error == said
 
 
 def test_everything_by_which_a_failure_is_classed_is_read() -> None:

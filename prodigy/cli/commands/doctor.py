@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from prodigy import __version__
-from prodigy.cli.checks.finding import Finding
+from prodigy.cli.checks.finding import Finding, warning
 from prodigy.cli.checks.table import examine
 from prodigy.cli.options import Json
 from prodigy.cli.output.answers import print_json
@@ -19,6 +19,7 @@ from prodigy.cli.output.sentences import print_beside, print_prose
 from prodigy.cli.projects import project_here
 from prodigy.errors import ExitCode, ProdigyError
 from prodigy.plan.phrases import agreeing, counted
+from prodigy.runtime.claude.versions import is_tested, tested
 from prodigy.runtime.terminal import visible
 from prodigy.store.catalog import workflow_ids
 from prodigy.store.layout import Project, home
@@ -43,12 +44,20 @@ def doctor(json: Json = False) -> None:
     """
     project = project_here()
     facts, findings = _facts(project), list(examine(project))
+    findings += _untested(facts.versions["claude"])
     if json:
         print_json({"schema_version": 1, **msgspec.to_builtins(facts), "findings": findings})
     else:
         _print(facts, findings)
     if any(finding.severity == "wrong" for finding in findings):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _untested(version: str | None) -> list[Finding]:
+    if version is None or is_tested(version):
+        return []
+    what = f"Claude Code {version} was not tried with prodigy, which knows {tested()}"
+    return [warning("version", what, f"npm install -g @anthropic-ai/claude-code@{tested().rpartition(' ')[2]}")]
 
 
 def _facts(project: Project) -> Facts:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.plan.json_schema import mismatch
 from prodigy.plan.phrases import counted
 from prodigy.runtime.claude import protocol
 from prodigy.runtime.claude.protocol import Limit, Usage
@@ -25,10 +26,10 @@ Read = Callable[[int, int], bytes]
 
 
 class Demands(msgspec.Struct, frozen=True, kw_only=True):
-    """What an attempt was asked for: its prompt, whether in a given form, and whether a denied tool fails it."""
+    """What an attempt was asked for: its prompt, in which form (a JSON Schema), and whether a denied tool fails it."""
 
     prompt: str = ""
-    has_form: bool = False
+    form: str = ""
     fails_on_denied: bool = False
 
 
@@ -230,9 +231,12 @@ class Transcript:
 
     def _formless(self, demands: Demands) -> str | None:
         """A model that never gives what was asked for in a given form ends well all the same."""
-        if not demands.has_form or self.result is None or self.result.structured is not msgspec.UNSET:
+        if not demands.form or self.result is None:
             return None
-        return "Claude Code answered without the structured output that json_schema asks for"
+        if self.result.structured is msgspec.UNSET:
+            return "Claude Code answered without the structured output that json_schema asks for"
+        wrong = mismatch(self.result.structured, msgspec.json.decode(demands.form))
+        return f"the structured output is not what json_schema asks for: {wrong}" if wrong else None
 
     def _failure(self, exit_code: int | None, stderr: str) -> str | None:
         result = self.result

@@ -84,9 +84,7 @@ class Dialogue:
         """Judge the whole, when the program has ended. It may be called in a thread: nobody else listens any more."""
         self.heard.finish(self._file.piece)
         command = self._command
-        demands = Demands(
-            prompt=command.prompt, has_form=command.json_schema != "", fails_on_denied=command.fails_on_denied
-        )
+        demands = Demands(prompt=command.prompt, form=command.json_schema, fails_on_denied=command.fails_on_denied)
         return self.heard.reading(demands, exit_code=exit_code, stderr=stderr, was_asked=self.was_asked)
 
 
