@@ -28,6 +28,7 @@ REGISTRY = {
     "ps": "List the runs that are live now, with the process that owns each.",
     "stop": "Stop a live run as Ctrl-C would; it can be resumed.",
     "status": "Show where a run stands; of one that is damaged the ways out of it, with exit 7.",
+    "budget": "Show what a run may cost and has cost, and raise its budget, of a run that is live too.",
     "cost": (
         "Show what the claude steps of a run cost: spent, wasted on attempts that came to nothing, estimated, unknown."
     ),

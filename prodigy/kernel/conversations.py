@@ -5,6 +5,11 @@ from hashlib import sha256
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Claude, Node, Run
 
+GO_ON = (
+    "You were interrupted and now go on with the same task. Look first at what you have done already: the outcome of "
+    "what you did last may be unknown. Then finish the task."
+)
+
 
 def session_of(state: State, node: Node, attempt: int, *, time: str) -> str:
     """Return the id of the conversation that this attempt begins now, a UUID; nothing where it begins none.

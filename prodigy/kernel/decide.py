@@ -17,6 +17,7 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.rules import (
     commands,
     confirmations,
+    gate,
     handlers,
     maps,
     nodes,
@@ -81,6 +82,10 @@ def _answer(turn: Turn, signal: sig.Signal) -> mv.Moves:
             return runs.clean(turn, signal)
         case sig.Rested():
             return runs.rested(turn, signal)
+        case sig.WakeFired():
+            return gate.wake(turn, signal)
+        case sig.RaiseRequested():
+            return gate.raised(turn, signal)
         case sig.StopRequested():
             return runs.stop(turn, signal)
         case _:
@@ -92,6 +97,7 @@ def _answer(turn: Turn, signal: sig.Signal) -> mv.Moves:
 RULES: dict[type[Any], Callable[[Turn, Any], mv.Moves]] = {
     mv.Enter: nodes.enter,
     mv.Start: nodes.start,
+    mv.BeginClaude: gate.begin,
     mv.Succeed: nodes.succeed,
     mv.Fail: nodes.fail,
     mv.GiveUp: nodes.give_up,
@@ -110,6 +116,10 @@ RULES: dict[type[Any], Callable[[Turn, Any], mv.Moves]] = {
     mv.AskAgain: confirmations.ask_again,
     mv.Expire: timers.expire,
     mv.EndExpired: timers.end_expired,
+    mv.Park: gate.park,
+    mv.Release: gate.release,
+    mv.Admit: gate.admit,
+    mv.PauseRun: gate.pause,
     mv.FinishRun: runs.finish,
     mv.Rest: runs.rest,
 }

@@ -10,6 +10,7 @@ from typing import Any, assert_never
 import msgspec
 
 from prodigy.kernel import events as ev
+from prodigy.kernel.conversations import GO_ON
 from prodigy.kernel.counts import count_of
 from prodigy.kernel.lifecycle import Epoch, Status
 from prodigy.kernel.limits import timeout_of
@@ -19,7 +20,7 @@ from prodigy.kernel.sources import Asked, asked_for
 from prodigy.kernel.state import State
 from prodigy.plan import expression
 from prodigy.plan.address import key_of
-from prodigy.plan.nodes import Claude, Map, Node, Run, Shell, Source, is_below
+from prodigy.plan.nodes import ROOT, Claude, Map, Node, Run, Shell, Source, is_below
 from prodigy.plan.reference import Lookup, Template, references, render
 from prodigy.plan.shell.values import render_script
 
@@ -29,6 +30,7 @@ CAPTURE_BYTES_MAX = 16 * 1024 * 1024
 ITEMS_MAX = 1_000_000
 VALUES_FOLDER = "values-in-use"
 CLAUDE_IDLE_S = 600.0  # a tool says every 30 s that it runs, an answer comes in parts
+OWN_BUDGET_USED = "what its budget allows a step or an item, per_step or per_item, is used up"
 
 
 def values_folder(run_folder: str, epoch: Epoch) -> str:
@@ -68,6 +70,7 @@ class RenderedClaude(msgspec.Struct, frozen=True, kw_only=True, tag="claude"):
     max_turns: int | None = None
     args: tuple[str, ...] = ()
     fails_on_denied: bool = False
+    budget_usd: float | None = None
 
 
 class Spawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,11 +103,12 @@ class Spawn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """The command cannot be rendered (a NUL in a value …): report its exit with `reason`, start nothing."""
+    """The command cannot be rendered (a NUL in a value …), or paid: report its exit with `reason`, start nothing."""
 
     at: str
     epoch: Epoch
     reason: str
+    is_final: bool = False
 
 
 class RejectList(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,13 +172,21 @@ class List(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str] = {}
 
 
+class Wake(msgspec.Struct, frozen=True, kw_only=True):
+    """Send `WakeFired` after `delay_s`: claude is parked until then."""
+
+    at: str
+    number: int
+    delay_s: float
+
+
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
     """The run has come to rest with this status."""
 
     status: str
 
 
-Effect = Spawn | Reject | RejectList | Terminate | Sleep | Limit | Ask | List | Finish
+Effect = Spawn | Reject | RejectList | Terminate | Sleep | Limit | Wake | Ask | List | Finish
 
 
 def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
@@ -200,6 +212,8 @@ def _is_due_to(event: ev.Event, seq: int, effect: Effect) -> bool:
             return effect.epoch < seq
         case Finish():
             return True
+        case Wake():
+            return isinstance(event, ev.ClaudeParked)
         case _:
             assert_never(effect)
 
@@ -208,6 +222,8 @@ def _orders(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
     match event:
         case ev.CommandStarted():
             yield _spawn(state, event, Epoch(seq))
+        case ev.ClaudeParked():
+            yield Wake(at=ROOT, number=event.number, delay_s=event.delay_s)
         case ev.RetryScheduled():
             yield Sleep(at=event.at, attempt=event.attempt, delay_s=event.delay_s)
         case ev.LimitStarted():
@@ -299,6 +315,8 @@ def _names(body: Map) -> set[str]:
 def _spawn(state: State, event: ev.CommandStarted, epoch: Epoch) -> Effect:
     node = state.plan.node(event.at)
     assert isinstance(node.body, Run), "only a leaf has a command"
+    if event.reserved_usd == 0:
+        return Reject(at=event.at, epoch=epoch, reason=OWN_BUDGET_USED, is_final=True)
     try:
         return _rendered(state, node, node.body.command, event, epoch)
     except ValueError as problem:
@@ -356,7 +374,7 @@ def _command(
     state: State, command: Shell | Claude, lookup: Lookup, files: _Files, event: ev.CommandStarted
 ) -> RenderedShell | RenderedClaude:
     if isinstance(command, Claude):
-        return _asked(state, command, lookup, files, event.session)
+        return _asked(state, command, lookup, files, event)
     rendered = render_script(command.script, lookup)
     return RenderedShell(
         script=rendered.script,
@@ -366,7 +384,7 @@ def _command(
     )
 
 
-def _asked(state: State, command: Claude, lookup: Lookup, files: _Files, session: str) -> RenderedClaude:
+def _asked(state: State, command: Claude, lookup: Lookup, files: _Files, event: ev.CommandStarted) -> RenderedClaude:
     """Return what Claude Code is asked, and how; the program that the operator named wins over the file's."""
     options = command.options
 
@@ -378,8 +396,10 @@ def _asked(state: State, command: Claude, lookup: Lookup, files: _Files, session
 
     schema, turns = options.json_schema, options.max_turns
     return RenderedClaude(
-        prompt=render(command.prompt, lookup, files.keep),
-        session=session,
+        prompt=GO_ON if event.resumes else render(command.prompt, lookup, files.keep),
+        session=event.session,
+        resumes=event.resumes,
+        budget_usd=event.reserved_usd,
         program=state.run.claude_bin or told("claude_bin", options.claude_bin),
         model=told("model", options.model),
         fallback_model=told("fallback_model", options.fallback_model),

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.kernel.fault import Fault
 from prodigy.kernel.items import Disposition
 from prodigy.kernel.ledger import Ledger, Models
 from prodigy.kernel.lifecycle import Epoch
@@ -51,6 +52,7 @@ class RunStarted(_Event, frozen=True):
     parameters: dict[str, Any] = {}
     max_retries: int | None = None
     max_parallel: int | None = None
+    budget_usd: float | None = None
     synced: bool = True
     claude_bin: str = ""
     spellings: dict[str, str] = {}
@@ -111,7 +113,8 @@ class NodeStarted(_Event, frozen=True):
 class CommandStarted(_Event, frozen=True):
     """A command begins; this event's seq is its epoch.
 
-    `session` is the conversation of claude; it `resumes` one that was cut off, or begins it.
+    `session` is the conversation of claude; it `resumes` one that was cut off, or begins it. It may cost
+    `reserved_usd`, where there is a budget.
     """
 
     at: str
@@ -119,16 +122,17 @@ class CommandStarted(_Event, frozen=True):
     command: str
     session: str = ""
     resumes: bool = False
+    reserved_usd: float | None = None
 
 
 class CommandFinished(_Event, frozen=True):
     """A command ended. `output` and `stderr` are their ends without the last newline; `output_file` has it all.
 
     `error` says why it failed, as `${id.error}` will. `idle_s` is how long it gave no sign of work, where it was ended
-    for that; `is_final` says that no further attempt can help. Of claude, `structured` is what `json_schema` asked for,
-    `model` what answered, `claude_version` the program's own; `cost_usd` is what this attempt cost, null where that is
-    not known, `cost_kind` is exact, estimated, unknown, nothing, or booked where an earlier event has it, `models` has
-    it by model, and `session_usd` is what the whole conversation cost as Claude Code counts.
+    for that; `is_final` says that no further attempt can help, `fault` whose it is. Of claude, `structured` is what
+    `json_schema` asked for, `model` what answered, `claude_version` the program's own; `cost_usd` is what this attempt
+    cost, null where that is not known; `cost_kind` is exact, estimated, unknown, nothing, or booked where an earlier
+    event has it; `models` has it by model; `session_usd` is what the whole conversation cost, as Claude Code counts.
     """
 
     at: str
@@ -140,6 +144,7 @@ class CommandFinished(_Event, frozen=True):
     idle_s: float | None = None
     error: str | None = None
     is_final: bool = False
+    fault: Fault = ""
     output: str = ""
     stderr: str = ""
     output_file: str = ""
@@ -181,6 +186,58 @@ class CostBooked(_Event, frozen=True):
     cost_usd: float | None = None
     session_usd: float | None = None
     models: Models = {}
+
+
+class CommandHeld(_Event, frozen=True):
+    """A claude step waits until it may begin, or go on: `reason` says why."""
+
+    at: str
+    attempt: int
+    reason: str
+
+
+class ClaudeParked(_Event, frozen=True):
+    """Claude is out of reach, or its limit is used up: no claude step begins for `delay_s`, until `due`."""
+
+    reason: str
+    since: str
+    delay_s: float
+    due: str
+    tries: int
+    number: int
+
+
+class ClaudeTried(_Event, frozen=True):
+    """The wait is over: the step at `at` tries the way."""
+
+    at: str
+    number: int
+
+
+class ClaudeReleased(_Event, frozen=True):
+    """Claude is within reach again: whatever was held may begin."""
+
+
+class PauseRequested(_Event, frozen=True):
+    """Nothing begins any more because of the step at `at`; when nothing is in flight the run pauses, or `fails`."""
+
+    at: str
+    reason: str
+    fails: bool = False
+
+
+class BudgetNeared(_Event, frozen=True):
+    """The run has cost so much of its budget that its operator wanted to be told."""
+
+    spent_usd: float
+    usd: float
+
+
+class BudgetRaised(_Event, frozen=True):
+    """The run may cost so many US dollars more; `by` says who wants it."""
+
+    usd: float
+    by: str
 
 
 class ValueCaptured(_Event, frozen=True):
@@ -462,6 +519,13 @@ Event = (
     | CommandFinished
     | CommandInterrupted
     | CostBooked
+    | CommandHeld
+    | ClaudeParked
+    | ClaudeTried
+    | ClaudeReleased
+    | PauseRequested
+    | BudgetNeared
+    | BudgetRaised
     | ValueCaptured
     | RetryScheduled
     | HandlingStarted

@@ -12,6 +12,7 @@ import immutables
 from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
+from prodigy.kernel import evolve_gate as on_gate
 from prodigy.kernel import evolve_map as on_map
 from prodigy.kernel import evolve_money as on_money
 from prodigy.kernel.ledger import EMPTY
@@ -56,6 +57,7 @@ def _run_started(state: State, event: ev.RunStarted, time: str) -> State:
         number=event.number,
         max_retries=event.max_retries,
         max_parallel=event.max_parallel,
+        budget_usd=event.budget_usd,
         nodes=state.nodes.set(ROOT, NodeState(since=time)),
     )
 
@@ -85,6 +87,8 @@ def _run_resumed(state: State, event: ev.RunResumed, time: str) -> State:
         rested_s=state.rested_s + elapsed_s(stood, time),
         status="running",
         stopping=None,
+        pausing=None,
+        reserved_usd=0.0,
         in_flight=immutables.Map(),
         expired=frozenset(),
         number=event.number,
@@ -102,9 +106,10 @@ def _used(state: State, stood: str) -> dict[str, NodeState]:
     They may go on much later: an item waits for room, a question for its answer, and the run may rest meanwhile.
     """
     used = {}
+    until = stood if state.parked is None else min(stood, state.parked.since)
     for at, node in state.nodes.items():
         if node.limit_since:
-            used_s = elapsed_s(node.limit_since, stood)
+            used_s = elapsed_s(node.limit_since, until)
             used[at] = replace(node, spent_s=node.spent_s + used_s, left_s=node.left_s - used_s, limit_since="")
     return used
 
@@ -155,10 +160,19 @@ def _command_started(state: State, event: ev.CommandStarted, time: str) -> State
         since=time,
         error=before.error,
         conversation=on_money.begun(before.conversation, event),
+        paid_usd=before.paid_usd,
+        reserved_usd=event.reserved_usd or 0.0,
     )
     if before.conversation.is_cut and not event.resumes:
         state = on_money.wasted(state, before.conversation)
-    return replace(state, nodes=state.nodes.set(event.at, node), in_flight=state.in_flight.set(event.at, epoch))
+    if before.held_attempt:
+        state = replace(state, held=state.held.delete(event.at))
+    return replace(
+        state,
+        nodes=state.nodes.set(event.at, node),
+        in_flight=state.in_flight.set(event.at, epoch),
+        reserved_usd=state.reserved_usd + node.reserved_usd,
+    )
 
 
 def _command_finished(state: State, event: ev.CommandFinished, time: str) -> State:
@@ -299,7 +313,7 @@ def _run_interrupted(state: State, event: ev.RunInterrupted, time: str) -> State
 
 
 def _run_paused(state: State, event: ev.RunPaused, time: str) -> State:
-    return replace(state, status="paused", failed_at=event.at, failure=event.reason)
+    return replace(state, status="paused", pausing=None, failed_at=event.at, failure=event.reason)
 
 
 def _run_cancelled(state: State, event: ev.RunCancelled, time: str) -> State:
@@ -331,7 +345,7 @@ def _run_restored(state: State, event: ev.RunRestored, time: str) -> State:
 
 
 def _run_failed(state: State, event: ev.RunFailed, time: str) -> State:
-    return replace(state, status="failed", failed_at=event.at, failure=event.error)
+    return replace(state, status="failed", pausing=None, failed_at=event.at, failure=event.error)
 
 
 def _run_completed(state: State, event: ev.RunCompleted, time: str) -> State:
@@ -391,6 +405,13 @@ FOLDS: dict[type[Any], Callable[[State, Any, str], State]] = {
     ev.CommandFinished: _command_finished,
     ev.CommandInterrupted: _command_interrupted,
     ev.CostBooked: _cost_booked,
+    ev.CommandHeld: on_gate.command_held,
+    ev.ClaudeParked: on_gate.claude_parked,
+    ev.ClaudeTried: on_gate.claude_tried,
+    ev.ClaudeReleased: on_gate.claude_released,
+    ev.PauseRequested: on_gate.pause_requested,
+    ev.BudgetNeared: on_gate.budget_neared,
+    ev.BudgetRaised: on_gate.budget_raised,
     ev.ValueCaptured: _value_captured,
     ev.RetryScheduled: _retry_scheduled,
     ev.HandlingStarted: _handling_started,

@@ -8,15 +8,17 @@ from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
 from prodigy.kernel import ledger
+from prodigy.kernel.fault import IS_CUT
 from prodigy.kernel.ledger import BOOKED, NONE, UNKNOWN, Conversation, Cost, CostKind, Ledger, Spent
 from prodigy.kernel.state import NodeState, State
+from prodigy.plan.address import item_of
 
 Booking = ev.CommandFinished | ev.CommandInterrupted | ev.CostBooked
 
 
 def begun(before: Conversation, event: ev.CommandStarted) -> Conversation:
     """Return the conversation of an attempt that begins: the one before, which goes on, or a new one."""
-    return replace(before, is_cut=False) if event.resumes else Conversation(id=event.session)
+    return replace(before, is_cut=False, is_resumed=True) if event.resumes else Conversation(id=event.session)
 
 
 def wasted(state: State, conversation: Conversation) -> State:
@@ -30,10 +32,25 @@ def booked(state: State, event: Booking, *, is_cut: bool) -> State:
     if event.cost_kind == BOOKED:
         return state
     node, cost = state.node(event.at), _cost(event)
+    is_cut = is_cut or (isinstance(event, ev.CommandFinished) and event.fault in IS_CUT)
+    is_cut = is_cut and (cost.kind != "nothing" or node.conversation.is_resumed)  # else there is none yet
     conversation = replace(ledger.counted(node.conversation, cost), is_cut=is_cut)
     has_failed = isinstance(event, ev.CommandFinished) and event.error is not None and not is_cut
-    booked = ledger.booked(state.ledger, cost, wasted_usd=conversation.paid_usd if has_failed else 0.0)
-    return replace(state, ledger=booked, nodes=state.nodes.set(event.at, replace(node, conversation=conversation)))
+    wasted_usd = conversation.paid_usd if has_failed else 0.0
+    added = ledger.booked(state.ledger, cost, wasted_usd=wasted_usd, reserved_usd=node.reserved_usd)
+    paid_usd = node.paid_usd + (cost.usd or 0.0)
+    state = replace(state, ledger=added, reserved_usd=max(0.0, state.reserved_usd - node.reserved_usd))
+    node = replace(node, conversation=conversation, paid_usd=paid_usd, reserved_usd=0.0)
+    return _paid_by_item(replace(state, nodes=state.nodes.set(event.at, node)), event.at, cost.usd or 0.0)
+
+
+def _paid_by_item(state: State, at: str, usd: float) -> State:
+    """The item that a step is in has cost so much more."""
+    item = item_of(at)
+    if item is None or item not in state.nodes:
+        return state
+    node = state.node(item)
+    return replace(state, nodes=state.nodes.set(item, replace(node, paid_usd=node.paid_usd + usd)))
 
 
 def closed(state: State, spent: dict[str, Spent]) -> Ledger:

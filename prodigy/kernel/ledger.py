@@ -62,7 +62,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """The conversation of a step's last attempt, and where its own counter stands.
 
     `paid_usd` is what its attempts were booked with. It `is_cut` where it was ended before it had come to an end, and
-    can be gone on with.
+    can be gone on with; it `is_resumed` where that was done.
     """
 
     id: str = ""
@@ -70,6 +70,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     models: Models = {}
     paid_usd: float = 0.0
     is_cut: bool = False
+    is_resumed: bool = False
 
 
 NONE = Conversation()

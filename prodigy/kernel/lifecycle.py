@@ -56,6 +56,8 @@ TRANSITIONS: dict[str, dict[Status, Status]] = {
     "command_finished": {_S.RUNNING: _S.RUNNING},
     "command_interrupted": {_S.RUNNING: _S.RUNNING},
     "cost_booked": {_S.RUNNING: _S.RUNNING},
+    # RUNNING: its attempt was cut off; HANDLING: what the handlers repaired. WAITING: for a retry, which is due now.
+    "command_held": dict.fromkeys((_S.PENDING, _S.AWAITING, _S.RUNNING, _S.WAITING, _S.HANDLING), _S.WAITING),
     # WAITING again: resume waits the rest.
     "retry_scheduled": {_S.RUNNING: _S.WAITING, _S.WAITING: _S.WAITING},
     "handling_started": {_S.RUNNING: _S.HANDLING},

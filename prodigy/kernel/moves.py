@@ -28,6 +28,13 @@ class Start(_Move, frozen=True):
     attempt: int
 
 
+class BeginClaude(_Move, frozen=True):
+    """Begin an attempt of a claude step, or hold it until it may."""
+
+    at: str
+    attempt: int
+
+
 class Succeed(_Move, frozen=True):
     """Settle a node whose body succeeded."""
 
@@ -144,17 +151,42 @@ class EndExpired(_Move, frozen=True):
     """Fail the sequences that have reached their timeout and have nothing in flight any more, inner ones first."""
 
 
+class Park(_Move, frozen=True):
+    """Wait for better weather because of what a claude step met; `resets_at_s` is when a limit ends, if told."""
+
+    at: str
+    reason: str
+    resets_at_s: int | None = None
+
+
+class Release(_Move, frozen=True):
+    """Let claude steps begin again: the way is free."""
+
+
+class Admit(_Move, frozen=True):
+    """Begin the claude steps that were held and may begin now."""
+
+
+class PauseRun(_Move, frozen=True):
+    """Begin nothing more because of the step at `at`; then pause, or fail."""
+
+    at: str
+    reason: str
+    fails: bool = False
+
+
 class FinishRun(_Move, frozen=True):
     """End the run: its root has settled."""
 
 
 class Rest(_Move, frozen=True):
-    """Interrupt a run that is stopping once nothing of it is in flight."""
+    """Interrupt a run that is stopping, or pause one that is about to, once nothing of it is in flight."""
 
 
 Move = (
     Enter
     | Start
+    | BeginClaude
     | Succeed
     | Fail
     | GiveUp
@@ -173,6 +205,10 @@ Move = (
     | AskAgain
     | Expire
     | EndExpired
+    | Park
+    | Release
+    | Admit
+    | PauseRun
     | FinishRun
     | Rest
 )

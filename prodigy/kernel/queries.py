@@ -23,8 +23,10 @@ _AT_WORK = (Status.RUNNING, Status.WAITING, Status.HANDLING, Status.AWAITING)
 
 
 def is_held(state: State, address: str) -> bool:
-    """Whether nothing may begin here: the run is stopping, or something around it has reached its timeout."""
-    return bool(state.stopping) or any(is_below(state.plan, address, expired) for expired in state.expired)
+    """Whether nothing may begin here: the run is stopping or pausing, or something around has reached its timeout."""
+    if state.stopping or state.pausing:
+        return True
+    return any(is_below(state.plan, address, expired) for expired in state.expired)
 
 
 def is_open(state: State, address: str) -> bool:
@@ -37,15 +39,18 @@ def is_open(state: State, address: str) -> bool:
     return True
 
 
-def is_awaited(state: State, timer: sig.TimerFired | sig.LimitFired) -> bool:
+def is_awaited(state: State, timer: sig.TimerFired | sig.LimitFired | sig.WakeFired) -> bool:
     """Whether anything would still come of a timer: what it is about goes on, and so does all around that."""
     here = state.node(timer.at)
     if is_held(state, timer.at) or not is_open(state, timer.at):
         return False
+    if isinstance(timer, sig.WakeFired):
+        return state.parked is not None and state.parked.number == timer.number and not state.parked.trying
     if isinstance(timer, sig.LimitFired):
-        return here.status is Status.RUNNING and here.attempt == timer.attempt
+        return state.parked is None and here.status is Status.RUNNING and here.attempt == timer.attempt
     is_pause = here.status is Status.RUNNING and timer.at in state.maps and state.maps[timer.at].is_open
-    return is_pause or (here.status is Status.WAITING and here.attempt + 1 == timer.attempt)
+    is_wait = here.status is Status.WAITING and not here.held_attempt
+    return is_pause or (is_wait and here.attempt + 1 == timer.attempt)
 
 
 def tries(here: NodeState) -> int:

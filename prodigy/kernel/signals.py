@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy.kernel.fault import Fault
 from prodigy.kernel.ledger import UNKNOWN, Ledger, Spent
 from prodigy.kernel.lifecycle import Epoch
 from prodigy.kernel.snapshot import Snapshot
@@ -33,6 +34,7 @@ class CookRequested(_Signal, frozen=True):
     parameters: dict[str, Any] = {}
     max_retries: int | None = None
     max_parallel: int | None = None
+    budget_usd: float | None = None
     synced: bool = True
     claude_bin: str = ""
     generation: int = 1
@@ -115,7 +117,8 @@ class Exited(_Signal, frozen=True):
     no sign of work for so long. `is_final`: no further attempt can help. `structured`, `model` and `claude_version` are
     claude's.
     `output` and `stderr` are the tails that the spawn asked for, `error` a reason that is no exit status.
-    `duration_s` is monotonic time. `spent` is what is known of its cost, asked only of claude.
+    `duration_s` is monotonic time. `spent` is what is known of its cost, asked only of claude; `fault`
+    says whose its failure is, `resets_at_s` when its limit ends, in seconds since 1970.
     """
 
     at: str
@@ -134,6 +137,8 @@ class Exited(_Signal, frozen=True):
     duration_s: float = 0.0
     structured: Any = None
     spent: Spent = UNKNOWN
+    fault: Fault = ""
+    resets_at_s: int | None = None
     model: str = ""
     claude_version: str = ""
     warnings: tuple[str, ...] = ()
@@ -204,6 +209,21 @@ class Rested(_Signal, frozen=True):
     rested_s: float
 
 
+class WakeFired(_Signal, frozen=True):
+    """The wait of claude with this number is over."""
+
+    at: str
+    number: int
+
+
+class RaiseRequested(_Signal, frozen=True):
+    """Let the run cost so many US dollars more; `by` says who. `is_live`: what has room then may begin."""
+
+    usd: float
+    by: str
+    is_live: bool = False
+
+
 class StopRequested(_Signal, frozen=True):
     """Ctrl-C, a SIGTERM, or `prodigy stop`: `by` names it."""
 
@@ -222,5 +242,7 @@ Signal = (
     | LimitFired
     | Answered
     | Rested
+    | WakeFired
+    | RaiseRequested
     | StopRequested
 )

@@ -14,7 +14,7 @@ import msgspec
 from prodigy.kernel.items import Item, ItemList, Items, item_list
 from prodigy.kernel.ledger import Ledger
 from prodigy.kernel.lifecycle import Epoch
-from prodigy.kernel.state import NodeState, Origin, RunStatus, State, ids_of
+from prodigy.kernel.state import NodeState, Origin, Parked, Pausing, RunStatus, State, ids_of
 from prodigy.plan.nodes import Plan
 from prodigy.plan.spelling import keep_spellings
 
@@ -59,6 +59,13 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     failed_at: str
     failure: str
     ledger: Ledger | None = None
+    reserved_usd: float = 0.0
+    budget_usd: float | None = None
+    raised_usd: float = 0.0
+    is_warned: bool = False
+    held: dict[str, int] = {}
+    parked: Parked | None = None
+    pausing: Pausing | None = None
     rested_s: float | None = None
     expired: tuple[str, ...] = ()
     maps: dict[str, ItemsSnapshot] = {}

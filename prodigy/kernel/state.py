@@ -26,7 +26,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     and `spent_s` what of it was used at `limit_since`, `version` the checkpoint that its settling made, `reason` why it
     was skipped, `tried` of an item how often each of its steps was in earlier attempts, `failed_step` the
     address of the step for which a sequence is being handled, `conversation` the one that claude had last. `is_final`:
-    no further attempt of a step can help.
+    no further attempt of a step can help. `paid_usd` is what it, or an item, has cost, `reserved_usd` what its attempt
+    in flight may. A claude step that may not begin yet is held, with the attempt that will.
     """
 
     status: Status = Status.PENDING
@@ -54,6 +55,9 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     tried: dict[str, int] = {}
     failed_step: str = ""
     conversation: Conversation = NONE
+    paid_usd: float = 0.0
+    reserved_usd: float = 0.0
+    held_attempt: int = 0
 
     @property
     def is_settled(self) -> bool:
@@ -90,6 +94,29 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         keep_spellings(self, "parameters")
 
 
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """Claude is out of reach, or its limit is used up: nothing begins until `due`; then one step goes first.
+
+    `since` is when that began; `tries` counts the waits, `number` tells this one from the earlier. `trying` is the
+    address of the step that tries the way.
+    """
+
+    reason: str
+    since: str
+    due: str
+    tries: int
+    number: int
+    trying: str = ""
+
+
+class Pausing(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a run is about to pause, or to fail, because of the step at `at`."""
+
+    at: str
+    reason: str
+    fails: bool = False
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it stands after event `seq`; empty before its first.
 
@@ -101,7 +128,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     reached their timeout and still have something in flight. `maps` has the items of each map that has listed them,
     `scoped` what is captured within each item at work. `addresses` maps each id to its address, `captures` each
     captured name to its value, or to a `Stored` that has it, `outputs` each kind of command to its last output.
-    `ledger` has what all attempts cost.
+    `ledger` has what all attempts cost, `reserved_usd` what those in flight may; `budget_usd` replaces the workflow's,
+    and `raised_usd` is added to it. `held` has the claude steps that may not begin, with the seq of that; all are held
+    while `parked`. A run that is `pausing` begins nothing, and pauses or fails when nothing of it is in flight.
     """
 
     seq: int = 0
@@ -125,6 +154,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     captures: immutables.Map[str, Any] = immutables.Map()
     outputs: immutables.Map[str, str] = immutables.Map()
     ledger: Ledger = EMPTY
+    reserved_usd: float = 0.0
+    budget_usd: float | None = None
+    raised_usd: float = 0.0
+    is_warned: bool = False
+    held: immutables.Map[str, int] = immutables.Map()
+    parked: Parked | None = None
+    pausing: Pausing | None = None
     failed_at: str | None = None
     failure: str = ""
     folder: str = ""

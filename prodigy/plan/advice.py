@@ -209,6 +209,13 @@ _BY_PLACE: dict[Where, dict[str, str]] = {
         **_all("threshold max_failures failures_max", "failure_threshold"),
         **_all("reset_timeout cooldown recovery_timeout open_for wait duration", "timeout"),
     },
+    "budget": {
+        **_all("max max_usd total limit dollars amount max_budget_usd max_cost", "usd"),
+        **_all("on_limit on_exceeded action", "on_exceed"),
+        **_all("warn warning alert_at", "warn_at"),
+        **_all("step", "per_step"),
+        **_all("item per_agent agent", "per_item"),
+    },
 }
 
 

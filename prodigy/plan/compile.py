@@ -21,12 +21,13 @@ from prodigy.errors import Problem
 from prodigy.plan import address, expression, schema
 from prodigy.plan.compile_claude import options_of
 from prodigy.plan.compile_map import ITEM_RETRIES, MAP, TEMPLATE, map_body
-from prodigy.plan.compile_policy import goes_on, handlers_of, retry_of, timeout_of
+from prodigy.plan.compile_policy import budget_of, goes_on, handlers_of, retry_of, timeout_of
 from prodigy.plan.definition import definition_of, map_definition
 from prodigy.plan.document import examine
 from prodigy.plan.elsewhere import elsewhere
 from prodigy.plan.given import check_given
 from prodigy.plan.nodes import (
+    MAX_WAIT_S,
     ROOT,
     Claude,
     ClaudeOptions,
@@ -217,6 +218,9 @@ class _Compilation:
             environment=self.declared.resolved.read,
             env=self.env,
             grace_s=seconds_or(grace, GRACE_S),
+            budget=budget_of(self.document.budget, self.source),
+            on_limit=choice_of(self.document.on_limit, "wait"),
+            max_wait_s=seconds_or(self.document.max_wait, MAX_WAIT_S),
             digest=digest,
         )
 
@@ -441,6 +445,9 @@ class _Compilation:
         for name in ("checkpoint", "requires_confirmation") if place else ():
             if (written := getattr(step, name)) is not None:
                 self.source.report(written, f"{name!r} cannot stand inside {place}", hint="remove it")
+        if step.kind != "claude" and step.on_interrupt is not None and step.on_interrupt.value == "continue":
+            message = "only a claude step has a conversation to continue"
+            self.source.report(step.on_interrupt, message, hint="use rerun, ask or fail")
         if step.capture_format is not None and step.capture_output is None:
             self.source.report(step.capture_format, "'capture_format' needs capture_output", hint="add a name")
         return msgspec.structs.replace(
@@ -448,7 +455,7 @@ class _Compilation:
             idle_timeout=timeout_of(self._idle_timeout(step), self._template),
             allow_failure=is_true(step.allow_failure) or policy.allow_failure,
             requires_confirmation=is_true(step.requires_confirmation),
-            on_interrupt=choice_of(step.on_interrupt, "rerun"),
+            on_interrupt=choice_of(step.on_interrupt, "continue" if step.kind == "claude" else "rerun"),
             capture=text_of(step.capture_output),
             capture_format=choice_of(step.capture_format, "text"),
         )

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from prodigy.plan import address
-from prodigy.plan.nodes import Handlers, Retry
+from prodigy.plan.nodes import Budget, Handlers, Retry
 from prodigy.plan.reference import Template
 from prodigy.plan.source import Scalar, Source
 from prodigy.plan.syntax import (
+    BudgetAsWritten,
     HandlersAsWritten,
     RetryAsWritten,
     choice_of,
@@ -15,10 +16,12 @@ from prodigy.plan.syntax import (
     is_true,
     seconds_of,
     seconds_or,
+    share_of,
 )
 
 INITIAL_DELAY_S = 1.0
 MAX_DELAY_S = 30.0
+WARN_AT = 0.8
 
 Read = Callable[[Scalar], Template]
 
@@ -58,6 +61,25 @@ def handlers_of(written: HandlersAsWritten | None, at: str, source: Source) -> H
         source.report(written.max_attempts, message, hint="remove one of them")
     fail_workflow = is_true(written.fail_workflow)
     return Handlers(address=address.of_handlers(at), repairs=repairs, fail_workflow=fail_workflow)
+
+
+def budget_of(written: BudgetAsWritten | None, source: Source) -> Budget | None:
+    """Return what claude may cost; a bound that can never be met is noted in `source`."""
+    if written is None:
+        return None
+    usd, per_step, per_item = (
+        None if bound is None else share_of(bound) for bound in (written.usd, written.per_step, written.per_item)
+    )
+    for bound, own_usd in ((written.per_step, per_step), (written.per_item, per_item)):
+        if bound is not None and own_usd is not None and usd is not None and own_usd > usd:
+            source.report(bound, f"more than the whole budget of {usd:g}", hint="lower it, or raise usd")
+    return Budget(
+        usd=usd,
+        per_step=per_step,
+        per_item=per_item,
+        warn_at=(share_of(written.warn_at) if written.warn_at else None) or WARN_AT,
+        on_exceed=choice_of(written.on_exceed, "pause"),
+    )
 
 
 def goes_on(written: HandlersAsWritten | None) -> bool:

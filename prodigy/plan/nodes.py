@@ -23,7 +23,9 @@ from prodigy.plan.spelling import as_number, keep_spellings
 
 ROOT = "workflow"
 
-OnInterrupt = Literal["rerun", "ask", "fail"]
+OnInterrupt = Literal["continue", "rerun", "ask", "fail"]
+OnLimit = Literal["wait", "pause", "fail"]
+MAX_WAIT_S = 86_400.0
 CaptureFormat = Literal["text", "json", "lines", "number", "boolean"]
 Backoff = Literal["fixed", "linear", "exponential", "fibonacci"]
 
@@ -230,6 +232,19 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 _NAMED_FILE = re.compile(rb'"path":\["([^"]+)","output_file"')
 
 
+class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What claude may cost, in US dollars: all of the run, each step, each item. Unset is without bound.
+
+    `warn_at` is the share of `usd` at which a person is told; at the limit the run pauses, or fails.
+    """
+
+    usd: float | None = None
+    per_step: float | None = None
+    per_item: float | None = None
+    warn_at: float = 0.8
+    on_exceed: Literal["pause", "fail"] = "pause"
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """A compiled workflow. `variables` are values, never templates; `env` holds templates.
 
@@ -245,6 +260,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
     environment: dict[str, str | None] = {}
     env: dict[str, Template] = {}
     grace_s: float = 5.0
+    budget: Budget | None = None
+    on_limit: OnLimit = "wait"
+    max_wait_s: float = MAX_WAIT_S
     digest: str = ""
     spellings: dict[str, str] = {}
 

@@ -20,6 +20,7 @@ from prodigy.plan.source import EXCERPT_CHARS_MAX, LINE_BREAK, Fields, Listing, 
 from prodigy.plan.syntax import (
     KINDS,
     BreakerAsWritten,
+    BudgetAsWritten,
     ClaudeAsWritten,
     Document,
     ErrorPolicyAsWritten,
@@ -469,6 +470,10 @@ def _read_texts(source: Source, key: Key, value: Value) -> tuple[Scalar, ...] | 
     return texts if len(texts) == len(entries) else _WRONG
 
 
+def _read_budget(source: Source, key: Key, value: Value) -> BudgetAsWritten | _Wrong:
+    return _made(BudgetAsWritten, _words(source, value, "budget")) if isinstance(value, Fields) else _WRONG
+
+
 # The words `true` and `false` are commands too.
 _COMMAND = _scalar(lambda key, it: isinstance(it.value, str | bool) and it.text.strip() != "")
 Reader = Callable[[Source, Key, Value], Word | _Wrong | None]
@@ -505,6 +510,8 @@ _READERS: dict[Shape, Reader] = {
     "asked": _read_asked,
     "texts": _read_texts,
     "json_schema": _read_variables,
+    "budget": _read_budget,
+    "money": _scalar(lambda key, it: _is_within(key, share_of(it) if isinstance(it.value, int | float) else None)),
 }
 
 

@@ -23,6 +23,7 @@ Where = Literal[
     "error_policy",
     "circuit_breaker",
     "claude",
+    "budget",
 ]
 Shape = Literal[
     "text",
@@ -57,6 +58,8 @@ Shape = Literal[
     "asked",
     "texts",
     "json_schema",
+    "budget",
+    "money",
 ]
 
 SHAPES: dict[Shape, str] = {
@@ -92,6 +95,8 @@ SHAPES: dict[Shape, str] = {
     "asked": "a prompt, or a mapping with prompt",
     "texts": "a list of texts, or one",
     "json_schema": "a JSON Schema as a mapping",
+    "budget": "a mapping such as {usd: 50, per_step: 5}",
+    "money": "an amount in US dollars such as 50 or 0.25",
 }
 
 WHERE: dict[Where, str] = {
@@ -107,6 +112,7 @@ WHERE: dict[Where, str] = {
     "error_policy": "error_policy",
     "circuit_breaker": "circuit_breaker",
     "claude": "claude",
+    "budget": "budget",
 }
 
 RETRIES_MAX = 1000
@@ -117,6 +123,8 @@ TIMEOUT_S_MAX = 366 * 86_400
 PARALLEL_MAX = 1000
 ITEMS_MAX = 1_000_000
 PERMISSION_MODES = ("acceptEdits", "auto", "bypassPermissions", "default", "dontAsk", "manual", "plan")
+MONEY_USD_MIN = 0.0001
+MONEY_USD_MAX = 1_000_000
 
 _DURATION = re.compile(
     r"(?:(?P<h>\d{1,9}(?:\.\d{1,9})?)h)?(?:(?P<m>\d{1,9}(?:\.\d{1,9})?)m)?(?:(?P<s>\d{1,9}(?:\.\d{1,9})?)s?)?",
@@ -133,6 +141,7 @@ _BOUNDS: dict[Shape, tuple[float, float]] = {
     "duration": (TIMEOUT_S_MIN, TIMEOUT_S_MAX),
     "seconds": (0, DELAY_S_MAX),
     "share": (0, 1),
+    "money": (MONEY_USD_MIN, MONEY_USD_MAX),
 }
 
 
@@ -174,6 +183,7 @@ _agent_template = partial(Key, "agent_template")
 _error_policy = partial(Key, "error_policy")
 _breaker = partial(Key, "circuit_breaker")
 _claude = partial(Key, "claude")
+_budget = partial(Key, "budget")
 
 
 def _of_group(where: Where, what: str) -> tuple[Key, ...]:
@@ -203,6 +213,14 @@ KEYS: tuple[Key, ...] = (
     _workflow("interpreter", "text", "What runs shell steps: sh unless told."),
     _workflow("grace", "seconds", "Time between SIGTERM and SIGKILL: 5 seconds unless told.", limits=(0, GRACE_S_MAX)),
     _workflow("claude", "claude", "What every claude step is told that does not say it itself."),
+    _workflow("budget", "budget", "What its claude steps may cost."),
+    _workflow(
+        "on_limit",
+        "choice",
+        "What happens at a usage limit, an overload, or without a connection: wait unless told.",
+        choices=("wait", "pause", "fail"),
+    ),
+    _workflow("max_wait", "seconds", "Longest such wait: 24 hours unless told."),
     _workflow("stages", "stages", "Named groups of steps, in order, instead of commands."),
     _workflow("mode", "choice", "mapreduce: the same steps for many items.", choices=("mapreduce",)),
     _workflow("setup", "phase", "Steps before a map."),
@@ -239,8 +257,7 @@ KEYS: tuple[Key, ...] = (
         "on_interrupt",
         "choice",
         "What resume does if the step was in flight.",
-        choices=("rerun", "ask", "fail"),
-        later_choices=("continue",),
+        choices=("continue", "rerun", "ask", "fail"),
     ),
     _step("env", "environment", "Environment of the step, over the workflow's."),
     _step("working_dir", "template", "Folder in which it runs."),
@@ -303,6 +320,11 @@ KEYS: tuple[Key, ...] = (
     _error_policy("max_failures", "integer", "After so many failed items no further one begins."),
     _error_policy("failure_threshold", "share", "When more than this share of the items failed no further one begins."),
     _error_policy("circuit_breaker", "circuit_breaker", "A pause after failures in a row."),
+    _budget("usd", "money", "All of the run, in US dollars."),
+    _budget("per_step", "money", "Each step, all its attempts."),
+    _budget("per_item", "money", "Each item, all its steps."),
+    _budget("warn_at", "share", "The share of usd at which you are told: 80% unless told."),
+    _budget("on_exceed", "choice", "At the limit the run pauses unless told, or it fails.", choices=("pause", "fail")),
     _breaker("failure_threshold", "integer", "After so many failed items in a row nothing begins for a while."),
     _breaker("failures", "integer", "The same as failure_threshold.", alias_of="failure_threshold"),
     _breaker("timeout", "seconds", "For how long: 60 s unless told."),

@@ -21,6 +21,7 @@ _PLACES: dict[str, Where] = {
     "error_policy": "error_policy",
     "circuit_breaker": "circuit_breaker",
     "claude": "claude",
+    "budget": "budget",
 }
 _TEMPLATE = {"type": "string", "pattern": r"\$\{"}
 _WORD = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,99}$"}
@@ -58,6 +59,7 @@ def json_schema() -> dict[str, Any]:
             "circuit_breaker": _object("circuit_breaker") | {"oneOf": breakers},
             "claude": _object("claude", but=("prompt",)),
             "asked": _object("claude", but=("idle_timeout",)) | {"required": ["prompt"]},
+            "budget": _object("budget"),
         },
     }
 
@@ -163,6 +165,8 @@ def _shape(key: Key) -> dict[str, Any]:
             return {"type": "boolean"}
         case "integer":
             return number
+        case "money":
+            return {"type": "number", **bounds}
         case "count":
             return {"anyOf": [number, _TEMPLATE]}
         case "duration":
@@ -191,7 +195,7 @@ def _shape(key: Key) -> dict[str, Any]:
             return {"anyOf": [text, {"type": "array", "items": text}]}
         case "json_schema":
             return {"type": "object"}
-        case "map" | "error_policy" | "circuit_breaker" | "claude":
+        case "map" | "error_policy" | "circuit_breaker" | "claude" | "budget":
             return {"$ref": f"#/$defs/{key.shape}"}
         case "phase" | "agent_template":
             return {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in ("steps", key.shape)]}

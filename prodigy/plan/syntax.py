@@ -113,6 +113,16 @@ class BreakerAsWritten(msgspec.Struct, frozen=True, kw_only=True):
     timeout: Scalar | None = None
 
 
+class BudgetAsWritten(msgspec.Struct, frozen=True, kw_only=True):
+    """What claude may cost."""
+
+    usd: Scalar | None = None
+    per_step: Scalar | None = None
+    per_item: Scalar | None = None
+    warn_at: Scalar | None = None
+    on_exceed: Scalar | None = None
+
+
 class ErrorPolicyAsWritten(msgspec.Struct, frozen=True, kw_only=True):
     """A map's `error_policy`."""
 
@@ -175,6 +185,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     interpreter: Scalar | None = None
     grace: Scalar | None = None
     claude: ClaudeAsWritten | None = None
+    budget: BudgetAsWritten | None = None
+    on_limit: Scalar | None = None
+    max_wait: Scalar | None = None
 
 
 def is_template(value: Value) -> TypeGuard[Scalar]:

@@ -139,6 +139,8 @@ class _Story:
             case ev.CommandInterrupted():
                 why = f" ({before.stopping})" if before.stopping else ""
                 yield f"Attempt {here.attempt} was ended after {event.duration_s:.1f} s: the run was stopping{why}."
+            case ev.CommandHeld():
+                yield f"Attempt {event.attempt} was held back: {event.reason}."
             case ev.CostBooked():
                 yield f"Attempt {here.attempt} was in flight when its coordinator died."
             case ev.ValueCaptured():

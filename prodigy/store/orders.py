@@ -27,6 +27,7 @@ class Cook(_Order, frozen=True):
     path: str
     parameters: dict[str, Any] = {}
     max_retries: int | None = None
+    budget_usd: float | None = None
     synced: bool = True
     claude_bin: str = ""
 
@@ -113,6 +114,13 @@ class Stop(_Order, frozen=True):
     by: str
 
 
+class Raise(_Order, frozen=True):
+    """Let the run cost so many US dollars more."""
+
+    usd: float
+    by: str
+
+
 class Approve(_Order, frozen=True):
     """Say yes to the node at `at`, which awaits it, and go on."""
 
@@ -120,5 +128,5 @@ class Approve(_Order, frozen=True):
     by: str
 
 
-Order = Cook | Resume | StartOver | GoBack | TakeCopy | Fork | Retry | Purge | Clean | Stop | Approve
+Order = Cook | Resume | StartOver | GoBack | TakeCopy | Fork | Retry | Purge | Clean | Stop | Raise | Approve
 GoingOn = Resume | StartOver | GoBack | TakeCopy | Retry | Approve

@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from prodigy.errors import ExitCode, WorkflowProblem
+from prodigy.errors import ExitCode
 from prodigy.kernel.events import TYPES
 from prodigy.plan.compile import compile_workflow
 from prodigy.plan.schema import KEYS, Where
@@ -127,15 +127,6 @@ def test_every_key_is_explained() -> None:
     others = {key.name for key in KEYS if key.where != "step" and key.alias_of is None}
     missing = {name for name in others if name not in shown and f"`{name}:" not in page}
     assert missing == set()
-
-
-def test_words_of_later_versions_are_refused() -> None:
-    """As the README says: a file that uses one of them is told so before anything runs."""
-    later = [(key.name, word) for key in KEYS for word in key.later_choices if key.where == "step"]
-    for name, word in later:
-        with pytest.raises(WorkflowProblem, match="is not available in this version yet"):
-            compile_workflow(f"- shell: make\n  {name}: {word}\n".encode(), file="later.yaml")
-    assert later == [("on_interrupt", "continue")]
 
 
 def test_the_first_workflow_works(tmp_path: Path) -> None:

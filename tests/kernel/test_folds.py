@@ -54,6 +54,8 @@ RUN_EVENTS: dict[str, tuple[ev.Event, dict[str, Any]]] = {
             "failed_at": None,
             "failure": "",
             "rested_s": FULL.rested_s + 60.0,
+            "pausing": None,
+            "reserved_usd": 0.0,
             "maps": immutables.Map({"map": PACE}),
         },
     ),
@@ -68,12 +70,18 @@ RUN_EVENTS: dict[str, tuple[ev.Event, dict[str, Any]]] = {
         {"generation": 3, "version": 9, "status": "running", "stopping": None, "origin": ORIGIN},
     ),
     "a stop": (ev.StopRequested(by="SIGTERM"), {"stopping": "SIGTERM"}),
-    "a pause": (ev.RunPaused(at="r", reason="why"), {"status": "paused", "failed_at": "r", "failure": "why"}),
+    "a pause": (
+        ev.RunPaused(at="r", reason="why"),
+        {"status": "paused", "failed_at": "r", "failure": "why", "pausing": None},
+    ),
     "a no": (
         ev.RunCancelled(at="r", by="ann"),
         {"status": "cancelled", "failed_at": "r", "failure": "ann said no"},
     ),
-    "a failure": (ev.RunFailed(at="r", error="bang"), {"status": "failed", "failed_at": "r", "failure": "bang"}),
+    "a failure": (
+        ev.RunFailed(at="r", error="bang"),
+        {"status": "failed", "failed_at": "r", "failure": "bang", "pausing": None},
+    ),
     "an end": (ev.RunCompleted(), {"status": "completed"}),
     "an edit": (
         ev.PlanChanged(plan=EDITED, workflow_text="", moved={}, dropped=()),

@@ -13,7 +13,7 @@ from prodigy.kernel.items import Item, Items, item_list
 from prodigy.kernel.ledger import Ledger, Spent
 from prodigy.kernel.lifecycle import Epoch, Status
 from prodigy.kernel.snapshot import restored, snapshot_of
-from prodigy.kernel.state import NodeState, Origin, State
+from prodigy.kernel.state import NodeState, Origin, Parked, Pausing, State
 from tests.kernel.story import NOW, Given, given, resume, starts, stops
 from tests.kernel.test_map import at_work, begins, dies, plan
 from tests.simulation.plans import compiled, mapped, step
@@ -46,6 +46,7 @@ COOK = sig.CookRequested(
     parameters={"north": 1},
     max_retries=2,
     max_parallel=3,
+    budget_usd=5.0,
     synced=False,
     generation=2,
     version=7,
@@ -222,6 +223,13 @@ FULL = State(
     captures=immutables.Map({"x": 1}),
     outputs=immutables.Map({"shell": "out"}),
     ledger=Ledger(spent_usd=0.5, exact=1, unknown=1),
+    reserved_usd=0.25,
+    budget_usd=5.0,
+    raised_usd=1.0,
+    is_warned=True,
+    held=immutables.Map({"map[f].x": 7}),
+    parked=Parked(reason="a limit", since=NOW, due=NOW, tries=1, number=1),
+    pausing=Pausing(at="map", reason="a key"),
     failed_at="map",
     failure="boom",
 )

@@ -175,7 +175,7 @@ def test_what_was_in_flight_at_a_crash_is_booked_by_resume() -> None:
     spent = {"a": Spent(kind="estimated", own_usd=0.25)}
     events, state = given(ONE, asks()).when(resume(spent=spent))
     assert events[0] == ev.CostBooked(at="a", epoch=Epoch(3), cost_kind="estimated", cost_usd=0.25)
-    assert state.ledger == Ledger(spent_usd=0.25, estimated_usd=0.25, wasted_usd=0.25, most_usd=0.25, estimated=1)
+    assert state.ledger == Ledger(spent_usd=0.25, estimated_usd=0.25, most_usd=0.25, estimated=1)
 
 
 def test_what_nobody_can_say_of_it_is_unknown() -> None:

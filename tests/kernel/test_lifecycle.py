@@ -8,7 +8,15 @@ from prodigy.kernel import events as ev
 from prodigy.kernel.lifecycle import TRANSITIONS, Status, after
 
 # Events about a node that leave its status alone.
-ABOUT_A_NODE = {"value_captured", "checkpoint_marked", "items_requeued", "items_held", "dead_letters_purged"}
+ABOUT_A_NODE = {
+    "value_captured",
+    "checkpoint_marked",
+    "items_requeued",
+    "items_held",
+    "dead_letters_purged",
+    "claude_tried",
+    "pause_requested",
+}
 
 
 def test_every_event_of_a_node_is_in_the_table() -> None:

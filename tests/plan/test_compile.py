@@ -88,6 +88,7 @@ def test_a_workflow_becomes_a_flat_tree() -> None:
                 parent="go.on_failure",
                 line=7,
                 body=Run(command=Claude(text="/fix", prompt=("/fix",))),
+                policy=Policy(on_interrupt="continue"),
                 definition=plan.nodes["go.on_failure[0]"].definition,
             ),
         },

@@ -273,20 +273,13 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
             "(for example  map: {input: files.json, agent_template: [{shell: 'wc ${item}'}]})"
         ],
     ),
-    "choice of a later version": (
-        "- claude: a\n  on_interrupt: continue\n",
-        [
-            "2:17 'on_interrupt: continue' is not available in this version yet "
-            "(until then it is one of rerun, ask, fail, or remove the line)"
-        ],
-    ),
     "yes for a boolean": (
         "- shell: a\n  allow_failure: yes\n",
         ["2:18 'allow_failure' takes true or false, not the text 'yes' (write true)"],
     ),
     "misspelt choice": (
         "- shell: a\n  on_interrupt: rerunn\n",
-        ["2:17 'on_interrupt' takes one of rerun, ask, fail, not the text 'rerunn' (did you mean rerun?)"],
+        ["2:17 'on_interrupt' takes one of continue, rerun, ask, fail, not the text 'rerunn' (did you mean rerun?)"],
     ),
     "nothing for a key": ("- shell: a\n  id:\n", [f"2:3 'id' has no value (it takes {schema.SHAPES['word']})"]),
     "template in a name": (
@@ -420,6 +413,8 @@ ACCEPTED: dict[Shape, set[str]] = {
     "asked": {"text", "boolean"},
     "texts": {"text", "integer", "number", "boolean", "list"},
     "json_schema": {"mapping"},
+    "budget": set(),
+    "money": {"number"},
 }
 
 
@@ -462,6 +457,8 @@ def workflow_with(key: Key, value: str) -> str:
         case "step":
             rest = "" if key.name in ("shell", "claude") else "  shell: make\n"
             return f"- {key.name}: {value}\n{rest}"
+        case "budget":
+            return f"commands: [{{shell: make}}]\nbudget:\n  {key.name}: {value}\n"
         case "retry":
             rest = "" if key.name == "attempts" else "    attempts: 2\n"
         case "on_failure":

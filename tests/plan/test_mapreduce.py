@@ -127,6 +127,7 @@ def test_the_guides_example_is_a_map_between_two_stages() -> None:
             parent="map[]",
             line=10,
             body=Run(command=Claude(text="/analyze-file ${item}", prompt=("/analyze-file ", item))),
+            policy=Policy(on_interrupt="continue"),
             keeps_output=True,
         ),
         Node(
@@ -148,6 +149,7 @@ def test_the_guides_example_is_a_map_between_two_stages() -> None:
                     prompt=("/summarize-analysis ", reference("map", "results")),
                 )
             ),
+            policy=Policy(on_interrupt="continue"),
         ),
         Node(
             address="reduce[1]",

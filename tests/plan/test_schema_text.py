@@ -40,6 +40,7 @@ RIGHT: dict[str, list[Any]] = {
     "asked": ["look at ${name}", True, {"prompt": "look", "model": "m"}],
     "texts": [["Read", "Bash(git *)"], "Edit", [], [3]],
     "json_schema": [{"type": "object"}, {}],
+    "money": [50, 0.25],
 }
 WORDS = {key.name for key in KEYS if key.shape == "word"}
 STRANGE = [None, True, 0, -1, 2.5, 10**9, "", "  ", "soon", "5 minutes", "x ${y}", "a\nb", [], [1], [""], {}, {"a": 1}]
@@ -90,7 +91,7 @@ def right(draw: Callable[[Any], Any], key: Key, depth: int) -> Any:
             return group if draw(st.booleans()) else [built(draw, "step", depth)]
         case "claude":
             return {name: value for name, value in built(draw, "claude", depth).items() if name != "prompt"}
-        case "map" | "error_policy" | "circuit_breaker":
+        case "map" | "error_policy" | "circuit_breaker" | "budget":
             return built(draw, key.shape, depth)
         case ("retry" | "input") as shape if draw(st.booleans()):
             return built(draw, shape, depth)
@@ -146,6 +147,7 @@ SMALLEST: dict[Where, dict[str, Any]] = {
     "error_policy": {},
     "circuit_breaker": {"failures": 3},
     "claude": {"prompt": "look"},
+    "budget": {},
 }
 
 
@@ -168,6 +170,8 @@ def whole(where: Where, words: Any) -> Any:
             return {"mode": "mapreduce", "map": MAP, "setup": words}
         case "map":
             return {"mode": "mapreduce", "map": words}
+        case "budget":
+            return {"commands": [STEP], where: words}
         case "circuit_breaker":
             return whole("error_policy", {where: words})
     return whole("map", MAP | {where: words})

@@ -32,7 +32,8 @@ class Heard:
         )
 
     def _hear(self, alarm: Alarm) -> None:
-        self.rung.append((type(alarm), alarm.at, alarm.attempt))
+        number = alarm.number if isinstance(alarm, sig.WakeFired) else alarm.attempt
+        self.rung.append((type(alarm), alarm.at, number))
 
 
 async def test_an_alarm_rings_once_and_is_forgotten() -> None:

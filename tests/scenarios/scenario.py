@@ -281,6 +281,14 @@ def sentence(event: ev.Event) -> str:
     match event:
         case ev.CommandFinished():
             return f"  {event.at} ended: {_end(event)}"
+        case ev.CommandHeld():
+            return f"  {event.at} #{event.attempt} is held: {_line(event.reason)}"
+        case ev.ClaudeParked():
+            return f"  parked for {event.delay_s:g} s: {_line(event.reason)}"
+        case ev.ClaudeTried():
+            return f"  {event.at} goes first"
+        case ev.PauseRequested():
+            return f"  pausing for {event.at}: {_line(event.reason)}"
         case ev.CostBooked():
             return f"  {event.at} cost {event.cost_kind if event.cost_usd is None else event.cost_usd}"
         case ev.ValueCaptured():

@@ -162,7 +162,7 @@ class World:
         self._random = random.Random(seed)
         self._running: dict[int, fx.Spawn] = {}
         self._ends: dict[int, datetime] = {}  # in a timed world: when what runs will end
-        self._waiting: list[tuple[datetime, fx.Sleep | fx.Limit]] = []
+        self._waiting: list[tuple[datetime, fx.Sleep | fx.Limit | fx.Wake]] = []
         self._reactor: Reactor | None = None
 
     @property
@@ -271,7 +271,14 @@ class World:
                 )
             case fx.Reject():
                 self.orders.append(
-                    sig.Exited(time=self.time(), at=effect.at, epoch=effect.epoch, error=effect.reason, spent=NOTHING)
+                    sig.Exited(
+                        time=self.time(),
+                        at=effect.at,
+                        epoch=effect.epoch,
+                        error=effect.reason,
+                        is_final=effect.is_final,
+                        spent=NOTHING,
+                    )
                 )
             case fx.Terminate():
                 if spawn := self._running.pop(effect.epoch, None):
@@ -289,7 +296,7 @@ class World:
                         time=self.time(), at=effect.at, is_confirmed=self.answers.get(effect.at, True), by="somebody"
                     )
                 )
-            case fx.Sleep() | fx.Limit():
+            case fx.Sleep() | fx.Limit() | fx.Wake():
                 self._waiting.append((self.now + timedelta(seconds=effect.delay_s), effect))
             case fx.Finish():
                 self._running.clear()
@@ -311,6 +318,8 @@ class World:
         if self._waiting:
             due, wait = self._waiting.pop(0)
             self.now = max(self.now, due)
+            if isinstance(wait, fx.Wake):
+                return [sig.WakeFired(time=self.time(), at=wait.at, number=wait.number)]
             fired = sig.TimerFired if isinstance(wait, fx.Sleep) else sig.LimitFired
             return [fired(time=self.time(), at=wait.at, attempt=wait.attempt)]
         return []

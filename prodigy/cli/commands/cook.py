@@ -49,6 +49,10 @@ def cook(
             metavar="PROGRAM", help="What to run for Claude Code in all steps: prodigy-fake-claude costs nothing."
         ),
     ] = "",
+    budget: Annotated[
+        float | None,
+        typer.Option("--budget", metavar="USD", min=0.0001, help="What its claude steps may cost, in US dollars."),
+    ] = None,
     yes: Yes = False,
     json: JsonSummary = False,
 ) -> None:
@@ -70,6 +74,7 @@ def cook(
         path=str(file),
         parameters=given,
         max_retries=max_retries,
+        budget_usd=budget,
         synced=durability == "disk",
         claude_bin=program_in(claude_bin, os.getcwd()),
     )

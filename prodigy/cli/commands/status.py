@@ -21,8 +21,11 @@ from prodigy.cli.program import program
 from prodigy.cli.projects import mirror_of, project_here
 from prodigy.cli.rescue import lines as ways_out
 from prodigy.errors import ExitCode
+from prodigy.kernel.cause import meaningful_line
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.retry import elapsed_s
+from prodigy.kernel.state import State
+from prodigy.plan.phrases import counted
 from prodigy.projections.failure import reason_of
 from prodigy.runtime.clock import now
 from prodigy.runtime.terminal import visible
@@ -97,8 +100,9 @@ def lines(run: RunOverview, *, is_watched: bool = False) -> list[str]:
         node = state.node(at)
         shown.append(f"  running  {visible(at)}  attempt {node.attempt}, for {duration(elapsed_s(node.since, end))}")
     for at, node in state.nodes.items():
-        if node.status is Status.WAITING:
+        if node.status is Status.WAITING and not node.held_attempt:
             shown.append(f"  waiting  {visible(at)}  attempt {node.attempt + 1} at {due(node.due)}")
+    shown += [f"  {text}" for text in waits(state)]
     shown += [f"  {text}" for text in job_lines(state)]
     if state.failure:
         word = {"paused": "waits", "cancelled": "refused"}.get(state.status, "failed")
@@ -108,6 +112,20 @@ def lines(run: RunOverview, *, is_watched: bool = False) -> list[str]:
     if not is_watched or run.owner is None:
         lines += advice(run.rest, columns, indent="  ")
     return lines
+
+
+def waits(state: State) -> list[str]:
+    """Return why claude steps are held, and how many, if any are."""
+    held = [at for at in state.held if state.node(at).held_attempt]
+    if state.status != "running":
+        return []
+    items = state.map_items
+    left = "" if items is None else f", {counted(items.total - len(items.settled), 'item')} left"
+    if parked := state.parked:
+        return [f"parked until {due(parked.due)}{left}: {visible(meaningful_line(parked.reason))}"]
+    if pausing := state.pausing:
+        return [f"pausing{left}: {visible(meaningful_line(pausing.reason))}"]
+    return [f"held    {counted(len(held), 'claude step')} until the budget has room{left}"] if held else []
 
 
 def _folded(text: str, columns: int | None) -> list[str]:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 
 from prodigy.cli.job import job_lines
 from prodigy.cli.output.columns import beside, columns_of_terminal, prose, with_command
-from prodigy.cli.output.formatting import duration, first_line
+from prodigy.cli.output.formatting import dollars, duration, first_line
 from prodigy.cli.output.nonblocking import NonblockingWriter
 from prodigy.cli.output.sentences import tell_beside
 from prodigy.cli.output.shared_screen import SharedScreen
-from prodigy.cli.output.times import spoken
+from prodigy.cli.output.times import due, spoken
 from prodigy.cli.program import in_our_words, program
 from prodigy.kernel import events as ev
 from prodigy.kernel.cause import cause
@@ -63,6 +63,7 @@ class Display:
             if isinstance(event, ev.CommandFinished | ev.CommandInterrupted):
                 self._finish_output(event.at)
             if not (isinstance(event, _ROUTINE) and state.plan.is_in_item(event.at)) or _is_bad(event):
+                self._show_wait(event)
                 self._show_event(state, event)
         if state.maps and (time.monotonic() >= self._sum_due or _ends_map(state, turn)):
             self._sum_due = time.monotonic() + SUM_INTERVAL_S
@@ -93,6 +94,22 @@ class Display:
         """Show what is still queued."""
         self._screen.close()
         self._writer.close()
+
+    def _show_wait(self, event: ev.Event) -> None:
+        """Show why claude steps wait, and what a budget comes to."""
+        match event:
+            case ev.ClaudeParked():
+                self._say("parked", f"until {due(event.due)}: {visible(first_line(event.reason))}", "33")
+            case ev.ClaudeTried():
+                self._say("try", f"{visible(event.at)}  goes first", "33")
+            case ev.ClaudeReleased():
+                self._say("go on", "Claude is within reach again", "32")
+            case ev.PauseRequested():
+                self._say("pausing", f"{visible(event.at)}: {visible(first_line(event.reason))}", "31")
+            case ev.BudgetNeared():
+                self._say("budget", f"{dollars(event.spent_usd)} of {dollars(event.usd)} is spent", "33")
+            case ev.BudgetRaised():
+                self._say("budget", f"{dollars(event.usd)} more, says {visible(event.by)}", "36")
 
     def _show_event(self, state: State, event: ev.Event) -> None:
         match event:

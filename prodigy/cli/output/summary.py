@@ -13,6 +13,7 @@ from prodigy.cli.output.costs import cost_of
 from prodigy.cli.output.formatting import duration
 from prodigy.cli.program import from_here
 from prodigy.errors import ExitCode
+from prodigy.kernel.budget import limit_of
 from prodigy.kernel.queries import worked_s
 from prodigy.kernel.state import State
 from prodigy.plan.phrases import portion
@@ -95,6 +96,8 @@ def summary(state: State, *, needs_trust: bool = False) -> dict[str, Any]:
         "duration_s": worked_s(state),
         "rested_s": state.rested_s,
         "cost_usd": state.cost_usd,
+        "parked_until": state.parked.due if state.parked else None,
+        "budget_usd": limit_of(state),
         "wasted_usd": state.ledger.wasted_usd,
         "estimated_usd": state.ledger.estimated_usd,
         "attempts_of_unknown_cost": state.costs_unknown,

@@ -1,12 +1,12 @@
 """The rules that every node has, whatever its body: it is entered, tried, settled, and its parent is told."""
 
 from prodigy.kernel import events as ev
-from prodigy.kernel.conversations import session_of
 from prodigy.kernel.digest import digest_of
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.limits import timeout_of
 from prodigy.kernel.moves import (
     Advance,
+    BeginClaude,
     Enter,
     Fail,
     Fill,
@@ -56,8 +56,9 @@ def start(turn: Turn, move: Start) -> Moves:
     """Begin an attempt of a node: its command, its first child, or its items."""
     node = turn.node(move.at)
     if isinstance(node.body, Run):
-        session = session_of(turn.state, node, move.attempt, time=turn.time)
-        turn.emit(ev.CommandStarted(at=move.at, attempt=move.attempt, command=headline(node), session=session))
+        if node.is_claude:
+            return (BeginClaude(move.at, move.attempt),)
+        turn.emit(ev.CommandStarted(at=move.at, attempt=move.attempt, command=headline(node)))
         return ()
     turn.emit(ev.NodeStarted(at=move.at, attempt=move.attempt))
     if node.policy.timeout is not None:

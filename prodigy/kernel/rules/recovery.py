@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
+from prodigy.kernel.gating import wait_again
 from prodigy.kernel.items import of
 from prodigy.kernel.ledger import BOOKED, UNKNOWN, Spent, cost_of
 from prodigy.kernel.lifecycle import Status
@@ -76,6 +77,7 @@ def go_on(turn: Turn, move: GoOn) -> Moves:
         _reopen(turn, ROOT)
     if signal.requeue is not None:
         _continue_map(turn, signal.requeue)
+    wait_again(turn)
     return (TakeUp(ROOT), Rest())
 
 
@@ -116,7 +118,7 @@ def take_up(turn: Turn, move: TakeUp) -> Moves:
 
 def _is_repeated(node: Node, answers: dict[str, bool]) -> bool:
     how = node.policy.on_interrupt
-    return how == "rerun" or (how == "ask" and answers.get(node.address, False))
+    return how in ("rerun", "continue") or (how == "ask" and answers.get(node.address, False))
 
 
 def _give_up_unhandled(turn: Turn) -> None:
@@ -246,8 +248,10 @@ def _has_time(turn: Turn, node: Node) -> bool:
 
 
 def wait_on(turn: Turn, move: WaitOn) -> Moves:
-    """Wait for the rest of the delay before a node's next attempt."""
+    """Wait for the rest of the delay before a node's next attempt; one that was held asks again for its turn."""
     here = turn.state.node(move.at)
+    if here.held_attempt:
+        return (Start(move.at, here.held_attempt),)
     left_s = remaining_s(turn.time, due=here.due, delay_s=here.delay_s)
     due = due_at(turn.time, left_s)
     turn.emit(ev.RetryScheduled(at=move.at, attempt=here.attempt + 1, delay_s=left_s, due=due))

@@ -27,9 +27,16 @@ def stop(turn: Turn, signal: sig.StopRequested) -> Moves:
 
 
 def rest(turn: Turn, move: Rest) -> Moves:
-    """Interrupt a run that is stopping once nothing of it is in flight."""
-    if turn.state.stopping and not turn.state.in_flight and not turn.state.is_over:
+    """Interrupt a run that is stopping once nothing of it is in flight; pause or fail one that is about to."""
+    if turn.state.in_flight or turn.state.is_over:
+        return ()
+    if turn.state.stopping:
         turn.emit(ev.RunInterrupted())
+    elif pausing := turn.state.pausing:
+        if pausing.fails:
+            turn.emit(ev.RunFailed(at=pausing.at, error=pausing.reason))
+        else:
+            turn.emit(ev.RunPaused(at=pausing.at, reason=pausing.reason))
     return ()
 
 

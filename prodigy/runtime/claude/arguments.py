@@ -26,12 +26,13 @@ _CONVERSATION = (
 def arguments_of(command: RenderedClaude) -> list[str]:
     """Return the arguments after the program's name; none takes the next one for its value."""
     told = (
-        ("session-id", command.session),
+        ("resume" if command.resumes else "session-id", command.session),
         ("model", command.model),
         ("fallback-model", command.fallback_model),
         ("permission-mode", command.permission_mode),
         ("append-system-prompt", command.append_system_prompt),
         ("json-schema", command.json_schema),
+        ("max-budget-usd", "" if command.budget_usd is None else f"{command.budget_usd:.6f}"),
         ("max-turns", "" if command.max_turns is None else str(command.max_turns)),
         *(("allowedTools", tool) for tool in command.allowed_tools),
         *(("disallowedTools", tool) for tool in command.disallowed_tools),

@@ -31,8 +31,9 @@ OF_AN_OUTER = frozenset(
         b"CLAUDE_SESSION_ID",
     )
 )
-# A program that replaces itself in the middle of a night behaves otherwise in the morning.
-_OURS = {b"DISABLE_AUTOUPDATER": b"1"}
+# A program that replaces itself in the middle of a night behaves otherwise in the morning. Its own ten retries make a
+# wrong key cost three minutes, and the run waits for better weather itself; a fallback model needs three.
+_OURS = {b"DISABLE_AUTOUPDATER": b"1", b"CLAUDE_CODE_MAX_RETRIES": b"3"}
 
 
 def inheritable(environment: Mapping[bytes, bytes]) -> dict[bytes, bytes]:

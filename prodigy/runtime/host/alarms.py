@@ -17,7 +17,7 @@ from prodigy.runtime.timers import Timer
 
 UNAWAITED_MAX = 256
 
-Alarm = sig.TimerFired | sig.LimitFired
+Alarm = sig.TimerFired | sig.LimitFired | sig.WakeFired
 
 
 class Alarms:
@@ -45,7 +45,7 @@ class Alarms:
         self._cancel(key := (type(alarm), alarm.at))
         if len(self._timers) >= self._look_at:
             self._forget()
-        later = self._loop.call_later if isinstance(alarm, sig.TimerFired) else partial(Timer, self._loop)
+        later = partial(Timer, self._loop) if isinstance(alarm, sig.LimitFired) else self._loop.call_later
         self._timers[key] = (alarm, later(delay_s, self._rung, key))
 
     def close(self) -> None:

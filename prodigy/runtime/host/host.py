@@ -260,8 +260,16 @@ class Host:
             case fx.Spawn():
                 self._spawn(effect)
             case fx.Reject():
-                reason = effect.reason
-                self.send(sig.Exited(time=now(), at=effect.at, epoch=effect.epoch, error=reason, spent=NOTHING))
+                self.send(
+                    sig.Exited(
+                        time=now(),
+                        at=effect.at,
+                        epoch=effect.epoch,
+                        error=effect.reason,
+                        is_final=effect.is_final,
+                        spent=NOTHING,
+                    )
+                )
             case fx.Terminate():
                 self._terminate(effect)
             case fx.Sleep():
@@ -272,6 +280,9 @@ class Host:
                 self.send(sig.Listed(time=now(), at=effect.at, error=effect.reason))
             case fx.Limit():
                 self._alarms.set(sig.LimitFired(time="", at=effect.at, attempt=effect.attempt), effect.delay_s)
+            case fx.Wake():
+                wake = sig.WakeFired(time="", at=effect.at, number=effect.number)
+                self._alarms.set(wake, effect.delay_s)
             case fx.Ask():
                 self._ask(effect.at)
             case fx.Finish():

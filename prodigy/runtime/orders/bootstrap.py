@@ -22,7 +22,7 @@ from prodigy.plan.spelling import as_number
 from prodigy.runtime.clock import now
 from prodigy.runtime.host.host import Display
 from prodigy.runtime.operator_log import operator_log
-from prodigy.runtime.orders.costs import cost_until_now
+from prodigy.runtime.orders.costs import money_until_now
 from prodigy.runtime.orders.other_runs import about_unfinished
 from prodigy.runtime.orders.owner import Owner, new_run, owned
 from prodigy.runtime.orders.preflight import require, still_missing
@@ -76,6 +76,7 @@ def cook(project: Project, order: Cook, display: Display) -> State:
             prodigy_version=prodigy.__version__,
             parameters=order.parameters,
             max_retries=order.max_retries,
+            budget_usd=order.budget_usd,
             synced=order.synced,
             claude_bin=order.claude_bin,
         )
@@ -234,7 +235,7 @@ def _start_over(owner: Owner, order: StartOver, display: Display) -> State:
     for line in require(plan, project.root / read_path(origin.directory), claude_bin=origin.claude_bin):
         display.note(line)
     owner.end_orphans()
-    spent = cost_until_now(owner)
+    money = money_until_now(owner)
     # A log may be lost that a checkpoint has seen: its number is not used again.
     found = read_header(project.checkpoint(owner.workflow_id), owner.workflow_id)
     generation = max([found.generation if found else 0, *folder.generations()]) + 1
@@ -257,7 +258,8 @@ def _start_over(owner: Owner, order: StartOver, display: Display) -> State:
         version=last_version(project, owner.mirror, owner.workflow_id),
         from_chain=journal.position.chain,
         reason="resume --force",
-        ledger=spent,
+        ledger=money.ledger,
+        budget_usd=money.budget_usd,
     )
     return run_until_rest(owner, display, State(), journal, first)
 

@@ -5,8 +5,9 @@ from prodigy.kernel import signals as sig
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.runtime.clock import now
+from prodigy.runtime.orders.costs import check_budget
 from prodigy.runtime.orders.requeuing import chosen
-from prodigy.store.orders import Approve, Order, Purge, Retry, Stop
+from prodigy.store.orders import Approve, Order, Purge, Raise, Retry, Stop
 
 
 def signal_of(order: Order, state: State) -> sig.Signal:
@@ -24,6 +25,9 @@ def signal_of(order: Order, state: State) -> sig.Signal:
         case Purge(by=by):
             at, keys = chosen(state, order)
             return sig.PurgeRequested(time=now(), at=at, keys=keys, by=by, is_live=True)
+        case Raise(usd=usd, by=by):
+            check_budget(state)
+            return sig.RaiseRequested(time=now(), usd=usd, by=by, is_live=True)
         case Retry(by=by):
             return _requeue(order, state, by)
         case _:

@@ -21,7 +21,7 @@ from prodigy.plan.reference import suggestion
 from prodigy.plan.stored import whole
 from prodigy.runtime.clock import now
 from prodigy.runtime.host.host import Display
-from prodigy.runtime.orders.costs import cost_until_now
+from prodigy.runtime.orders.costs import money_until_now
 from prodigy.runtime.orders.owner import Owner, new_run
 from prodigy.runtime.orders.running import answers_to, run_until_rest
 from prodigy.runtime.orders.trust import check_trust
@@ -183,7 +183,7 @@ def _go_on(
             by=display.operator,
             target=found.target,
             restored=snapshot_of(state, dict(state.captures)) if is_lost else None,
-            ledger=cost_until_now(owner),
+            ledger=money_until_now(owner).ledger,
         ),
     )
     return run_until_rest(owner, display, state, journal, first)

@@ -12,6 +12,7 @@ from contextlib import suppress
 import msgspec
 
 from prodigy.kernel.effects import RenderedClaude, Spawn
+from prodigy.kernel.fault import Fault, fault_of
 from prodigy.kernel.ledger import NOTHING, ModelUsage, Spent
 from prodigy.kernel.outcome import end_of
 from prodigy.kernel.signals import Exited
@@ -161,12 +162,15 @@ def with_answer(exited: Exited, attempt: Attempt, reading: Reading) -> Exited:
     answer, effect = attempt.files[2], attempt.effect
     size_bytes = answer.write(reading.result)
     was_ended = attempt.stopped or attempt.timed_out or attempt.is_idle
+    fault = _fault(reading)
     return msgspec.structs.replace(
         exited,
         output=end_of(reading.result, effect.output_bytes_max),
         output_file=answer.path,
         error=None if was_ended else reading.error or _too_much(effect, size_bytes),
-        is_final=reading.is_final,
+        is_final=reading.is_final or fault == "step",
+        fault=fault,
+        resets_at_s=reading.limit.resets_at_s if reading.limit and reading.limit.status == "rejected" else None,
         aborted=reading.aborted,
         structured=reading.structured,
         spent=_spent(attempt, reading),
@@ -176,6 +180,13 @@ def with_answer(exited: Exited, attempt: Attempt, reading: Reading) -> Exited:
         + reading.warnings
         + ((OUTSTAYED,) if attempt.outstayed and attempt.dialogue and attempt.dialogue.heard.has_result else ()),
     )
+
+
+def _fault(reading: Reading) -> Fault:
+    """Return whose fault it is where claude failed."""
+    if reading.is_unknown_session:
+        return "conversation"
+    return fault_of(reading.fault, reading.status, reading.subtype) if reading.error else ""
 
 
 def _spent(attempt: Attempt, reading: Reading) -> Spent:
