@@ -11,28 +11,30 @@ from prodigy.kernel import events as ev
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Node
 
-_CHEAP_TO_LOSE = (
-    ev.NodeStarted,
-    ev.LimitStarted,
-    ev.ConfirmationRequested,
-    ev.HandlingStarted,
-    ev.NodeSkipped,
-    ev.NodeReopened,
-    ev.NodeContinued,
-    ev.ListingStarted,
-    ev.RunRested,
+_CHEAP_TO_LOSE = frozenset[type[ev.Event]](
+    (
+        ev.NodeStarted,
+        ev.LimitStarted,
+        ev.ConfirmationRequested,
+        ev.HandlingStarted,
+        ev.NodeSkipped,
+        ev.NodeReopened,
+        ev.NodeContinued,
+        ev.ListingStarted,
+        ev.RunRested,
+    )
 )
 
 
 def must_sync(state: State, events: Iterable[ev.Event]) -> bool:
     """Whether this turn must be durable before its effects. `state` is the fold up to and including it."""
-    return any(_matters(state, event) for event in events)
-
-
-def _matters(state: State, event: ev.Event) -> bool:
-    if isinstance(event, ev.CommandStarted):
-        return is_guarded(state.plan.node(event.at))
-    return not isinstance(event, _CHEAP_TO_LOSE)
+    for event in events:
+        if isinstance(event, ev.CommandStarted):
+            if is_guarded(state.plan.node(event.at)):
+                return True
+        elif type(event) not in _CHEAP_TO_LOSE:
+            return True
+    return False
 
 
 def is_guarded(node: Node) -> bool:

@@ -189,6 +189,12 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
 Effect = Spawn | Reject | RejectList | Terminate | Sleep | Limit | Wake | Ask | List | Finish
 
 
+# Most of what a log holds; that none of them leads to anything a test sees.
+_WITHOUT_EFFECT = frozenset[type[ev.Event]](
+    (ev.CommandFinished, ev.NodeSucceeded, ev.NodeStarted, ev.CheckpointMarked, ev.ItemSettled)
+)
+
+
 def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
     """Yield what the world must now do because of `event`.
 
@@ -196,6 +202,8 @@ def effects(state: State, event: ev.Event, seq: int) -> Iterator[Effect]:
         state: the fold of the log up to and including the event's turn.
         seq: the event's own; it is the epoch of the command that it starts.
     """
+    if type(event) in _WITHOUT_EFFECT:
+        return
     for effect in _orders(state, event, seq):
         assert _is_due_to(event, seq, effect), f"no effect without an event: {event} does not lead to {effect}"
         yield effect

@@ -229,6 +229,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return isinstance(self.body, Run) and isinstance(self.body.command, Claude)
 
 
+_OF_ITEMS_MAX = 4096
 _NAMED_FILE = re.compile(rb'"path":\["([^"]+)","output_file"')
 
 
@@ -272,7 +273,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
     def node(self, address: str) -> Node:
         """Return the node at an address; inside an item of a map it is the template's, with the item's addresses."""
         found = self.nodes.get(address)
-        return _for_item(self.nodes, address) if found is None else found
+        if found is not None:
+            return found
+        known = self._of_items
+        found = known.get(address)
+        if found is None:
+            if len(known) >= _OF_ITEMS_MAX:
+                known.clear()
+            found = known[address] = _for_item(self.nodes, address)
+        return found
+
+    @cached_property
+    def _of_items(self) -> dict[str, Node]:
+        """The nodes of items that were asked for of late, each some ten times while its item is at work."""
+        return {}
 
     def template(self, address: str) -> Node:
         """Return the node at an address as the plan has it: of one inside an item, the template's own."""

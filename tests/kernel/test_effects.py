@@ -1,6 +1,7 @@
 """Orders to the world, and the two laws: no effect without an event, no event without a signal."""
 
 import ast
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -276,3 +277,16 @@ def test_a_script_goes_to_the_interpreter_that_its_step_names() -> None:
     assert isinstance(effect, fx.Spawn)
     assert isinstance(effect.command, fx.RenderedShell)
     assert effect.command.interpreter == "python3 -u"
+
+
+def test_what_is_passed_over_leads_to_nothing() -> None:
+    """No case of what events lead to is about one of those that nobody looks at."""
+    cases = inspect.getsource(fx._orders)
+    assert {kind.__name__ for kind in fx._WITHOUT_EFFECT if f"ev.{kind.__name__}()" in cases} == set()
+    assert {kind.__name__ for kind in fx._WITHOUT_EFFECT} == {
+        "CheckpointMarked",
+        "CommandFinished",
+        "ItemSettled",
+        "NodeStarted",
+        "NodeSucceeded",
+    }

@@ -521,3 +521,14 @@ def walk(value: Any) -> list[Any]:
     """Return a value and everything in it."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [value, *(found for one in inner for found in walk(one))]
+
+
+def test_however_many_items_are_asked_for_each_has_its_own_node() -> None:
+    """Those of late are kept, and not more than that."""
+    plan = compile_workflow(
+        b"{name: m, mode: mapreduce, map: {input: {command: ls}, agent_template: [{shell: 'true', id: x}]}}", file="m"
+    )
+    addresses = [f"map[{number}].x" for number in range(10_000)]
+    assert [plan.node(address).address for address in addresses + addresses[:10]] == addresses + addresses[:10]
+    assert plan.node(addresses[0]) is plan.node(addresses[0])
+    assert len(plan._of_items) < 5000

@@ -38,9 +38,17 @@ class Clock:
         self.until = -math.inf  # what the writer sleeps for
         self._condition: threading.Condition | None = None
         self.patience_s = PATIENCE_S
+        self._hook: tuple[Callable[[], bool], Callable[[], object]] | None = None
 
     def now(self) -> float:
+        if self._hook is not None and self._hook[0]():
+            (_, act), self._hook = self._hook, None
+            act()
         return self.time
+
+    def at_next_look(self, is_so: Callable[[], bool], act: Callable[[], object]) -> None:
+        """Do something when the writer looks at the clock and something is so, as if it happened just then."""
+        self._hook = (is_so, act)
 
     def sleep(self, condition: threading.Condition, timeout_s: float | None) -> None:
         self._condition = condition
@@ -246,8 +254,32 @@ def test_a_writer_that_looks_soon_anyway_is_not_woken(desk: Desk, monkeypatch: p
     desk.writer.close()
 
 
+def test_a_state_that_comes_while_the_writer_falls_asleep_is_written(desk: Desk) -> None:
+    """Whoever published it saw the writer awake, and does not wake it."""
+    desk.publish(3)
+    desk.clock.eventually(lambda: desk.clock.until == FIRST_REST_S)
+    writer = desk.writer
+
+    def falls_asleep() -> bool:
+        return writer._due() == math.inf and writer._write_due >= desk.clock.time  # it rests again, with nothing to do
+
+    desk.clock.at_next_look(falls_asleep, lambda: desk.publish(4))
+    for _ in range(10):
+        desk.clock.advance(10.0)
+        if desk.written == (4, 4):
+            break
+    assert desk.written == (4, 4)
+    desk.writer.close()
+
+
 MUTANTS = {
     "a writer that sleeps is not woken": Mutant(checkpointer, "if self._due() < self._wakes:", "if False:"),
+    "whoever publishes thinks that the writer is awake": Mutant(
+        checkpointer, "self._wakes <= self._write_due and not self._waiters", "True"
+    ),
+    "the writer does not look again when it has said that it sleeps": Mutant(
+        checkpointer, "if self._due() >= due:", "if True:"
+    ),
     "only who waits for the file wakes the writer": Mutant(
         checkpointer, "if self._due() < self._wakes:", "if self._waiters:"
     ),
@@ -261,7 +293,9 @@ MUTANTS = {
         checkpointer, "or self._mirrored_seq < self._mirror_seq:", "or False:"
     ),
     "a write that failed is not tried again": Mutant(
-        checkpointer, "if not self._is_saved and self._slot is None:", "if False:"
+        checkpointer,
+        "            if not self._is_saved:\n                self._seen",
+        "            if False:\n                self._seen",
     ),
     "without the file there is no mirror": Mutant(
         checkpointer,
@@ -283,6 +317,7 @@ CHECKS: tuple[Check, ...] = (
     test_where_the_state_is_gone_the_mirror_is_still_written,
     test_a_mirror_that_was_removed_is_made_anew,
     test_the_log_is_durable_before_a_file_claims_it,
+    test_a_state_that_comes_while_the_writer_falls_asleep_is_written,
 )
 CHECKS_OF_A_DISK: tuple[Check, ...] = (
     test_on_a_slow_disk_nothing_is_long_behind,

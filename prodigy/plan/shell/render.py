@@ -55,6 +55,8 @@ def render_script(script: Script, lookup: Lookup) -> Rendered:
         Unrenderable: a value holds NUL or is not Unicode, is no decimal integer where the shell would evaluate
             it, or is a list too large to be words.
     """
+    if len(script.pieces) == 1 and isinstance(script.pieces[0], str):
+        return Rendered(script=script.pieces[0])
     values = _Values(lookup)
     body = "".join([piece if isinstance(piece, str) else values.place(piece) for piece in script.pieces])
     return Rendered(script=values.prelude() + body, variables=values.variables, files=values.files)

@@ -85,14 +85,21 @@ class Checkpointer:
         self._unmirrored: tuple[Checkpoint, bytes] | None = None
         self._condition = threading.Condition()
         self._slot: tuple[State, str] | None = None
+        self._seen: tuple[State, str] | None = None  # what was in the slot when the writer looked last
         self._waiters: list[tuple[int, Callable[[], None]]] = []
         self._is_closing = False
         self._thread: threading.Thread | None = None
 
     def publish(self, state: State, chain: str) -> None:
-        """Offer a newer state; `chain` is the log's at `state.seq`. Returns at once."""
+        """Offer a newer state; `chain` is the log's at `state.seq`. Returns at once, mostly without the lock.
+
+        The slot is filled before it is looked whether the writer sleeps, and the writer says that it sleeps before it
+        looks into the slot for the last time: so one of the two sees the other.
+        """
+        self._slot = (state, chain)
+        if self._thread is not None and self._wakes <= self._write_due and not self._waiters:
+            return
         with self._condition:
-            self._slot = (state, chain)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._write_on, name="checkpoints", daemon=True)
                 self._thread.start()
@@ -122,9 +129,8 @@ class Checkpointer:
             if self._thread.is_alive():
                 self._complain(f"the checkpoint was not written: the disk did not answer for {CLOSING_S:g} s")
                 return
-        taken, self._slot = self._slot, None
-        if taken is not None:
-            self._write(*taken)
+        if self._slot is not None and self._slot is not self._seen:
+            self._write(*self._slot)
         if self._unmirrored is not None:
             self._copy(*self._unmirrored)
 
@@ -143,7 +149,8 @@ class Checkpointer:
                 if due <= now:
                     return self._taken(now)
                 self._wakes = due
-                self._sleep(self._condition, None if due == math.inf else due - now)
+                if self._due() >= due:
+                    self._sleep(self._condition, None if due == math.inf else due - now)
                 self._wakes = -math.inf
         return None
 
@@ -151,14 +158,15 @@ class Checkpointer:
         """Return when there is something to do, by our clock."""
         write = -math.inf if self._waiters else self._write_due
         return min(
-            math.inf if self._slot is None else write,
+            math.inf if self._slot is self._seen else write,
             math.inf if self._unmirrored is None else self._mirror_due,
         )
 
     def _taken(self, now: float) -> Callable[[], None]:
         """Return what is due, taken out of its place; a newer state spares an older one its copy."""
-        if self._slot is not None and (self._waiters or self._write_due <= now):
-            taken, self._slot = self._slot, None
+        taken = self._slot
+        if taken is not None and taken is not self._seen and (self._waiters or self._write_due <= now):
+            self._seen = taken
             return partial(self._write, *taken)
         assert self._unmirrored is not None, "nothing is due without a state"
         return partial(self._copy, *self._unmirrored)
@@ -185,8 +193,8 @@ class Checkpointer:
                 "checkpoint_saved", run=run, version=version, seq=state.seq, size_bytes=size, took_ms=took_ms
             )
         with self._condition:
-            if not self._is_saved and self._slot is None:
-                self._slot = (state, chain)  # to be tried again
+            if not self._is_saved:
+                self._seen = None  # to be tried again
             self._written_seq = state.seq
             done = [call for seq, call in self._waiters if seq <= state.seq]
             self._waiters = [(seq, call) for seq, call in self._waiters if seq > state.seq]
