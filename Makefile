@@ -41,7 +41,8 @@ versions: setup  ## the quick tests with the lowest and newest versions allowed,
 mutants: setup  ## plant bugs and list those that no test notices: make mutants SHARD=1/8 SAMPLE=500 PARTS=prodigy/kernel
 	$(BIN)/python -m tests.mutants $(if $(SHARD),--shard $(SHARD)) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(BUDGET),--budget $(BUDGET)) $(PARTS)
 
-bench: setup  ## how fast it is, beside what others take (about 25 minutes)
+bench: setup  ## how fast it is, beside what others take (about 40 minutes)
+	.ci/peers
 	$(BIN)/python -m bench
 
 bench-guard: setup  ## count the system calls, syncs and files of a step; fails where one has risen (WRITE=1 keeps them)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import checkpoints, items, opening, resume, startup, steps
+from bench import checkpoints, compiling, items, opening, resume, startup, steps
 from bench.place import Place, new_place
-from bench.report import Row, load_average, report, table, write
+from bench.report import Row, load_average, report, table, wait_for_rest, write
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None, *, results: Path = RESULTS) -> 
     unknown = set(chosen.parts) - PARTS.keys()
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    if not chosen.quick:
+        print(wait_for_rest(), file=sys.stderr)
     load_before, rows = load_average(), list[Row]()
     with ExitStack() as places:  # removed at the end: after many files were removed, ext4 is slow to make new ones
         for name in chosen.parts or PARTS:
@@ -40,8 +42,13 @@ def _start_up(place: Place, quick: bool) -> Iterator[Row]:
 
 def _steps(place: Place, quick: bool) -> Iterator[Row]:
     for count in (100,) if quick else (500, 2000):
-        yield from steps.measure_cost(place, steps=count, rounds=3 if count > 500 else 5)
+        yield from steps.measure_cost(place, steps=count, rounds=5)
         yield steps.measure_checkpoints(place, steps=count, rounds=3)
+    yield from steps.measure_output(place, steps=100 if quick else 500, rounds=3 if quick else 7)
+
+
+def _compile(place: Place, quick: bool) -> Iterator[Row]:
+    return compiling.measure(steps=100 if quick else 1000, rounds=3 if quick else 7)
 
 
 def _growth(place: Place, quick: bool) -> Iterator[Row]:
@@ -55,7 +62,7 @@ def _resume(place: Place, quick: bool) -> Iterator[Row]:
 
 def _map(place: Place, quick: bool) -> Iterator[Row]:
     for count in (100,) if quick else (1000, 10_000):
-        yield from items.measure_cost(place, items=count, rounds=1 if count > 1000 else 5)
+        yield from items.measure_cost(place, items=count, rounds=5)
 
 
 def _map_growth(place: Place, quick: bool) -> Iterator[Row]:
@@ -79,6 +86,7 @@ def _million(place: Place, quick: bool) -> Iterator[Row]:
 
 PARTS: dict[str, Part] = {
     "start-up": _start_up,
+    "compile": _compile,
     "steps": _steps,
     "growth": _growth,
     "resume": _resume,

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -41,6 +42,12 @@ class Place(msgspec.Struct, frozen=True):
         """Write a workflow of that many steps which do nothing, and return its file's name."""
         name = f"steps-{steps}.yaml"
         (self.project / name).write_text('- shell: "true"\n' * steps)
+        return name
+
+    def written(self, text: str) -> str:
+        """Write a workflow, and return its file's name, another one for another text."""
+        name = f"written-{sha256(text.encode()).hexdigest()[:12]}.yaml"
+        (self.project / name).write_text(text)
         return name
 
     def timed(self, command: Sequence[str]) -> float:

@@ -3,7 +3,8 @@
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,24 +12,37 @@ import msgspec
 
 import prodigy
 
+LOAD_MAX = 1.0  # above it somebody else is at work
+REST_S_MAX = 120.0
+LOOK_EVERY_S = 5
+
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One number. `limit` is what was promised; `at_least` says that the promise is a minimum, not a maximum."""
+    """One number. `limit` is what must be, `aim` what should be; with `at_least` both are minima, not maxima.
+
+    `load` is the machine's load average when the number was taken.
+    """
 
     what: str
     value: float
     unit: str
     limit: float | None = None
+    aim: float | None = None
     at_least: bool = False
     note: str = ""
+    load: float = msgspec.field(default_factory=lambda: load_average())
 
     @property
     def verdict(self) -> str:
-        """`yes` or `no` where there is a promise, else nothing."""
+        """`aim`, `yes` or `NO` where there is a promise, else nothing."""
+        if self.aim is not None and self._reaches(self.aim):
+            return "aim"
         if self.limit is None:
             return ""
-        is_kept = self.value >= self.limit if self.at_least else self.value <= self.limit
-        return "yes" if is_kept else "NO"
+        return "yes" if self._reaches(self.limit) else "NO"
+
+    def _reaches(self, bound: float) -> bool:
+        return self.value >= bound if self.at_least else self.value <= bound
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,9 +77,26 @@ def load_average() -> float:
     return round(os.getloadavg()[0], 2)
 
 
+def wait_for_rest(
+    *,
+    seconds: float = REST_S_MAX,
+    load: Callable[[], float] = load_average,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str:
+    """Wait until the machine is at rest, not for ever, and return a sentence about what was found."""
+    first = load()
+    for waited in range(0, int(seconds), LOOK_EVERY_S):
+        if load() < LOAD_MAX:
+            return f"the machine is at rest: load {load():.2f}, after {waited} s"
+        sleep(LOOK_EVERY_S)
+    return (
+        f"NOT AT REST: load {load():.2f} after {seconds:g} s, {first:.2f} before; what is measured is worse than it is"
+    )
+
+
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as aligned columns."""
-    headings = ("WHAT", "VALUE", "UNIT", "PROMISED", "KEPT", "NOTE")
+    headings = ("WHAT", "VALUE", "UNIT", "MUST", "AIM", "KEPT", "LOAD", "NOTE")
     cells = [headings, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(headings))]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
@@ -80,8 +111,14 @@ def write(folder: Path, finished: Report) -> Path:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    promised = "" if row.limit is None else f"{'≥' if row.at_least else '≤'} {row.limit:,g}"
-    return row.what, _number(row.value), row.unit, promised, row.verdict, row.note
+    if not row.unit:  # what was not measured
+        return row.what, "", "", "", "", "", "", row.note
+    must, aim = (_bound(row, bound) for bound in (row.limit, row.aim))
+    return row.what, _number(row.value), row.unit, must, aim, row.verdict, f"{row.load:.2f}", row.note
+
+
+def _bound(row: Row, bound: float | None) -> str:
+    return "" if bound is None else f"{'≥' if row.at_least else '≤'} {bound:,g}"
 
 
 def _number(value: float) -> str:

@@ -18,12 +18,17 @@ from bench.player import Share
 from bench.report import Row
 from bench.rivals import Command, rivals
 
-STEP_TIMES_MAX = 2.0
-CHECKPOINT_PERCENT_MAX = 5.0
-EXPONENT_MAX = 1.1
+STEP_TIMES_MAX = 1.8
+STEP_TIMES_AIM = 1.6
+OUTPUT_MS_MAX = 0.1
+OUTPUT_MS_AIM = 0.05
+CHECKPOINT_PERCENT_MAX = 3.0
+CHECKPOINT_PERCENT_AIM = 1.0
+EXPONENT_MAX = 1.05
 
 Prepare = Callable[[Place, int], Command]
 
+_LINE = "x" * 199
 _FLOOR = "a loop of posix_spawn"
 _SYNCED = "prodigy, synced log"
 _UNSYNCED = "prodigy --durability process"
@@ -48,6 +53,30 @@ def measure_cost(place: Place, *, steps: int, rounds: int) -> Iterator[Row]:
         yield Row(what=f"{steps} steps: {name}", value=0, unit="", note="not installed: skipped")
 
 
+def measure_output(place: Place, *, steps: int, rounds: int) -> Iterator[Row]:
+    """Yield what a step costs more that prints 200 bytes, and one that captures them, than one that prints nothing."""
+    scripts = {
+        "prints nothing": f'": {_LINE}"',
+        "prints 200 bytes": f'"echo {_LINE}"',
+        "captures 200 bytes": f'"echo {_LINE}"\n  capture: line',
+    }
+
+    def prepared(name: str) -> Prepare:
+        return lambda place, count: [PRODIGY, "cook", place.written(f"- shell: {scripts[name]}\n" * count)]
+
+    series = in_turns({name: partial(_cost, place, prepared(name), steps) for name in scripts}, rounds=rounds)
+    for name in list(scripts)[1:]:
+        more = median(value - base for value, base in zip(series[name], series["prints nothing"], strict=True))
+        yield Row(
+            what=f"{steps} steps: one that {name}, beyond one that prints nothing",
+            value=more * 1000,
+            unit="ms",
+            limit=OUTPUT_MS_MAX,
+            aim=OUTPUT_MS_AIM,
+            note=f"{median(series['prints nothing']) * 1000:.2f} ms for that",
+        )
+
+
 def measure_checkpoints(place: Place, *, steps: int, rounds: int) -> Row:
     """Return the share of a run that its checkpoint writer works or waits for the disk, beside it in a thread."""
     command = [*PLAYER, "time-checkpoints", "cook", place.workflow(steps)]
@@ -57,6 +86,7 @@ def measure_checkpoints(place: Place, *, steps: int, rounds: int) -> Row:
         value=median(100 * share.seconds / share.of_s for share in shares),
         unit="%",
         limit=CHECKPOINT_PERCENT_MAX,
+        aim=CHECKPOINT_PERCENT_AIM,
         note="of the time; its thread works beside the run, which only waits for the last one",
     )
 
@@ -119,5 +149,6 @@ def _rows(series: Series, steps: int) -> Iterator[Row]:
             value=ratio(series, name, _FLOOR),
             unit="times",
             limit=STEP_TIMES_MAX if name == _SYNCED else None,
+            aim=STEP_TIMES_AIM if name == _SYNCED else None,
             note=f"{median(values) * 1000:.2f} ms per step",
         )
