@@ -131,7 +131,10 @@ def test_what_answers_the_greeting_lists_the_commands_too() -> None:
         "commands": [{"name": "sub:deep"}, {"name": "usage", "aliases": ["cost"]}],
         "claude_code_version": "2.1.332",
     }
-    answer = {"type": "control_response", "response": {"subtype": "success", "request_id": "x", "response": said}}
+    answer = {
+        "type": "control_response",
+        "response": {"subtype": "success", "request_id": "greeting", "response": said},
+    }
     assert read(transcript(answer), prompt="/sub:depe", was_asked=False) == Reading(
         error="Claude Code knows no command /sub:depe here; did you mean /sub:deep?",
         is_final=True,

@@ -1,6 +1,7 @@
 """Claude Code at work, played by the stand-in: asked, interrupted, timed out, and in every kind of trouble."""
 
 import errno
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -352,3 +353,16 @@ async def test_a_shell_command_that_prints_nothing_is_ended_too(world: World) ->
     """Where it was told so."""
     seen = await world.run("echo begun; sleep 60", idle_timeout_s=0.3)
     assert (seen.idle_s, seen.signal, seen.output) == (0.3, "SIGTERM", "begun\n")
+
+
+async def test_a_version_that_does_not_know_the_greeting_is_asked_all_the_same(world: World) -> None:
+    """Its commands cannot be checked before."""
+    environment = fake_claude(world.directory)
+    refusal = {"subtype": "error", "request_id": "greeting", "error": "unknown"}
+    answer = json.dumps({"type": "control_response", "response": refusal})
+    program = (
+        f"#!/bin/sh\nread -r _; echo '{answer}'; read -r asked; echo \"$asked\" > asked; echo '{json.dumps(RESULT)}'\n"
+    )
+    (world.directory / "bin" / "claude").write_text(program)
+    seen = await world.run(command=RenderedClaude(prompt="/nobody knows"), environment=environment)
+    assert (seen.error, seen.output, "/nobody knows" in (world.directory / "asked").read_text()) == (None, "42 €", True)

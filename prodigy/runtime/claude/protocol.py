@@ -13,9 +13,9 @@ ABORTED = "error_during_execution"  # what an interrupt leads to, with exit code
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """It answers our greeting: the slash commands that it knows where it stands."""
+    """It answers our greeting: the slash commands that it knows where it stands, None where it does not tell."""
 
-    commands: tuple[str, ...]
+    commands: tuple[str, ...] | None
     version: str = ""
 
 
@@ -121,6 +121,7 @@ class _Commands(msgspec.Struct):
 
 
 class _Response(msgspec.Struct):
+    request_id: str = ""
     response: _Commands | None = None
 
 
@@ -241,8 +242,8 @@ def _understood(line: bytes) -> Line:
         case _Kind(type="user"):
             return _HEARD
         case _Kind(type="control_response"):
-            answer = _control_response.decode(line).response.response
-            return _OTHER if answer is None or answer.commands is None else _as_ready(answer, answer.commands)
+            said = _control_response.decode(line).response
+            return _as_ready(said.response) if said.request_id == GREETING else _OTHER
         case _Kind(type="rate_limit_event"):
             info = _rate_limit.decode(line).rate_limit_info
             resets_at_s = None if info.resets_at is None else int(info.resets_at)
@@ -263,8 +264,11 @@ def _understood(line: bytes) -> Line:
     return _OTHER
 
 
-def _as_ready(answer: _Commands, commands: list[_Command]) -> Ready:
-    names = [name for command in commands for name in (command.name, *command.aliases)]
+def _as_ready(answer: _Commands | None) -> Ready:
+    """Return what the greeting was answered with; a version that only says no may still be asked."""
+    if answer is None or answer.commands is None:
+        return Ready(None)
+    names = [name for command in answer.commands for name in (command.name, *command.aliases)]
     return Ready(_names(names), answer.claude_code_version)
 
 

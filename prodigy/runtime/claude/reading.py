@@ -94,7 +94,8 @@ class Transcript:
     """
 
     def __init__(self) -> None:
-        self.commands: tuple[str, ...] | None = None  # when the greeting was answered
+        self.is_greeted = False  # it has answered the greeting
+        self.commands: tuple[str, ...] | None = None  # as it has answered
         self.signs = 0  # grows with every sign of work
         self.result: protocol.Result | None = None
         self.is_at_work = False  # since the last result
@@ -156,7 +157,7 @@ class Transcript:
         self.signs += not isinstance(said, protocol.AskedAgain)
         match said:
             case protocol.Ready():
-                self.commands = said.commands
+                self.is_greeted, self.commands = True, said.commands
                 self._version = self._version or said.version
             case protocol.Began() if self._began is None:
                 self._began = said

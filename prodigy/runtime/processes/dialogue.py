@@ -42,7 +42,7 @@ class Dialogue:
     def listen(self) -> bool:
         """Take in what is new, in bounded pieces, and answer it; return whether there was anything."""
         is_new = self.heard.look(self._file.piece)
-        if self.heard.commands is not None and not self._is_done and not self.was_asked:
+        if self.heard.is_greeted and not self._is_done and not self.was_asked:
             self._ask(self.heard.commands)
         if self.heard.result is not None:
             self.close()
@@ -53,7 +53,7 @@ class Dialogue:
         while self.heard.look(self._file.piece):
             pass
 
-    def _ask(self, commands: tuple[str, ...]) -> None:
+    def _ask(self, commands: tuple[str, ...] | None) -> None:
         prompt = self._command.prompt
         if unknown_command(prompt, commands):
             self.is_refused = True
