@@ -74,7 +74,10 @@ def test_a_prompt_may_carry_its_own_steps(stage: Stage) -> None:
 
 def test_a_conversation_contains_what_it_had_cost_before(stage: Stage) -> None:
     """Resumed or forked; one that was killed had written nothing down."""
-    script = {"rules": [{"prompt": "die", "cost": 1, "do": [{"say": "x"}, {"kill": "SIGKILL"}]}], "cost": 0.25}
+    script = {
+        "rules": [{"prompt": "die", "times": 1, "cost": 1, "do": [{"say": "x"}, {"kill": "SIGKILL"}]}],
+        "cost": 0.25,
+    }
     first = stage.result("a", flags=(f"--session-id={MINE}",), script=script)
     again = stage.result("b", flags=(f"--resume={MINE}",), script=script)
     forked = stage.result("b", flags=(f"--resume={MINE}", "--fork-session"), script=script)
@@ -147,3 +150,14 @@ def test_what_is_no_script_is_refused_with_a_sentence(stage: Stage, script: Any,
     """Nobody wonders why it does not do what it was told."""
     assert stage.converse("x", script=script) == []
     assert (stage.code, words in stage.err, "Traceback" in stage.err) == (1, True, False)
+
+
+def test_a_conversation_that_goes_on_is_still_about_what_it_was_asked_first(stage: Stage) -> None:
+    """A rule is chosen by that; what it is asked now is known too."""
+    script = {
+        "rules": [
+            {"prompt": "^a", "do": [{"bash": 'echo "$PROMPT, $ASKED"'}, {"say": "{{output}}; {{prompt}}, {{asked}}"}]}
+        ]
+    }
+    stage.converse("a", flags=(f"--session-id={MINE}",), script=script)
+    assert stage.result("go on", flags=(f"--resume={MINE}",), script=script)["result"] == "a, go on; a, go on"

@@ -55,7 +55,7 @@ class Stage(Protocol):
 class Acts:
     """Does the steps of one rule, and remembers what the result has to say."""
 
-    def __init__(self, stage: Stage, prompt: str) -> None:
+    def __init__(self, stage: Stage, prompt: str, about: str) -> None:
         self.text = ""
         self.turns = 0
         self.denied: list[dict[str, Any]] = []
@@ -64,6 +64,7 @@ class Acts:
         self._stage = stage
         self._lines = stage.lines
         self._prompt = prompt
+        self._about = about
         self._output = ""
         self._is_begun = False
 
@@ -96,7 +97,8 @@ class Acts:
             raise Interrupted
 
     def _filled(self, text: Any) -> str:
-        return str(text).replace("{{prompt}}", self._prompt).replace("{{output}}", self._output)
+        filled = str(text).replace("{{asked}}", self._prompt).replace("{{prompt}}", self._about)
+        return filled.replace("{{output}}", self._output)
 
     # What the model does.
 
@@ -112,9 +114,14 @@ class Acts:
         self._lines.end_message()
 
     def _bash(self, command: Any, step: dict[str, Any]) -> None:
-        """Run a command, in a session of its own as Claude Code does, with the prompt as `PROMPT`."""
+        """Run a command, in a session of its own as Claude Code does, with what it is asked as `PROMPT`."""
         tool = self._use("Bash", {"command": self._filled(command)})
-        inside = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": self._stage.session.id, "PROMPT": self._prompt}
+        inside = {
+            "CLAUDECODE": "1",
+            "CLAUDE_CODE_SESSION_ID": self._stage.session.id,
+            "PROMPT": self._about,
+            "ASKED": self._prompt,
+        }
         try:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", self._filled(command)], env=os.environ | inside, stdin=subprocess.DEVNULL,

@@ -33,6 +33,7 @@ class Play:
         self.heard: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.interrupted = threading.Event()
         self.rule = Rule(0, [])
+        self.about = ""  # what was asked first in a conversation that goes on
         self.base_usd = 0.0
         self.spent_usd = 0.0
         self.models: dict[str, float] = {}
@@ -65,7 +66,7 @@ class Play:
             return None
         before = Session(resumed)
         if before.is_there:
-            self.base_usd = before.cost_usd
+            self.base_usd, self.about = before.cost_usd, before.about
             return None
         said = f"No conversation found with session ID: {resumed}"
         self.lines.result(subtype="error_during_execution", is_error=True, errors=[said], total_usd=0.0, turns=0)
@@ -108,7 +109,7 @@ class Play:
         if self.options.model:
             self.rule = rule = rule._replace(model=self.options.model)
         self.lines.init(model=rule.model, version=self.script.version, commands=self.commands())
-        acts = Acts(self, prompt)
+        acts = Acts(self, prompt, self.about or prompt)
         for step in rule.do or [{"say": f"stand-in: I was asked {prompt[:200]!r}"}]:
             if not self._acted(acts, step):
                 return
@@ -118,7 +119,10 @@ class Play:
         if (own := inline(prompt)) is not None:
             return own
         for rule in self.script.rules:
-            if not re.search(rule.prompt, prompt) or rule.resumed not in (None, bool(self.options.resumed)):
+            if not re.search(rule.prompt, self.about or prompt) or rule.resumed not in (
+                None,
+                bool(self.options.resumed),
+            ):
                 continue
             if rule.times is None or played(os.environ[VARIABLE], rule.number) < rule.times:
                 return rule

@@ -40,6 +40,12 @@ class Session:
         rows = [json.loads(line) for line in self.path.read_text().splitlines()] if self.is_there else []
         return next((row["totalCostUSD"] for row in reversed(rows) if row["type"] == "cost-state"), 0.0)
 
+    @property
+    def about(self) -> str:
+        """What was asked first in it."""
+        rows = [json.loads(line) for line in self.path.read_text().splitlines()] if self.is_there else []
+        return next((row["message"]["content"] for row in rows if row["type"] == "user"), "")
+
     def write(self, row: dict[str, Any]) -> None:
         """Add a row."""
         self.path.parent.mkdir(parents=True, exist_ok=True)

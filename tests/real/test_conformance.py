@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from prodigy.kernel.effects import RenderedClaude
 from prodigy.kernel.ledger import NOTHING
 from prodigy.kernel.signals import Exited
-from prodigy.runtime.claude.environment import OF_AN_OUTER
+from prodigy.runtime.claude.environment import OF_AN_OUTER, inheritable
 from prodigy.runtime.claude.reading import Demands, Reading, Transcript
 from prodigy.runtime.claude.versions import TESTED, is_tested
 from tests.real.stages import REAL, VERSION, RealStage, Script, Stage
@@ -354,7 +354,7 @@ async def test_what_it_sets_about_itself_is_what_we_take_away(tried: Tried) -> N
     """All that its tools see of it; what the stage itself sets is ours."""
     await tried.ask(tried.stage.asked(*bash("env"), allowed_tools=("Bash",)))
     names = {line.partition("=")[0].encode() for line in "".join(tried.tools()).splitlines() if "CLAUDE" in line}
-    own = {name.encode() for name in tried.stage.environment}
+    own = {name.encode() for name in tried.stage.environment} | inheritable({}).keys()
     assert {name for name in names if name.startswith((b"CLAUDE", b"AI_"))} - own <= OF_AN_OUTER
 
 

@@ -356,8 +356,8 @@ def test_the_traces_of_an_outer_claude_are_not_inherited() -> None:
 
 
 def test_claude_code_does_not_replace_itself_in_the_night() -> None:
-    """Unless somebody says so."""
-    assert inheritable({}) == {b"DISABLE_AUTOUPDATER": b"1"}
+    """Unless somebody says so; and it does not try for minutes itself what we wait out."""
+    assert inheritable({}) == {b"DISABLE_AUTOUPDATER": b"1", b"CLAUDE_CODE_MAX_RETRIES": b"3"}
 
 
 def test_a_person_sees_words_and_tools() -> None:
