@@ -47,6 +47,7 @@ class Display:
         self._writer = NonblockingWriter(2)
         self._screen = SharedScreen()
         self._colour = has_colour(2)
+        self._is_terminal = sys.stderr.isatty()
         self._assume_yes = assume_yes
         self.user = user()
         self.operator = f"{self.user}{_manner(assume_yes)}"
@@ -205,7 +206,8 @@ class Display:
 
     def _say(self, word: str, text: str, colour: str) -> None:
         label = f"{word:>8}"
-        line, *below = beside(f"{label}  ", harmless(text), columns_of_terminal(sys.stderr))
+        columns = columns_of_terminal(sys.stderr) if self._is_terminal else None
+        line, *below = beside(f"{label}  ", harmless(text), columns)
         self._write("\n".join([self._paint(label, colour) + line[len(label) :], *below, ""]))
 
     def _write(self, text: str) -> None:
