@@ -211,12 +211,12 @@ async def test_commands_that_print_nothing_share_files(world: World) -> None:
 
 
 async def test_a_command_that_printed_nothing_has_no_file(world: World) -> None:
-    """Unless somebody will look for it: the workflow, or we for the items of a map."""
-    more: list[dict[str, Any]] = [{}, {"keeps_file": True}, {"printed_bytes_max": 100}, {}]
+    """Unless somebody will look for it: the workflow, we for the items of a map, a person where it failed."""
+    more: list[dict[str, Any]] = [{}, {"keeps_file": True}, {"printed_bytes_max": 100}, {"script": "exit 3"}, {}]
     for epoch, fields in enumerate(more, start=1):
-        assert (await world.run("true", epoch=epoch, **fields)).output_file == f"outputs/{epoch}.out"
+        assert (await world.run(**({"script": "true"} | fields), epoch=epoch)).output_file == f"outputs/{epoch}.out"
     await world.processes.close()
-    assert world.outputs() == ["2.out", "3.out"]
+    assert world.outputs() == ["2.out", "3.out", "4.out"]
 
 
 async def test_a_daemon_that_hides_writes_into_no_later_output(world: World) -> None:

@@ -6,8 +6,8 @@ new in it, in bounded pieces; how large it is costs nothing.
 
 To make a file can cost as much as to run a short command: ext4 looks at the number of each file that was removed of
 late. Most commands print nothing to stderr, many nothing at all; so a file that stayed empty, that nobody will look for
-and that surely nobody has open any more, becomes a later command's under a new name. A command that printed nothing has
-no file then. And where commands print, the next one's files are made while this one is at work.
+and that surely nobody has open any more, becomes a later command's under a new name. A command that succeeded and
+printed nothing has no file then. And where commands print, the next one's files are made while this one is at work.
 """
 
 import errno

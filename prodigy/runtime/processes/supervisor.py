@@ -374,7 +374,8 @@ class Processes:
                 exited = with_answer(exited, attempt, reading)
         except OSError as error:
             exited = self._unknown(attempt, f"its output cannot be read or stored: {error}")
-        is_read = attempt.effect.keeps_file or attempt.effect.printed_bytes_max is not None
+        effect = attempt.effect
+        is_read = effect.keeps_file or effect.printed_bytes_max is not None or exited.exit_code != 0
         self._outputs.put_away(attempt.files, is_free=is_alone, keeps_empty=is_read)
         self._forget(attempt)
         self._emit(exited)
