@@ -366,3 +366,15 @@ async def test_a_version_that_does_not_know_the_greeting_is_asked_all_the_same(w
     (world.directory / "bin" / "claude").write_text(program)
     seen = await world.run(command=RenderedClaude(prompt="/nobody knows"), environment=environment)
     assert (seen.error, seen.output, "/nobody knows" in (world.directory / "asked").read_text()) == (None, "42 €", True)
+
+
+async def test_the_input_of_one_is_not_held_open_by_another(world: World) -> None:
+    """Each hears the end of its own, however many run."""
+    environment = fake_claude(world.directory)
+    first = RenderedClaude(prompt='x [[fake [{"wait": "go"}, {"say": "done"}]]]')
+    world.spawn(command=first, environment=environment)
+    world.spawn(command=RenderedClaude(prompt='x [[fake [{"wait": 60}]]]'), environment=environment, epoch=8)
+    await until(lambda: world.processes._attempts[8].dialogue)
+    (world.directory / "go").touch()
+    seen = await world.exited()
+    assert (seen.epoch, seen.output, seen.warnings) == (7, "done", ())
