@@ -10,10 +10,11 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import isnan
 from pathlib import Path
 from statistics import median
 
-from bench.measure import Series, exponent, in_turns, ratio
+from bench.measure import Series, exponent, forgiving, in_turns, ratio
 from bench.place import PRODIGY, Place
 from bench.report import Row
 from bench.rivals import PARALLEL, Command, rivals_at_once
@@ -50,7 +51,8 @@ def measure_cost(place: Place, *, items: int, rounds: int) -> Iterator[Row]:
     programs |= {name: prepare for name, prepare in found.items() if prepare}
     measures: dict[str, Callable[[], float]] = {_FLOOR: lambda: spawn_loop(items)}
     for name, prepare in programs.items():
-        measures[name] = partial(_cost, place, prepare, items)
+        measure = partial(_cost, place, prepare, items)
+        measures[name] = forgiving(measure) if name in found else measure
     yield from _rows(in_turns(measures, rounds=rounds), items)
     for name in found.keys() - programs.keys():
         yield Row(what=f"{items:,} items: {name}", value=0, unit="", note="not installed: skipped")
@@ -188,6 +190,9 @@ def _run(place: Place, command: Command) -> tuple[float, float, float]:
 
 def _rows(series: Series, items: int) -> Iterator[Row]:
     for name, values in series.items():
+        if any(map(isnan, values)):
+            yield Row(what=f"{items:,} items: {name}", value=0, unit="", note="it fails with so many: left out")
+            continue
         yield Row(
             what=f"{items:,} items: {name}",
             value=ratio(series, name, _FLOOR),

@@ -16,6 +16,18 @@ def in_turns(measures: Mapping[str, Callable[[], float]], *, rounds: int) -> Ser
     return series
 
 
+def forgiving(measure: Callable[[], float]) -> Callable[[], float]:
+    """Return a measure that is not a number where a program fails: one of somebody else's ends no bench of ours."""
+
+    def measured() -> float:
+        try:
+            return measure()
+        except AssertionError:
+            return nan
+
+    return measured
+
+
 def ratio(series: Series, name: str, base: str) -> float:
     """Return how many times `base` a measure is: the median of the ratios within each round."""
     return median(value / unit for value, unit in zip(series[name], series[base], strict=True))

@@ -8,11 +8,12 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import isnan
 from statistics import median
 
 import msgspec
 
-from bench.measure import Series, exponent, in_turns, ratio
+from bench.measure import Series, exponent, forgiving, in_turns, ratio
 from bench.place import PLAYER, PRODIGY, Place
 from bench.player import Share
 from bench.report import Row
@@ -46,7 +47,8 @@ def measure_cost(place: Place, *, steps: int, rounds: int) -> Iterator[Row]:
     programs |= {name: prepare for name, prepare in found.items() if prepare}
     measures: dict[str, Callable[[], float]] = {_FLOOR: lambda: spawn_loop(steps)}
     for name, prepare in programs.items():
-        measures[name] = partial(_cost, place, prepare, steps)
+        measure = partial(_cost, place, prepare, steps)
+        measures[name] = forgiving(measure) if name in found else measure
     series = in_turns(measures, rounds=rounds)
     yield from _rows(series, steps)
     for name in found.keys() - programs.keys():
@@ -144,6 +146,9 @@ def _extra(place: Place, prepare: Prepare, steps: int) -> float:
 
 def _rows(series: Series, steps: int) -> Iterator[Row]:
     for name, values in series.items():
+        if any(map(isnan, values)):
+            yield Row(what=f"{steps} steps: {name}", value=0, unit="", note="it fails with so many: left out")
+            continue
         yield Row(
             what=f"{steps} steps: {name}",
             value=ratio(series, name, _FLOOR),

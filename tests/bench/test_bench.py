@@ -113,6 +113,13 @@ def test_items_are_measured_beside_the_floor(place: Place, monkeypatch: pytest.M
     )
 
 
+def test_a_rival_that_fails_ends_no_bench(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its row says so, and ours stand."""
+    monkeypatch.setattr(items, "rivals_at_once", lambda: {"a rival": lambda place, count: ["false"]})
+    rows = list(items.measure_cost(place, items=3, rounds=1))
+    assert [(row.unit, row.note) for row in rows[3:]] == [("", "it fails with so many: left out")]
+
+
 def test_a_map_grows_in_time_and_memory(place: Place) -> None:
     """Both have a promise, and so have the files that it leaves."""
     rows = list(items.measure_growth(place, sizes=(20, 60)))
