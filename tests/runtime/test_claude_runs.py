@@ -12,6 +12,7 @@ import pytest_asyncio
 from prodigy.kernel.effects import RenderedClaude
 from prodigy.kernel.ledger import NOTHING
 from prodigy.kernel.signals import Exited
+from prodigy.runtime.processes import supervisor
 from prodigy.runtime.processes.outputs import OutputFile
 from tests.runtime.world import World, exited, is_alive, playing, until
 from tests.stand_in import RESULT, arguments_of, fake_claude, raw
@@ -368,8 +369,10 @@ async def test_a_version_that_does_not_know_the_greeting_is_asked_all_the_same(w
     assert (seen.error, seen.output, "/nobody knows" in (world.directory / "asked").read_text()) == (None, "42 €", True)
 
 
-async def test_the_input_of_one_is_not_held_open_by_another(world: World) -> None:
-    """Each hears the end of its own, however many run."""
+async def test_the_input_of_one_is_not_held_open_by_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each hears the end of its own, however many run; also where they stand where we do, and start the faster way."""
+    monkeypatch.chdir(world.directory)
+    monkeypatch.setattr(supervisor, "RESULT_GRACE_S", 60.0)
     environment = fake_claude(world.directory)
     first = RenderedClaude(prompt='x [[fake [{"wait": "go"}, {"say": "done"}]]]')
     world.spawn(command=first, environment=environment)
