@@ -73,6 +73,7 @@ def _generation_started(state: State, event: ev.GenerationStarted, time: str) ->
         version=event.version,
         status="running",
         stopping=None,
+        pausing=None,
         ledger=event.ledger or state.ledger,
         nodes=on_money.left_behind(state.nodes),
     )
@@ -313,7 +314,7 @@ def _run_interrupted(state: State, event: ev.RunInterrupted, time: str) -> State
 
 
 def _run_paused(state: State, event: ev.RunPaused, time: str) -> State:
-    return replace(state, status="paused", pausing=None, failed_at=event.at, failure=event.reason)
+    return replace(state, status="paused", failed_at=event.at, failure=event.reason)
 
 
 def _run_cancelled(state: State, event: ev.RunCancelled, time: str) -> State:
@@ -345,7 +346,7 @@ def _run_restored(state: State, event: ev.RunRestored, time: str) -> State:
 
 
 def _run_failed(state: State, event: ev.RunFailed, time: str) -> State:
-    return replace(state, status="failed", pausing=None, failed_at=event.at, failure=event.error)
+    return replace(state, status="failed", failed_at=event.at, failure=event.error)
 
 
 def _run_completed(state: State, event: ev.RunCompleted, time: str) -> State:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from prodigy.kernel.budget import fits, reservation
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Run
@@ -24,6 +25,7 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     `status` is as people know it, `stopping` and `running` only of one that is owned. `failed_at` is where it failed,
     paused or was cancelled, which `culprit` is: a step that printed something, a map with items, or anything else.
     `dead` counts dead letters, `left` the items that resume would go on with, `awaiting` is what waits for an answer. A
+    run that paused because something stands in claude's way `is_held`, and where that is its budget `needs_budget`. A
     run that this machine's global folder does not know `needs_trust`.
     """
 
@@ -34,6 +36,8 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     dead: int = 0
     left: int = 0
     awaiting: tuple[str, ...] = ()
+    is_held: bool = False
+    needs_budget: bool = False
     is_mirror_only: bool = False
     needs_trust: bool = False
 
@@ -57,6 +61,8 @@ def rest_of(state: State, status: str = "", *, is_mirror_only: bool = False, nee
         dead=sum(items.dead for items in state.maps.values()),
         left=sum(items.pending + len(items.active) + items.failed for items in state.maps.values()),
         awaiting=waiting,
+        is_held=is_held(state),
+        needs_budget=is_held(state) and not fits(state, reservation(state, state.failed_at or "")),
         is_mirror_only=is_mirror_only,
         needs_trust=needs_trust,
     )
@@ -86,6 +92,11 @@ def next_steps(rest: Rest) -> list[NextStep]:
 def way_on(rest: Rest) -> NextStep | None:
     """Return the command that goes on with a run, or None where there is none."""
     return next((step for step in next_steps(rest) if step.goes_on), None)
+
+
+def is_held(state: State) -> bool:
+    """Whether a run has paused for what stands in claude's way: a limit, the account, its budget."""
+    return state.status == "paused" and state.failed_at is not None and state.node(state.failed_at).held_attempt > 0
 
 
 def _culprit(state: State) -> Culprit:
@@ -120,6 +131,11 @@ def _failed(rest: Rest) -> Iterator[NextStep]:
 
 def _paused(rest: Rest) -> Iterator[NextStep]:
     """Yield what answers the question that was read, and no later one, before `--yes`, which answers all."""
+    if rest.is_held:
+        if rest.needs_budget:
+            yield NextStep(why="let it cost more, for example $10", command=f"budget {rest.workflow_id} --raise 10")
+        yield _resume(rest, "then go on" if rest.needs_budget else "mend it, then go on")
+        return
     yield from _approvals(rest, "answer yes")
     yield _resume(rest, "or answer yes to all that is asked" if rest.awaiting else "answer yes")
 
@@ -144,7 +160,7 @@ def _retry(rest: Rest, why: str) -> NextStep:
 
 
 def _resume(rest: Rest, why: str) -> NextStep:
-    options = " --yes" if rest.status == "paused" else ""
+    options = " --yes" if rest.status == "paused" and not rest.is_held else ""
     options += " --from-checkpoint mirror" if rest.is_mirror_only else ""
     options += " --trust" if rest.needs_trust else ""
     return NextStep(why=why, command=f"resume {rest.workflow_id}{options}", goes_on=True)

@@ -39,6 +39,7 @@ class _Origin(msgspec.Struct, frozen=True):
 class _Node(msgspec.Struct, frozen=True):
     status: str = ""
     output_file: str = ""
+    held_attempt: int = 0
 
 
 class _Snapshot(msgspec.Struct, frozen=True):
@@ -188,6 +189,7 @@ class RunOverview(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             dead=items.dead_letters if items else 0,
             left=items.pending + items.in_flight + items.failed if items else 0,
             awaiting=tuple(name for name, node in nodes.items() if node.status == Status.AWAITING),
+            is_held=self.status == "paused" and at in nodes and nodes[at].held_attempt > 0,
             is_mirror_only=self.is_mirror_only,
         )
 

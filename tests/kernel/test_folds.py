@@ -61,18 +61,25 @@ RUN_EVENTS: dict[str, tuple[ev.Event, dict[str, Any]]] = {
     ),
     "a generation": (
         ev.GenerationStarted(generation=3, parent=2, from_seq=4, from_chain="c", version=9, reason="why"),
-        {"generation": 3, "version": 9, "status": "running", "stopping": None},
+        {"generation": 3, "version": 9, "status": "running", "stopping": None, "pausing": None},
     ),
     "a generation of another run": (
         ev.GenerationStarted(
             generation=3, parent=2, from_seq=4, from_chain="c", version=9, reason="why", workflow_id="demo-000002"
         ),
-        {"generation": 3, "version": 9, "status": "running", "stopping": None, "origin": ORIGIN},
+        {
+            "generation": 3,
+            "version": 9,
+            "status": "running",
+            "stopping": None,
+            "pausing": None,
+            "origin": ORIGIN,
+        },
     ),
     "a stop": (ev.StopRequested(by="SIGTERM"), {"stopping": "SIGTERM"}),
     "a pause": (
         ev.RunPaused(at="r", reason="why"),
-        {"status": "paused", "failed_at": "r", "failure": "why", "pausing": None},
+        {"status": "paused", "failed_at": "r", "failure": "why"},
     ),
     "a no": (
         ev.RunCancelled(at="r", by="ann"),
@@ -80,7 +87,7 @@ RUN_EVENTS: dict[str, tuple[ev.Event, dict[str, Any]]] = {
     ),
     "a failure": (
         ev.RunFailed(at="r", error="bang"),
-        {"status": "failed", "failed_at": "r", "failure": "bang", "pausing": None},
+        {"status": "failed", "failed_at": "r", "failure": "bang"},
     ),
     "an end": (ev.RunCompleted(), {"status": "completed"}),
     "an edit": (

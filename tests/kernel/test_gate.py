@@ -373,12 +373,24 @@ def test_no_more_begin_than_have_room() -> None:
     assert set(state.in_flight) == {at("q"), at("r")}
 
 
+def test_a_run_that_pauses_begins_nothing_in_that_turn() -> None:
+    """Whatever else was to be decided: there are items that could be begun."""
+    plan = replace(mapped([], [asking("x")], [], max_parallel=2), budget=compiled(step("a"), budget={"usd": 1}).budget)
+    plan = replace(plan, budget=replace(plan.budget, per_step=0.5) if plan.budget else None)
+    now = given(plan, ev.NodeStarted(at="map", attempt=1), ev.ListingStarted(at="map"))
+    state = now.when(sig.Listed(time=NOW, at="map", keys=tuple("pqrs"), items=tuple("pqrs"))).state
+    state = ends(state, at("p"), spent=paid(0.5))
+    events, state = told(state, at("q"), spent=paid(0.5))
+    assert [type(event) for event in events[-2:]] == [ev.PauseRequested, ev.RunPaused]
+    assert (state.status, dict(state.in_flight)) == ("paused", {})
+
+
 def test_when_nothing_has_room_the_run_pauses() -> None:
     """As soon as nothing is at work."""
     state = many(3, usd=2.5, per_step=1)
     state = ends(ends(state, at("p"), spent=paid(1.0)), at("q"), spent=paid(1.0))
     assert state.status == "paused"
-    assert state.failure == "$2.00 of the budget of $2.50 is used, and another attempt needs $1.00"
+    assert state.failure == "$2 of the budget of $2.5 is used, and another attempt needs $1"
 
 
 def test_or_it_fails() -> None:

@@ -29,6 +29,16 @@ SITUATIONS: list[tuple[str, dict[str, Any], list[str]]] = [
         {"status": "completed", "dead": 1},
         ["see what failed: dlq list demo-1", "put it back: dlq retry demo-1"],
     ),
+    (
+        "paused by the account",
+        {"status": "paused", "failed_at": "a", "is_held": True},
+        [MEND],
+    ),
+    (
+        "paused by its budget",
+        {"status": "paused", "failed_at": "a", "is_held": True, "needs_budget": True},
+        ["let it cost more, for example $10: budget demo-1 --raise 10", "then go on: resume demo-1"],
+    ),
     ("failed in a step", {"status": "failed", "failed_at": "deploy", "culprit": "step"}, [LOOK, MEND]),
     (
         "failed in a step that printed nothing, or in a stage",

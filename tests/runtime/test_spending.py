@@ -62,6 +62,13 @@ def test_a_message_is_counted_once() -> None:
     assert spent(began(), repeated, wrote(1000), repeated) == spent(began(), wrote(1000))
 
 
+def test_messages_without_a_name_are_counted_one_by_one() -> None:
+    """Each begins anew."""
+    said = spent(began("", read=10), wrote(5), began("", read=20), wrote(7))
+    used = said.models["claude-haiku-4-5"]
+    assert (used.input_tokens, used.output_tokens) == (30, 12)
+
+
 def test_what_sub_agents_write_at_the_same_time_is_kept_apart() -> None:
     """By the tool that each belongs to."""
     said = spent(began("m1"), began("m2", parent_tool_use_id="t"), wrote(5, parent_tool_use_id="t"), wrote(7))

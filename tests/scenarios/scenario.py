@@ -5,7 +5,7 @@ A scenario is one text file. It begins with what to check, in prose; the rest ar
     workflow    the YAML
     world       ADDRESS: END, END, …   how attempts 1, 2, … end; the last END holds for all later ones
                 END is  ok [TEXT] | exit N [TEXT] | killed SIGNAL | timeout SECONDS | hangs;  TEXT is what it prints
-                or in-vain [TEXT]: no further attempt can help
+                or in-vain [TEXT]: no further attempt can help; or, of claude, meets FAULT …, once each, and then ok
     items       what a map's input lists, one a line; each is its own key
     edited      the YAML after `edit`
     actions     cook | resume [--max-retries N] [--yes ADDRESS] [--accept-changes] [--from-checkpoint WHERE]
@@ -251,6 +251,8 @@ def ending(words: str) -> Ending:
         case "exit":
             code, _, said = rest.partition(" ")
             return Ending(exit_code=int(code), stderr=unescaped(said))
+        case "meets":
+            return Ending(no_fault=tuple(rest.split()))  # type: ignore[arg-type]
         case "in-vain":
             return Ending(exit_code=1, stderr=unescaped(rest), is_final=True)
         case "killed":

@@ -20,6 +20,7 @@ from prodigy.kernel import (
     evolve,
     evolve_map,
     evolve_money,
+    gating,
     items,
     ledger,
     lifecycle,
@@ -28,7 +29,18 @@ from prodigy.kernel import (
     retry,
     scope,
 )
-from prodigy.kernel.rules import commands, confirmations, handlers, maps, nodes, recovery, rewinding, runs, sequences
+from prodigy.kernel.rules import (
+    commands,
+    confirmations,
+    gate,
+    handlers,
+    maps,
+    nodes,
+    recovery,
+    rewinding,
+    runs,
+    sequences,
+)
 from prodigy.runtime.host import reactor
 from prodigy.store import log
 from tests.scenarios import test_scenarios as scenarios
@@ -73,6 +85,25 @@ MUTANTS = {
     "what is estimated is not told apart": Mutant(ledger, 'if cost.kind == "estimated" else 0.0', "if True else 0.0"),
     "what never began counts as unknown": Mutant(
         ledger, 'return Cost(kind="nothing", usd=0.0)', 'return Cost(kind="unknown", usd=None)'
+    ),
+    "weather is a failure": Mutant(
+        gating, 'case "weather" if turn.state.plan.on_limit != "fail":', 'case "weather" if False:'
+    ),
+    "all go at once when the wait is over": Mutant(
+        gate, "if parked is not None and parked.trying != at:", "if parked is not None and not parked.trying:"
+    ),
+    "the wait is forgotten by a resume": Mutant(
+        gating,
+        "    if parked is None:\n        return\n",
+        "    if parked is not None or parked is None:\n        return\n",
+    ),
+    "the account fails the step": Mutant(gating, 'case "account":', 'case "account" if False:'),
+    "what was cut off begins anew": Mutant(
+        gate, 'resumes = conversation.is_cut and conversation.id != ""', 'resumes = False and conversation.id != ""'
+    ),
+    "what was held never begins": Mutant(gating, "return (Admit(),) if state.held else ()", "return ()"),
+    "what was reserved stays so": Mutant(
+        evolve_money, "max(0.0, state.reserved_usd - node.reserved_usd)", "state.reserved_usd"
     ),
     "a crash is booked twice": Mutant(evolve_money, "if event.cost_kind == BOOKED:", "if False:"),
     "a wait is not shortened": Mutant(
@@ -365,6 +396,8 @@ def checks() -> Checks:
         )
     for name, mode in product(crashing.CASES, CRASH_MODES):
         yield f"crashes: {name}, {mode}", partial(crashing.test_a_crash_at_any_append_changes_nothing, name, mode)
+    for mode in CRASH_MODES:
+        yield f"weather, {mode}", partial(money.test_weather_fails_nothing_and_is_waited_out_wherever_it_crashes, mode)
     for name, mode in product(money.CASES, CRASH_MODES):
         yield f"costs: {name}, {mode}", partial(money.test_every_dollar_is_booked_once_wherever_it_crashes, name, mode)
     for name in crashing.TRAVELLED:

@@ -20,6 +20,7 @@ from prodigy.kernel import effects as fx
 from prodigy.kernel import signals as sig
 from prodigy.kernel.events import Event
 from prodigy.kernel.evolve import fold
+from prodigy.kernel.fault import Fault
 from prodigy.kernel.ledger import NOTHING
 from prodigy.kernel.state import State
 from prodigy.plan.address import item_of
@@ -40,7 +41,10 @@ class Crash(Exception):
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """How a scripted command ends; `hangs` until it is stopped; `is_final`: no further attempt can help."""
+    """How a scripted command ends; `hangs` until it is stopped; `is_final`: no further attempt can help.
+
+    Claude meets first, once each, what is `no_fault` of its step.
+    """
 
     exit_code: int | None = 0
     signal: str | None = None
@@ -49,6 +53,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     output: str = ""
     stderr: str = ""
     hangs: bool = False
+    no_fault: tuple[Fault, ...] = ()
 
 
 OK = Ending()
@@ -160,6 +165,7 @@ class World:
         self._seed = seed
         self._is_timed = is_timed
         self._random = random.Random(seed)
+        self._met: dict[str, int] = {}
         self._running: dict[int, fx.Spawn] = {}
         self._ends: dict[int, datetime] = {}  # in a timed world: when what runs will end
         self._waiting: list[tuple[datetime, fx.Sleep | fx.Limit | fx.Wake]] = []
@@ -365,6 +371,18 @@ class World:
 
     def _exited(self, spawn: fx.Spawn) -> sig.Exited:
         ending = self._ending(spawn)
+        met = self._met.get(spawn.at, 0)
+        if ending.no_fault[met:]:
+            self._met[spawn.at] = met + 1
+            return sig.Exited(
+                time=self.time(),
+                at=spawn.at,
+                epoch=spawn.epoch,
+                exit_code=1,
+                error=f"met {ending.no_fault[met]}",
+                fault=ending.no_fault[met],
+                spent=self.bank.end(spawn, has_result=True),
+            )
         return sig.Exited(
             time=self.time(),
             at=spawn.at,

@@ -21,6 +21,7 @@ from prodigy.cli.output.times import due, spoken
 from prodigy.cli.program import in_our_words, program
 from prodigy.kernel import events as ev
 from prodigy.kernel.cause import cause
+from prodigy.kernel.fault import IS_CUT
 from prodigy.kernel.lifecycle import Status
 from prodigy.kernel.retry import attempts_allowed
 from prodigy.kernel.state import State
@@ -129,6 +130,8 @@ class Display:
                     self._say("note", f"{visible(event.at)}: {visible_lines(warning)}", "33")
                 if event.error is None:
                     self._say("done", f"{visible(event.at)}  {duration(event.duration_s)}", "32")
+                elif event.fault in IS_CUT:
+                    self._say("held", self._why(state, event), "33")
                 else:
                     self._say("failed", self._why(state, event), "31")
             case ev.CommandInterrupted():

@@ -66,8 +66,14 @@ def admit(turn: Turn, move: Admit) -> Moves:
         return ()
     spent_usd, limit_usd = committed(turn.state), limit_of(turn.state)
     budget, wanted_usd = turn.state.plan.budget, reservation(turn.state, at)
-    reason = f"${spent_usd:.2f} of the budget of ${limit_usd:.2f} is used, and another attempt needs ${wanted_usd:.2f}"
+    reason = (
+        f"{_usd(spent_usd)} of the budget of {_usd(limit_usd)} is used, and another attempt needs {_usd(wanted_usd)}"
+    )
     return (PauseRun(at, reason, fails=budget is not None and budget.on_exceed == "fail"),)
+
+
+def _usd(amount: float | None) -> str:
+    return f"${(amount or 0.0):.4f}".rstrip("0").rstrip(".")
 
 
 def pause(turn: Turn, move: PauseRun) -> Moves:
@@ -92,8 +98,10 @@ def park(turn: Turn, move: Park) -> Moves:
     is_again = parked is not None and parked.trying == move.at
     tries = 1 if parked is None else parked.tries + is_again
     delay_s = _delay_s(turn.time, move.resets_at_s, tries)
-    if parked is not None and not is_again and delay_s <= remaining_s(turn.time, due=parked.due, delay_s=delay_s):
-        return ()
+    if parked is not None and not is_again:
+        left_s = remaining_s(turn.time, due=parked.due, delay_s=elapsed_s(turn.time, parked.due))
+        if move.resets_at_s is None or delay_s <= left_s:
+            return ()  # only a limit that is known to end later makes the wait longer
     due = due_at(turn.time, delay_s)
     if elapsed_s(since, due) > plan.max_wait_s:
         longest = f"longer than max_wait, {plan.max_wait_s:g} s"

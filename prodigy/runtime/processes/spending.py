@@ -124,21 +124,22 @@ class _Stream:
             models = {name: ModelUsage(**msgspec.structs.asdict(total)) for name, total in totals.items()}
             self.result = Spent(kind="exact", session_usd=line.total_cost_usd, models=models)
         elif line.type == "assistant" and line.message:
-            self._note(line.message)
+            self._note(line.message.id, line.message)
         elif line.type == "stream_event" and line.event:
             self._take(line.event, line.parent_tool_use_id)
 
     def _take(self, part: _Part, whose: str | None) -> None:
         if part.message:
-            self._note(part.message)
-            self._open[whose] = part.message.id
+            name = part.message.id or f"#{len(self._messages)}"
+            self._note(name, part.message)
+            self._open[whose] = name
         elif part.usage and (known := self._messages.get(self._open.get(whose, ""))):
             known[1].output_tokens = max(known[1].output_tokens, part.usage.output_tokens)
 
-    def _note(self, message: _Message) -> None:
+    def _note(self, name: str, message: _Message) -> None:
         """Note a message once: its lines repeat what its first one says."""
-        if message.usage and message.id and not message.model.startswith("<"):
-            self._messages.setdefault(message.id, (message.model, message.usage))
+        if message.usage and name and not message.model.startswith("<"):
+            self._messages.setdefault(name, (message.model, message.usage))
 
     def usage(self) -> dict[str, ModelUsage]:
         """Return what each model was used for, at list prices."""
