@@ -36,6 +36,7 @@ ANSWERS_MAX = 3
 _BESIDE_WORD = " " * 10  # as wide as the word that a line begins with
 _WORDS = {"y": True, "yes": True, "n": False, "no": False, "": False}
 
+_BEGINS = {True: "go on", False: "start"}  # whether claude resumes its conversation
 _ROUTINE = (ev.CommandStarted, ev.CommandFinished, ev.NodeSkipped, ev.CommandInterrupted)
 _DISPOSITIONS = {"dead": "dead", "failed": "failed", "skipped": "skip", "succeeded": "done"}
 
@@ -113,6 +114,16 @@ class Display:
             case ev.BudgetRaised():
                 self._say("budget", f"{dollars(event.usd)} more, says {visible(event.by)}", "36")
 
+    def _show_end(self, state: State, event: ev.CommandFinished) -> None:
+        for warning in event.warnings:
+            self._say("note", f"{visible(event.at)}: {visible_lines(warning)}", "33")
+        if event.error is None:
+            self._say("done", f"{visible(event.at)}  {duration(event.duration_s)}", "32")
+        elif event.fault in IS_CUT:
+            self._say("held", self._why(state, event), "33")
+        else:
+            self._say("failed", self._why(state, event), "31")
+
     def _show_event(self, state: State, event: ev.Event) -> None:
         match event:
             case ev.RunStarted():
@@ -124,16 +135,11 @@ class Display:
             case ev.CommandStarted():
                 tries = f" (attempt {event.attempt})" if event.attempt > 1 else ""
                 command = command_of(state, event.at, event.command)
-                self._say("start", f"{visible(event.at)}  {visible(command)}{tries}", "36")
+                self._say(
+                    "go on" if event.resumes else "start", f"{visible(event.at)}  {visible(command)}{tries}", "36"
+                )
             case ev.CommandFinished():
-                for warning in event.warnings:
-                    self._say("note", f"{visible(event.at)}: {visible_lines(warning)}", "33")
-                if event.error is None:
-                    self._say("done", f"{visible(event.at)}  {duration(event.duration_s)}", "32")
-                elif event.fault in IS_CUT:
-                    self._say("held", self._why(state, event), "33")
-                else:
-                    self._say("failed", self._why(state, event), "31")
+                self._show_end(state, event)
             case ev.CommandInterrupted():
                 self._say("stopped", visible(event.at), "33")
             case ev.RetryScheduled():

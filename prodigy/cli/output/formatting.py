@@ -23,6 +23,8 @@ def first_line(text: str) -> str:
 
 def dollars(usd: float) -> str:
     """Return an amount with its cents, and what is below them: `$1.50`, `$0.0125`, `$0`."""
+    if 0 < usd < 0.00005:
+        return "under $0.0001"
     whole, _, cents = f"{usd:.4f}".partition(".")
     return f"${whole}.{cents[:2]}{cents[2:].rstrip('0')}" if usd else "$0"
 
