@@ -457,6 +457,6 @@ _BROKEN_MENDS = {
     "expected alphabetic": _ANCHOR_OR_MORE,
     "expected whitespace": "a text that begins with ! needs quotes",
     "cannot start any token": "a text that begins with %, @ or ` needs quotes",
-    "unexpected end of stream": "a quote is never closed",
+    "unexpected end of stream": "a quote is never closed; within {…}, quote the whole of a text with ${…}",
     "unknown escape": r'within "…" a \ is written \\ ; within single quotes, and without any, it is itself',
 }

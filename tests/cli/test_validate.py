@@ -106,7 +106,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         'commands:\n  - shell: "make\n  - shell: test\n',
         [
             'w.yaml:2:12: this is not YAML: found unexpected end of stream\n    - shell: "make\n             ^\n'
-            "  a quote is never closed"
+            "  a quote is never closed; within {…}, quote the whole of a text with ${…}"
         ],
     ),
     "many retries": (
