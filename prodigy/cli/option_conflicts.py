@@ -21,6 +21,7 @@ _COOK = {
     ("--dry-run", "--resume"): "--dry-run is about a file, from its beginning",
     ("--durability", "--resume"): f"--resume {_GOES_ON}, as durable as then",
     ("--claude-bin", "--resume"): f"--resume {_GOES_ON}, with its own claude",
+    ("--budget", "--resume"): f"--resume {_GOES_ON}, within its budget; `prodigy budget` raises that",
     ("--dry-run", "--max-retries"): "--dry-run shows each step once, however often it may be tried",
     ("--dry-run", "--durability"): "--dry-run writes nothing, so nothing has to last",
 }

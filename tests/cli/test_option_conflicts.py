@@ -15,7 +15,7 @@ from tests.end_to_end.house import House
 from tests.end_to_end.mapped import mapreduce
 from tests.end_to_end.test_stages import stage, stages
 
-COOK = "FILE --param --max-retries --resume --param-file --dry-run --durability --claude-bin --yes --json"
+COOK = "FILE --param --max-retries --resume --param-file --dry-run --durability --claude-bin --budget --yes --json"
 FILTERS = "REF --job-id --type --step --since --after-seq --generation"
 
 # Of each command what it takes. Whoever adds a name here has looked at it beside each of the others: the two are
@@ -34,6 +34,7 @@ LOOKED_AT = {
     "stop": "REF --json",
     "status": "REF --watch --json",
     "cost": "REF --by --json",
+    "budget": "REF --raise --json",
     "logs": "REF STEP --follow --failed --json",
     "replay": "REF --until --generation --step --check --json --jsonl",
     "explain": "REF STEP --json",
