@@ -294,8 +294,8 @@ MUTANTS = {
     ),
     "a write that failed is not tried again": Mutant(
         checkpointer,
-        "            if not self._is_saved:\n                self._seen",
-        "            if False:\n                self._seen",
+        "            if not self._is_saved:\n                self._unsaved",
+        "            if False:\n                self._unsaved",
     ),
     "without the file there is no mirror": Mutant(
         checkpointer,

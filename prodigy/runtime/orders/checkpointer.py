@@ -11,6 +11,7 @@ A checkpoint that cannot be written is a warning: the log has the truth.
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
@@ -84,8 +85,8 @@ class Checkpointer:
         self._written_seq = 0
         self._unmirrored: tuple[Checkpoint, bytes] | None = None
         self._condition = threading.Condition()
-        self._slot: tuple[State, str] | None = None
-        self._seen: tuple[State, str] | None = None  # what was in the slot when the writer looked last
+        self._slot = deque[tuple[State, str]](maxlen=1)  # emptied when it is taken, for a state may be large
+        self._unsaved: tuple[State, str] | None = None
         self._waiters: list[tuple[int, Callable[[], None]]] = []
         self._is_closing = False
         self._thread: threading.Thread | None = None
@@ -96,7 +97,7 @@ class Checkpointer:
         The slot is filled before it is looked whether the writer sleeps, and the writer says that it sleeps before it
         looks into the slot for the last time: so one of the two sees the other.
         """
-        self._slot = (state, chain)
+        self._slot.append((state, chain))
         if self._thread is not None and self._wakes <= self._write_due and not self._waiters:
             return
         with self._condition:
@@ -129,8 +130,8 @@ class Checkpointer:
             if self._thread.is_alive():
                 self._complain(f"the checkpoint was not written: the disk did not answer for {CLOSING_S:g} s")
                 return
-        if self._slot is not None and self._slot is not self._seen:
-            self._write(*self._slot)
+        if (newest := self._newest()) is not None:
+            self._write(*newest)
         if self._unmirrored is not None:
             self._copy(*self._unmirrored)
 
@@ -158,15 +159,18 @@ class Checkpointer:
         """Return when there is something to do, by our clock."""
         write = -math.inf if self._waiters else self._write_due
         return min(
-            math.inf if self._slot is self._seen else write,
+            write if self._slot or self._unsaved is not None else math.inf,
             math.inf if self._unmirrored is None else self._mirror_due,
         )
 
+    def _newest(self) -> tuple[State, str] | None:
+        """Take the newest state out of its place, or the one that could not be written."""
+        unsaved, self._unsaved = self._unsaved, None
+        return self._slot.pop() if self._slot else unsaved
+
     def _taken(self, now: float) -> Callable[[], None]:
         """Return what is due, taken out of its place; a newer state spares an older one its copy."""
-        taken = self._slot
-        if taken is not None and taken is not self._seen and (self._waiters or self._write_due <= now):
-            self._seen = taken
+        if (self._waiters or self._write_due <= now) and (taken := self._newest()) is not None:
             return partial(self._write, *taken)
         assert self._unmirrored is not None, "nothing is due without a state"
         return partial(self._copy, *self._unmirrored)
@@ -194,7 +198,7 @@ class Checkpointer:
             )
         with self._condition:
             if not self._is_saved:
-                self._seen = None  # to be tried again
+                self._unsaved = (state, chain)  # to be tried again
             self._written_seq = state.seq
             done = [call for seq, call in self._waiters if seq <= state.seq]
             self._waiters = [(seq, call) for seq, call in self._waiters if seq > state.seq]
