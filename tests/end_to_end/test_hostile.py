@@ -29,6 +29,8 @@ CURSOR = re.compile(r"\x1b\[(\?1049[hl]|\?25[hl]|H|K|J|\d+A)")
 CALLS: dict[str, list[tuple[str, ...]]] = {
     "ps": [()],
     "status": [("{id}",), ("{id}", "--watch"), (HOSTILE,)],
+    "cost": [("{id}",), ("{id}", "--by", "item"), ("{id}", "--json"), (HOSTILE,)],
+    "budget": [("{id}",), ("{id}", "--raise", "1"), ("{id}", "--json")],
     "logs": [("{id}", "say"), ("{id}",), ("{id}", "--follow"), ("{id}", HOSTILE)],
     "events ls": [("--job-id", "{id}"), ("--job-id", "{id}", "--json"), ("--job-id", "{id}", "--jsonl")],
     "events search": [("title", "--job-id", "{id}"), (HOSTILE + "[", "--job-id", "{id}")],

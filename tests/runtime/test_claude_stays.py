@@ -64,7 +64,9 @@ async def test_claude_that_stays_after_a_failure_has_failed(world: World, monkey
     """With what it said."""
     monkeypatch.setattr(supervisor, "RESULT_GRACE_S", 0.05)
     spawn(world, FAILED)
-    assert await world.exited() == by_claude(exit_code=0, error="too many turns", warnings=(OUTSTAYED,))
+    assert await world.exited() == by_claude(
+        exit_code=0, error="too many turns", is_final=True, fault="step", warnings=(OUTSTAYED,)
+    )
 
 
 async def test_claude_that_goes_on_after_a_result_is_left_alone(world: World) -> None:

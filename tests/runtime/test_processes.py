@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from prodigy.kernel.effects import RenderedShell, Spawn
+from prodigy.kernel.ledger import NOTHING
 from prodigy.kernel.lifecycle import Epoch
 from prodigy.runtime.processes import commands, orphans, outputs
 from prodigy.runtime.processes import supervisor as module
@@ -368,6 +369,7 @@ async def test_a_missing_working_dir_is_named(world: World) -> None:
     assert await world.run("true", working_dir="gone") == exited(
         error=f"the working directory {world.directory}/gone is not there; create it first, or mend `working_dir`",
         output_file="",
+        spent=NOTHING,
     )
 
 
@@ -469,7 +471,7 @@ async def test_weather_that_lasts_stops_the_run_and_says_why(world: World, monke
     stormy(monkeypatch, errno.EAGAIN, times=1000)
     monkeypatch.setattr(module, "WEATHER_S_MAX", 0.05)
     monkeypatch.setattr(commands, "WEATHER_S_MAX", 0.05)
-    assert await world.run("true") == exited(stopped=True, output_file="")
+    assert await world.run("true") == exited(stopped=True, output_file="", spent=NOTHING)
     assert world.given_up == [
         "cannot start for 0.05 s now: Resource temporarily unavailable; run fewer things at once, "
         "or raise the limit (`ulimit -a`), then `prodigy resume`"
@@ -499,7 +501,7 @@ async def test_a_start_that_waits_can_be_stopped(world: World, monkeypatch: pyte
     world.spawn("true")
     world.processes.terminate(7)
     world.processes.terminate(7)
-    assert await world.exited() == exited(stopped=True, output_file="")
+    assert await world.exited() == exited(stopped=True, output_file="", spent=NOTHING)
     await asyncio.sleep(0.03)  # a start that is still to come would come now
     assert (len(world.exits), world.outputs()) == (1, [])
 
@@ -514,5 +516,5 @@ async def test_output_that_cannot_be_kept_is_not_the_steps_failure(
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(outputs.Outputs, "open", refuse)
-    assert await world.run("true") == exited(stopped=True, output_file="")
+    assert await world.run("true") == exited(stopped=True, output_file="", spent=NOTHING)
     assert [f"what deploy prints cannot be kept: {os.strerror(code)}"] == world.given_up

@@ -19,6 +19,7 @@ from prodigy.store.orders import (
     GoBack,
     Order,
     Purge,
+    Raise,
     Resume,
     Retry,
     StartOver,
@@ -53,6 +54,7 @@ EVERY: list[Order] = [
     Purge(by="me", keys=("a",)),
     Clean(by="me", purge=True),
     Stop(by="me"),
+    Raise(usd=2.5, by="me"),
     Approve(at="deploy", by="me"),
 ]
 
