@@ -50,8 +50,10 @@ def with_captures_copied(state: State, values: Values, workflow_id: str) -> Stat
     """
 
     def here(captures: Mapping[str, Any]) -> dict[str, Any]:
-        large = {name: json_of_value(value) for name, value in captures.items() if isinstance(value, Stored)}
-        return {name: _left_in_file(values.put(data), values, workflow_id) for name, data in large.items()}
+        large = {name: value for name, value in captures.items() if isinstance(value, Stored)}
+        return {  # one after the other, for together they may not fit into memory
+            name: _left_in_file(values.put(json_of_value(value)), values, workflow_id) for name, value in large.items()
+        }
 
     scoped = {item: captures | here(captures) for item, captures in state.scoped.items()}
     return replace(state, captures=state.captures.update(here(state.captures)), scoped=state.scoped.update(scoped))
