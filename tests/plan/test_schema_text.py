@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -105,6 +106,7 @@ def documents(draw: Callable[[Any], Any]) -> Any:
     root = root["commands"] if "commands" in root and draw(st.booleans()) else root
     if draw(st.booleans()):
         return root
+    root = deepcopy(root)  # what it is put together from is shared by all tests
     places = list(inside(root))
     holder = draw(st.sampled_from(places))
     keys = (
