@@ -10,15 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import assert_never
 
-import msgspec
-
 import prodigy
 from prodigy.errors import DamagedState, UsageProblem
 from prodigy.kernel import signals as sig
 from prodigy.kernel.state import Origin, State
 from prodigy.plan.nodes import Plan
 from prodigy.plan.phrases import agreeing, counted
-from prodigy.plan.spelling import as_number
 from prodigy.runtime.clock import now
 from prodigy.runtime.host.host import Display
 from prodigy.runtime.operator_log import operator_log
@@ -57,7 +54,6 @@ def cook(project: Project, order: Cook, display: Display) -> State:
     if read_path(path := remembered(project, file)) != path:
         raise _no_text(f"the path of the workflow, {order.path!a},", hint="Give it another name.")
     plan, notices = compiled_anew(text, file, order.parameters)
-    _check_text([plan, order.parameters])
     for note in (*filter(None, [notices]), *require(plan, Path.cwd(), claude_bin=order.claude_bin)):
         display.note(note)
     if sentence := about_unfinished(unfinished_of(project, plan.name), now()):
@@ -144,19 +140,6 @@ def _command(workflow_id: str, order: GoingOn) -> str:
             return shlex.join(words if reduces else [*words, "--no-reduce"])
         case Resume() | Approve():
             return shlex.join(["resume", workflow_id])
-
-
-def _check_text(values: object) -> None:
-    """Refuse what could not be written into a log, before there is one: a value of the environment may be no text.
-
-    Raises:
-        UsageProblem: so it is.
-    """
-    try:
-        msgspec.json.encode(values, enc_hook=as_number)
-    except UnicodeEncodeError as error:
-        wrong = error.object[max(0, error.start - 20) : error.end + 20]
-        raise _no_text(f"a value of this workflow, {wrong!a},", hint="It may come from the environment.") from error
 
 
 def _no_text(what: str, *, hint: str) -> UsageProblem:
