@@ -17,7 +17,7 @@ import pytest
 from prodigy.kernel import effects as fx
 from prodigy.kernel import events as ev
 from prodigy.kernel import signals as sig
-from prodigy.kernel.lifecycle import Epoch
+from prodigy.kernel.lifecycle import Epoch, Status
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Plan
 from prodigy.runtime.host import host
@@ -264,3 +264,15 @@ def test_what_has_failed_when_a_stop_comes_was_stopped(stage: Stage, number: sig
         False,
     ]
     stage.host._loop.close()
+
+
+def test_after_a_mistake_of_ours_nothing_more_is_said_in_the_log(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What we see may be as broken as we are: the end of the first step is heard, and answered by nobody."""
+
+    def breaks(state: State, turn: Sequence[Record]) -> None:
+        raise ValueError("ours")
+
+    monkeypatch.setattr(stage.display, "observe", breaks)
+    with pytest.raises(ValueError, match="ours"):
+        stage.play(compiled(step("a"), step("b")))
+    assert (stage.heard, stage.host.state.node("a").status) == (["a"], Status.RUNNING)
