@@ -233,7 +233,11 @@ async def test_a_prompt_that_cannot_be_is_refused_before_the_start(world: World,
     assert (seen.error, seen.spent) == (f"cannot start: {why}", NOTHING)
 
 
-@pytest.mark.parametrize("prompt", ["-", "--help", "x" * 200_000, "é" * 3_000_000])
+@pytest.mark.parametrize(
+    "prompt",
+    ["-", "--help", "x" * 200_000, "é" * 3_000_000],
+    ids=["a dash", "a flag", "more than a pipe holds", "6 MB"],
+)
 async def test_a_prompt_of_any_size_and_beginning_arrives(world: World, prompt: str) -> None:
     """Whatever a pipe holds at once."""
     spawn(world, {"say": "{{prompt}}"}, prompt=prompt)
