@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from prodigy.kernel.fault import IS_CUT
+from prodigy.kernel.ledger import BOOKED
 from prodigy.plan.address import in_item, item_of, template_of
 
 By = Literal["step", "item", "model", "attempt"]
@@ -74,10 +76,10 @@ def _bookings(records: Iterable[dict[str, Any]]) -> Iterator[tuple[str, _Booking
                     yield at, None, paid[at]
                 paid[at] = 0.0
             cut.discard(at)
-        elif kind in _BOOKINGS and at in begun and record.get("cost_kind") != "booked":
+        elif kind in _BOOKINGS and at in begun and record.get("cost_kind") != BOOKED:
             booking = _booking(begun[at], record)
             paid[at] += booking.usd
-            is_cut = kind != "command_finished" or record.get("fault") in ("weather", "account", "interrupted")
+            is_cut = kind != "command_finished" or record.get("fault") in IS_CUT
             cut |= {at} if is_cut else set()
             yield at, booking, paid[at] if record.get("error") is not None and not is_cut else 0.0
         elif kind in ("generation_started", "run_forked"):

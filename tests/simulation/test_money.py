@@ -3,12 +3,14 @@
 import itertools
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from prodigy.kernel import events as ev
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Budget, Plan
+from prodigy.projections.costs import costs
 from tests.simulation.plans import DIE, FAIL, Script, compiled, mapped, step
 from tests.simulation.test_crash_everywhere import DEATHS, _stopping_at, play
 from tests.simulation.world import CRASH_MODES, OK, Ending, World, history, reached_at, state_on
@@ -40,6 +42,11 @@ def cases() -> dict[str, tuple[Plan, Script, list[str]]]:
             {},
             ["p", "q", "s", "t"],
         ),
+        "ended by the budget": (
+            replace(mapped([], [asking("x")], [], max_parallel=2), budget=Budget(usd=1000)),
+            {"map[p].x": [Ending(no_fault=("budget",))]},
+            ["p", "q", "s"],
+        ),
         "a map": (
             mapped([], [asking("x", retry=1)], [asking("r")], max_parallel=2),
             {"map[p].x": [FAIL], "map[q].x": [FAIL, OK]},
@@ -64,6 +71,11 @@ def check(world: World) -> None:
     assert ledger == state_on(world.disk).ledger
     if world.state.is_over:
         assert world.state.reserved_usd == 0
+    told, _ = costs((msgspec.to_builtins(event) for _, event in history(world.disk)), "step")
+    assert (told.attempts, told.unknown) == (ledger.attempts, ledger.unknown)
+    assert told.spent_usd == pytest.approx(ledger.spent_usd)
+    assert told.estimated_usd == pytest.approx(ledger.estimated_usd)
+    assert told.wasted_usd == pytest.approx(ledger.wasted_usd)
 
 
 def is_booking(state: State, event: ev.Event) -> bool:
