@@ -15,7 +15,7 @@ from prodigy.kernel import events as ev
 from prodigy.kernel import evolve_gate as on_gate
 from prodigy.kernel import evolve_map as on_map
 from prodigy.kernel import evolve_money as on_money
-from prodigy.kernel.ledger import EMPTY
+from prodigy.kernel.ledger import EMPTY, rounded
 from prodigy.kernel.lifecycle import Epoch, Status, after, is_repair
 from prodigy.kernel.queries import overridden
 from prodigy.kernel.retry import due_at, elapsed_s
@@ -172,7 +172,7 @@ def _command_started(state: State, event: ev.CommandStarted, time: str) -> State
         state,
         nodes=state.nodes.set(event.at, node),
         in_flight=state.in_flight.set(event.at, epoch),
-        reserved_usd=state.reserved_usd + node.reserved_usd,
+        reserved_usd=rounded(state.reserved_usd + node.reserved_usd),
     )
 
 

@@ -23,7 +23,7 @@ def begun(before: Conversation, event: ev.CommandStarted) -> Conversation:
 
 def wasted(state: State, conversation: Conversation) -> State:
     """What a conversation cost that was cut off came to nothing: it is begun anew."""
-    wasted_usd = state.ledger.wasted_usd + conversation.paid_usd
+    wasted_usd = ledger.rounded(state.ledger.wasted_usd + conversation.paid_usd)
     return replace(state, ledger=replace(state.ledger, wasted_usd=wasted_usd))
 
 
@@ -38,8 +38,8 @@ def booked(state: State, event: Booking, *, is_cut: bool) -> State:
     has_failed = isinstance(event, ev.CommandFinished) and event.error is not None and not is_cut
     wasted_usd = conversation.paid_usd if has_failed else 0.0
     added = ledger.booked(state.ledger, cost, wasted_usd=wasted_usd, reserved_usd=node.reserved_usd)
-    paid_usd = node.paid_usd + (cost.usd or 0.0)
-    state = replace(state, ledger=added, reserved_usd=max(0.0, state.reserved_usd - node.reserved_usd))
+    paid_usd = ledger.rounded(node.paid_usd + (cost.usd or 0.0))
+    state = replace(state, ledger=added, reserved_usd=max(0.0, ledger.rounded(state.reserved_usd - node.reserved_usd)))
     node = replace(node, conversation=conversation, paid_usd=paid_usd, reserved_usd=0.0)
     return _paid_by_item(replace(state, nodes=state.nodes.set(event.at, node)), event.at, cost.usd or 0.0)
 
@@ -50,7 +50,7 @@ def _paid_by_item(state: State, at: str, usd: float) -> State:
     if item is None or item not in state.nodes:
         return state
     node = state.node(item)
-    return replace(state, nodes=state.nodes.set(item, replace(node, paid_usd=node.paid_usd + usd)))
+    return replace(state, nodes=state.nodes.set(item, replace(node, paid_usd=ledger.rounded(node.paid_usd + usd))))
 
 
 def closed(state: State, spent: dict[str, Spent]) -> Ledger:

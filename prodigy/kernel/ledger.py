@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 CostKind = Literal["exact", "estimated", "unknown", "nothing"]
-USD_DIGITS = 9  # differences of binary fractions are no money
+_USD_DIGITS = 9  # what is less is no money: sums and differences of binary fractions are off by it
 BOOKED = "booked"  # of the end of an attempt whose cost an earlier event has
 
 
@@ -103,6 +103,11 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 EMPTY = Ledger()
 
 
+def rounded(usd: float) -> float:
+    """Return an amount as it is told, without what the arithmetic of binary fractions added."""
+    return round(usd, _USD_DIGITS)
+
+
 def cost_of(conversation: Conversation, spent: Spent) -> Cost:
     """Return what an attempt is booked with that belongs to this conversation.
 
@@ -117,7 +122,7 @@ def cost_of(conversation: Conversation, spent: Spent) -> Cost:
         return Cost(kind="unknown", usd=None)
     is_new = spent.session_usd < conversation.counted_usd
     models = spent.models if is_new else _difference(spent.models, conversation.models)
-    usd = round(spent.session_usd - (0.0 if is_new else conversation.counted_usd), USD_DIGITS)
+    usd = rounded(spent.session_usd - (0.0 if is_new else conversation.counted_usd))
     return Cost(kind="exact", usd=usd, session_usd=spent.session_usd, models=models)
 
 
@@ -131,13 +136,13 @@ def _estimate(conversation: Conversation, spent: Spent) -> Cost:
     if counted_usd <= 0 and own_usd <= 0:
         return Cost(kind="unknown", usd=None)
     session_usd = spent.session_usd if counted_usd > 0 else None
-    usd = round(max(counted_usd, own_usd), USD_DIGITS)
+    usd = rounded(max(counted_usd, own_usd))
     return Cost(kind="estimated", usd=usd, session_usd=session_usd, models=spent.models)
 
 
 def counted(conversation: Conversation, cost: Cost) -> Conversation:
     """Return a conversation after one of its attempts was booked."""
-    paid_usd = conversation.paid_usd + (cost.usd or 0.0)
+    paid_usd = rounded(conversation.paid_usd + (cost.usd or 0.0))
     if cost.session_usd is None:
         return replace(conversation, paid_usd=paid_usd)
     models = _sum(conversation.models, cost.models)
@@ -155,10 +160,10 @@ def booked(ledger: Ledger, cost: Cost, *, wasted_usd: float, reserved_usd: float
     counts: dict[str, Any] = {cost.kind: getattr(ledger, cost.kind) + 1}
     return replace(
         ledger,
-        spent_usd=ledger.spent_usd + usd,
-        estimated_usd=ledger.estimated_usd + (usd if cost.kind == "estimated" else 0.0),
-        wasted_usd=ledger.wasted_usd + wasted_usd,
-        assumed_usd=ledger.assumed_usd + (reserved_usd if cost.kind == "unknown" else 0.0),
+        spent_usd=rounded(ledger.spent_usd + usd),
+        estimated_usd=rounded(ledger.estimated_usd + (usd if cost.kind == "estimated" else 0.0)),
+        wasted_usd=rounded(ledger.wasted_usd + wasted_usd),
+        assumed_usd=rounded(ledger.assumed_usd + (reserved_usd if cost.kind == "unknown" else 0.0)),
         most_usd=max(ledger.most_usd, usd),
         **counts,
     )

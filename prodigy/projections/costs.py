@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from prodigy.kernel.fault import IS_CUT
-from prodigy.kernel.ledger import BOOKED
+from prodigy.kernel.ledger import BOOKED, rounded
 from prodigy.plan.address import in_item, item_of, template_of
 
 By = Literal["step", "item", "model", "attempt"]
@@ -78,7 +78,7 @@ def _bookings(records: Iterable[dict[str, Any]]) -> Iterator[tuple[str, _Booking
             cut.discard(at)
         elif kind in _BOOKINGS and at in begun and record.get("cost_kind") != BOOKED:
             booking = _booking(begun[at], record)
-            paid[at] += booking.usd
+            paid[at] = rounded(paid[at] + booking.usd)
             is_cut = kind != "command_finished" or record.get("fault") in IS_CUT
             cut |= {at} if is_cut else set()
             yield at, booking, paid[at] if record.get("error") is not None and not is_cut else 0.0
@@ -111,12 +111,12 @@ def _name(at: str, booking: _Booking | None, by: By) -> str:
 
 
 def _add(costs: Costs, booking: _Booking | None, wasted_usd: float) -> None:
-    costs.wasted_usd = (costs.wasted_usd or 0.0) + wasted_usd
+    costs.wasted_usd = rounded((costs.wasted_usd or 0.0) + wasted_usd)
     if booking is None:
         return
     costs.attempts += 1
-    costs.spent_usd += booking.usd
-    costs.estimated_usd += booking.usd if booking.kind == "estimated" else 0.0
+    costs.spent_usd = rounded(costs.spent_usd + booking.usd)
+    costs.estimated_usd = rounded(costs.estimated_usd + (booking.usd if booking.kind == "estimated" else 0.0))
     costs.unknown += booking.kind == "unknown"
     for usage in booking.models.values():
         _add_tokens(costs, usage)
@@ -131,8 +131,8 @@ def _by_model(rows: dict[str, Costs], booking: _Booking) -> None:
     for name, usage, usd in parts:
         row = rows.setdefault(name, Costs(name=name, wasted_usd=None))
         row.attempts += 1
-        row.spent_usd += usd
-        row.estimated_usd += usd if booking.kind == "estimated" else 0.0
+        row.spent_usd = rounded(row.spent_usd + usd)
+        row.estimated_usd = rounded(row.estimated_usd + (usd if booking.kind == "estimated" else 0.0))
         row.unknown += booking.kind == "unknown"
         _add_tokens(row, usage)
 

@@ -16,6 +16,7 @@ from prodigy.kernel.ledger import (
     Ledger,
     ModelUsage,
     Spent,
+    booked,
     cost_of,
     counted,
 )
@@ -254,3 +255,12 @@ def test_what_an_earlier_version_logged_is_counted() -> None:
     """It said only what an attempt cost, or nothing."""
     old = begun(ONE), asks(session=""), ev.CommandFinished(at="a", epoch=Epoch(3), exit_code=0, duration_s=1.0)
     assert given(ONE, *old[1:]).state.ledger == Ledger(unknown=1)
+
+
+def test_sums_are_amounts_of_money() -> None:
+    """Three times ten cents are thirty, and not 0.30000000000000004."""
+    ledger = Ledger()
+    for _ in range(3):
+        ledger = booked(ledger, Cost(kind="exact", usd=0.1), wasted_usd=0.1)
+    assert ledger.spent_usd == 0.3
+    assert ledger.wasted_usd == 0.3

@@ -94,3 +94,11 @@ def test_a_log_of_an_earlier_version_is_counted() -> None:
     """It said only what an attempt cost, or nothing."""
     log = [starts("a"), {"type": "command_finished", "at": "a"}, starts("b"), ends("b", 1.0, "")]
     assert costs(log, "step")[0] == Costs(name="all", attempts=2, spent_usd=1.0, unknown=1)
+
+
+def test_sums_are_amounts_of_money() -> None:
+    """Three times ten cents are thirty, and not 0.30000000000000004."""
+    log = [record for at in ("a", "b", "c") for record in (starts(at), ends(at, 0.1, error="boom"))]
+    total = costs(log, "step")[0]
+    assert total.spent_usd == 0.3
+    assert total.wasted_usd == 0.3

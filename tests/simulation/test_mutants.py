@@ -103,7 +103,7 @@ MUTANTS = {
     ),
     "what was held never begins": Mutant(gating, "return (Admit(),) if state.held else ()", "return ()"),
     "what was reserved stays so": Mutant(
-        evolve_money, "max(0.0, state.reserved_usd - node.reserved_usd)", "state.reserved_usd"
+        evolve_money, "max(0.0, ledger.rounded(state.reserved_usd - node.reserved_usd))", "state.reserved_usd"
     ),
     "a crash is booked twice": Mutant(evolve_money, "if event.cost_kind == BOOKED:", "if False:"),
     "a wait is not shortened": Mutant(
