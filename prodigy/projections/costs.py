@@ -15,7 +15,7 @@ from prodigy.plan.address import in_item, item_of, template_of
 By = Literal["step", "item", "model", "attempt"]
 
 NOT_TOLD = "not told"
-_BOOKINGS = ("command_finished", "command_interrupted", "cost_booked")
+BOOKINGS = ("command_finished", "command_interrupted", "cost_booked")
 
 
 class Costs(msgspec.Struct, kw_only=True):
@@ -76,7 +76,7 @@ def _bookings(records: Iterable[dict[str, Any]]) -> Iterator[tuple[str, _Booking
                     yield at, None, paid[at]
                 paid[at] = 0.0
             cut.discard(at)
-        elif kind in _BOOKINGS and at in begun and record.get("cost_kind") != BOOKED:
+        elif kind in BOOKINGS and at in begun and record.get("cost_kind") != BOOKED:
             booking = _booking(begun[at], record)
             paid[at] = rounded(paid[at] + booking.usd)
             is_cut = kind != "command_finished" or record.get("fault") in IS_CUT

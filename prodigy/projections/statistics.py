@@ -8,6 +8,9 @@ from typing import Any
 
 import msgspec
 
+from prodigy.kernel.ledger import BOOKED, rounded
+from prodigy.projections.costs import BOOKINGS
+
 _ENDINGS = ("command_finished", "command_interrupted")
 
 
@@ -56,23 +59,28 @@ def statistics(records: Iterable[dict[str, Any]]) -> Statistics:
         if kind == "command_started" and str(record.get("command", "")).startswith("claude:"):
             claudes.add(at)
         elif kind in _ENDINGS:
-            _count_attempt(steps.setdefault(at, StepStatistics(at=at)), record, is_claude=at in claudes)
+            _count_attempt(steps.setdefault(at, StepStatistics(at=at)), record)
         elif kind == "retry_scheduled":
             steps.setdefault(at, StepStatistics(at=at)).retries += 1
+        if kind in BOOKINGS and record.get("cost_kind") != BOOKED:
+            step = steps.setdefault(at, StepStatistics(at=at))
+            _count_cost(step, record.get("cost_usd"), is_claude=at in claudes)
     total.types = dict(sorted(total.types.items(), key=lambda entry: (-entry[1], entry[0])))
     total.steps = sorted(steps.values(), key=lambda step: (-step.duration_s, step.at))
     return _summed(total)
 
 
-def _count_attempt(step: StepStatistics, record: dict[str, Any], *, is_claude: bool) -> None:
+def _count_attempt(step: StepStatistics, record: dict[str, Any]) -> None:
     took_s = float(record.get("duration_s", 0.0))
-    cost_usd = record.get("cost_usd")
     step.attempts += 1
     step.failed += record.get("error") is not None
     step.interrupted += record["type"] == "command_interrupted"
     step.duration_s += took_s
     step.longest_s = max(step.longest_s, took_s)
-    step.cost_usd += cost_usd or 0.0
+
+
+def _count_cost(step: StepStatistics, cost_usd: float | None, *, is_claude: bool) -> None:
+    step.cost_usd = rounded(step.cost_usd + (cost_usd or 0.0))
     step.attempts_of_unknown_cost += is_claude and cost_usd is None
 
 
@@ -80,5 +88,6 @@ def _summed(total: Statistics) -> Statistics:
     """Fill in what is the sum of the steps."""
     for field in ("attempts", "failed", "interrupted", "retries", "duration_s", "cost_usd", "attempts_of_unknown_cost"):
         setattr(total, field, sum(getattr(step, field) for step in total.steps))
+    total.cost_usd = rounded(total.cost_usd)
     total.resumes = total.types.get("run_resumed", 0)
     return total

@@ -11,6 +11,7 @@ from prodigy.kernel import events as ev
 from prodigy.kernel.state import State
 from prodigy.plan.nodes import Budget, Plan
 from prodigy.projections.costs import costs
+from prodigy.projections.statistics import statistics
 from tests.simulation.plans import DIE, FAIL, Script, compiled, mapped, step
 from tests.simulation.test_crash_everywhere import DEATHS, _stopping_at, play
 from tests.simulation.world import CRASH_MODES, OK, Ending, World, history, reached_at, state_on
@@ -76,6 +77,9 @@ def check(world: World) -> None:
     assert told.spent_usd == pytest.approx(ledger.spent_usd)
     assert told.estimated_usd == pytest.approx(ledger.estimated_usd)
     assert told.wasted_usd == pytest.approx(ledger.wasted_usd)
+    counted = statistics({"time": time, **msgspec.to_builtins(event)} for time, event in history(world.disk))
+    assert counted.cost_usd == pytest.approx(ledger.spent_usd)
+    assert counted.attempts_of_unknown_cost == ledger.unknown
 
 
 def is_booking(state: State, event: ev.Event) -> bool:
