@@ -19,6 +19,8 @@ time.tzset()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a background job of a script has it. Programs that tests start hear Ctrl-C, unless a test says otherwise.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

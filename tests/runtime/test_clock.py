@@ -1,6 +1,6 @@
 """The wall clock, when it is set while we run."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -28,4 +28,4 @@ def test_a_leap_forward_is_told_once(wall: list[float], leapt: list[float]) -> N
 def test_a_time_is_utc_to_the_microsecond() -> None:
     """As every log has it, whole even where the microseconds are none."""
     assert len(now()) == len("2026-01-31T09:00:04.078394Z")
-    assert datetime.strptime(now(), "%Y-%m-%dT%H:%M:%S.%fZ") <= datetime.utcnow()
+    assert datetime.strptime(now(), "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC) <= datetime.now(UTC)
