@@ -240,7 +240,7 @@ def test_hostile_items_come_out_of_an_export_as_they_were(house: House) -> None:
     assert (items, False) == ([letter["item"] for letter in exported], "\x1b" in listed or "\u202e" in listed)
 
 
-def test_too_little_room_is_weather(house: House) -> None:
+def test_too_little_room_lacks_room(house: House) -> None:
     """With too few descriptors for so many agents fewer run at once, and no item is lost; stop still comes through."""
     items = [f"i{number}" for number in range(40)]
     mapreduce(house, {"shell": "exec sleep 0.5"}, items=items, reduce=[{"shell": house.gate("g")}], max_parallel=40)

@@ -445,32 +445,32 @@ async def test_a_failed_start_is_told_after_spawn_has_returned(world: World) -> 
     await world.exited()
 
 
-def stormy(monkeypatch: pytest.MonkeyPatch, code: int, times: int) -> None:
+def crowded(monkeypatch: pytest.MonkeyPatch, code: int, times: int) -> None:
     """Let the next `times` starts fail for want of resources, and make delays short."""
-    real, storm = subprocess.Popen, [code] * times
+    real, refusals = subprocess.Popen, [code] * times
 
     def popen(*args: Any, **kwargs: Any) -> Any:
-        if storm:
-            code = storm.pop()
+        if refusals:
+            code = refusals.pop()
             raise OSError(code, os.strerror(code))
         return real(*args, **kwargs)
 
     monkeypatch.setattr(subprocess, "Popen", popen)
-    monkeypatch.setattr(module, "WEATHER_FIRST_DELAY_S", 0.001)
+    monkeypatch.setattr(module, "ROOM_FIRST_DELAY_S", 0.001)
 
 
 @pytest.mark.parametrize("code", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE])
-async def test_bad_weather_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+async def test_room_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """Too many processes or files now is no failure of the step."""
-    stormy(monkeypatch, code, times=3)
+    crowded(monkeypatch, code, times=3)
     assert await world.run("echo hello") == exited(exit_code=0, output="hello\n")
 
 
-async def test_weather_that_lasts_stops_the_run_and_says_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lack_of_room_that_lasts_stops_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """After so long a person has to act; the step has not failed."""
-    stormy(monkeypatch, errno.EAGAIN, times=1000)
-    monkeypatch.setattr(module, "WEATHER_S_MAX", 0.05)
-    monkeypatch.setattr(commands, "WEATHER_S_MAX", 0.05)
+    crowded(monkeypatch, errno.EAGAIN, times=1000)
+    monkeypatch.setattr(module, "ROOM_S_MAX", 0.05)
+    monkeypatch.setattr(commands, "ROOM_S_MAX", 0.05)
     assert await world.run("true") == exited(stopped=True, output_file="", spent=NOTHING)
     assert world.given_up == [
         "cannot start for 0.05 s now: Resource temporarily unavailable; run fewer things at once, "
@@ -478,13 +478,13 @@ async def test_weather_that_lasts_stops_the_run_and_says_why(world: World, monke
     ]
 
 
-async def test_in_bad_weather_fewer_are_at_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_room_fewer_are_at_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half as many as were when a start was refused, so that these find room for what they start."""
     monkeypatch.setattr(module, "CROWDED_DELAY_S", 0.001)
     gate = world.directory / "gate"
     for epoch in range(1, 5):
         world.spawn("until test -e gate; do sleep 0.01; done", epoch=epoch)
-    stormy(monkeypatch, errno.EAGAIN, times=1)
+    crowded(monkeypatch, errno.EAGAIN, times=1)
     for epoch in range(5, 8):
         world.spawn("true", epoch=epoch)
     await asyncio.sleep(0.05)
@@ -496,8 +496,8 @@ async def test_in_bad_weather_fewer_are_at_work(world: World, monkeypatch: pytes
 
 async def test_a_start_that_waits_can_be_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C does not wait for room."""
-    stormy(monkeypatch, errno.EAGAIN, times=1)
-    monkeypatch.setattr(module, "WEATHER_FIRST_DELAY_S", 0.01)
+    crowded(monkeypatch, errno.EAGAIN, times=1)
+    monkeypatch.setattr(module, "ROOM_FIRST_DELAY_S", 0.01)
     world.spawn("true")
     world.processes.terminate(7)
     world.processes.terminate(7)

@@ -385,7 +385,7 @@ class Host:
         try:
             taken = take(self._inbox)
         except (ProdigyError, OSError) as problem:
-            if not _is_weather(problem):
+            if not _lacks_room(problem):
                 self._display.note(f"the inbox cannot be read any more: {problem}")
                 return
         else:
@@ -420,7 +420,7 @@ class Host:
             self._processes.abandon()
 
 
-def _is_weather(problem: Exception) -> bool:
+def _lacks_room(problem: Exception) -> bool:
     """Whether the system had no room just now, such as no free descriptor: the next look finds what waits."""
     cause = problem.__cause__ or problem
     return isinstance(cause, OSError) and cause.errno in EXHAUSTED

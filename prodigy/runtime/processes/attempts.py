@@ -39,9 +39,31 @@ class Attempt:
     """
 
     __slots__ = (
-        "asked_at", "begun", "dialogue", "duration_s", "effect", "ended_at", "files", "has_folder",
-        "has_met_stop", "is_idle", "kill_at", "ladder", "limit", "linger", "outstayed", "pidfd", "process",
-        "sign_at", "signs", "stopped", "task", "timed_out", "was_at_work", "weather_delay_s", "weather_timer",
+        "asked_at",
+        "begun",
+        "dialogue",
+        "duration_s",
+        "effect",
+        "ended_at",
+        "files",
+        "has_folder",
+        "has_met_stop",
+        "is_idle",
+        "kill_at",
+        "ladder",
+        "limit",
+        "linger",
+        "outstayed",
+        "pidfd",
+        "process",
+        "room_delay_s",
+        "room_timer",
+        "sign_at",
+        "signs",
+        "stopped",
+        "task",
+        "timed_out",
+        "was_at_work",
     )  # fmt: skip
 
     def __init__(self, effect: Spawn) -> None:
@@ -56,8 +78,8 @@ class Attempt:
         self.limit: Timer | None = None
         self.ladder: Timer | None = None
         self.kill_at: float | None = None  # when a ladder has begun to end it: the moment of its SIGKILL
-        self.weather_timer: Timer | None = None
-        self.weather_delay_s = 0.0
+        self.room_timer: Timer | None = None
+        self.room_delay_s = 0.0
         self.stopped = False
         self.has_met_stop = False  # it was at work when we heard that the run is to stop, and may have heard so too
         self.was_at_work = False  # then, not just ended

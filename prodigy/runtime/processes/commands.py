@@ -28,7 +28,7 @@ SCRIPT_NAME = "script"
 STANDARD_SHELL = "/bin/sh"
 EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # too much of something just now
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)  # the place of our own files, never the command's fault
-WEATHER_S_MAX = 300.0
+ROOM_S_MAX = 300.0
 VALUE_TOO_LONG = (
     "a value is too long for one argument of a program (128 KiB on Linux); "
     "pass the path of a file that holds it: ${name|file}"
@@ -100,7 +100,7 @@ def why_not(error: OSError, directory: str) -> str:
         return f"cannot start, its script and values are too long for the system: {VALUE_TOO_LONG}"
     if error.errno in EXHAUSTED:
         return (
-            f"cannot start for {WEATHER_S_MAX:g} s now: {error.strerror}; run fewer things at once, "
+            f"cannot start for {ROOM_S_MAX:g} s now: {error.strerror}; run fewer things at once, "
             "or raise the limit (`ulimit -a`), then `prodigy resume`"
         )
     if not os.path.isdir(directory):

@@ -34,7 +34,7 @@ from prodigy.runtime.processes.child import Process, keep_descriptors, start
 from prodigy.runtime.processes.commands import (
     DISK,
     EXHAUSTED,
-    WEATHER_S_MAX,
+    ROOM_S_MAX,
     CannotStart,
     Prepared,
     encode,
@@ -51,8 +51,8 @@ from prodigy.runtime.processes.reaper import Reaper
 from prodigy.runtime.timers import Timer, awake_s, go_on, rest
 
 SHOW_EVERY_S = 0.1
-WEATHER_FIRST_DELAY_S = 0.1
-WEATHER_DELAY_S_MAX = 10.0
+ROOM_FIRST_DELAY_S = 0.1
+ROOM_DELAY_S_MAX = 10.0
 CROWDED_DELAY_S = 0.2
 REAP_EVERY_TICKS = 10
 LINGER_S = 0.2
@@ -163,9 +163,9 @@ class Processes:
         attempt = self._attempts.get(epoch)
         if attempt is None:
             return
-        if attempt.process is None and attempt.weather_timer:
-            attempt.weather_timer.cancel()
-            attempt.weather_timer, attempt.stopped = None, True
+        if attempt.process is None and attempt.room_timer:
+            attempt.room_timer.cancel()
+            attempt.room_timer, attempt.stopped = None, True
             asyncio.get_running_loop().call_soon(self._report_unstarted, attempt, None)
         elif attempt.kill_at is None and not attempt.has_ended():
             attempt.outstayed = attempt.has_answered()
@@ -414,12 +414,12 @@ class Processes:
             self._fail(attempt, reason)
             return
         self._backpressure.refused(self._started)
-        delay_s = attempt.weather_delay_s or WEATHER_FIRST_DELAY_S
-        if awake_s() + delay_s > attempt.asked_at + WEATHER_S_MAX:
+        delay_s = attempt.room_delay_s or ROOM_FIRST_DELAY_S
+        if awake_s() + delay_s > attempt.asked_at + ROOM_S_MAX:
             self._abandon(attempt, reason)
             return
         self._try_later(attempt, delay_s)
-        attempt.weather_delay_s = min(2 * delay_s, WEATHER_DELAY_S_MAX)
+        attempt.room_delay_s = min(2 * delay_s, ROOM_DELAY_S_MAX)
 
     def _abandon(self, attempt: Attempt, reason: str) -> None:
         """Stop the run: it is not this command's fault that it cannot start, so nothing has failed."""
@@ -429,11 +429,11 @@ class Processes:
 
     def _try_later(self, attempt: Attempt, delay_s: float) -> None:
         attempt.discard_files()
-        attempt.weather_timer = self._later(delay_s, self._start, attempt)
+        attempt.room_timer = self._later(delay_s, self._start, attempt)
 
     def _fail(self, attempt: Attempt, error: str | None) -> None:
         attempt.discard_files()
-        attempt.weather_timer = None
+        attempt.room_timer = None
         # Later, because the caller of `spawn` may not be ready for a signal yet.
         asyncio.get_running_loop().call_soon(self._report_unstarted, attempt, error)
 
