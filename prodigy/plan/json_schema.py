@@ -6,6 +6,7 @@ TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 _SCHEMAS = ("additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then")
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _NAMED = ("$defs", "definitions", "dependentSchemas", "patternProperties", "properties")
+_BOUNDS = ("maximum", "maxItems", "maxLength", "minimum", "minItems", "minLength")
 _DEPTH_MAX = 50
 
 
@@ -36,6 +37,9 @@ def _of_words(schema: dict[str, Any], path: str) -> str | None:
     for word in _NAMED:
         if not isinstance(schema.get(word, {}), dict):
             return f"{path}.{word} takes a mapping of names to schemas"
+    for word in _BOUNDS:
+        if not _is_of(schema.get(word, 0), "number"):
+            return f"{path}.{word} takes a number"
     for word in _LISTS:
         if not isinstance(schema.get(word, []), list):
             return f"{path}.{word} takes a list of schemas"

@@ -64,3 +64,29 @@ def _strictly(schema: Any) -> Draft202012Validator:
 def test_it_says_what_is_wrong_and_where(schema: Any, value: Any, said: str | None) -> None:
     """In the words of a path."""
     assert mismatch(value, schema) == said
+
+
+WORDS = (
+    "type enum const properties required additionalProperties items prefixItems allOf anyOf patternProperties "
+    "minimum maximum minLength maxLength minItems maxItems"
+).split()
+
+
+@settings(max_examples=400, deadline=None)
+@given(schema=st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=3), value=VALUES)
+def test_what_is_not_called_wrong_can_be_judged_by(schema: dict[str, Any], value: Any) -> None:
+    """Whatever stands behind a word: it is told when the file is read, and not when the answer has been paid for."""
+    if fault(schema) is None:
+        mismatch(value, schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"minimum": "2"}, "json_schema.minimum takes a number"),
+        ({"properties": {"n": {"maxLength": True}}}, "json_schema.properties.n.maxLength takes a number"),
+    ],
+)
+def test_a_bound_is_a_number(schema: Any, said: str) -> None:
+    """As JSON has numbers: true is none."""
+    assert fault(schema) == said
