@@ -66,10 +66,10 @@ def test_it_says_what_is_wrong_and_where(schema: Any, value: Any, said: str | No
     assert mismatch(value, schema) == said
 
 
-WORDS = (
-    "type enum const properties required additionalProperties items prefixItems allOf anyOf patternProperties "
-    "minimum maximum minLength maxLength minItems maxItems"
-).split()
+WORDS = [
+    *("type", "enum", "const", "properties", "required", "additionalProperties", "items", "prefixItems", "allOf"),
+    *("anyOf", "patternProperties", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"),
+]
 
 
 @settings(max_examples=400, deadline=None)

@@ -1,7 +1,8 @@
 """The conversation with Claude Code: the lines that we say, and what those mean that it says.
 
-Nobody else knows the names of its JSON. Lines are understood by fields, never by prefix or position: keys come in any
-order, lines may be megabytes, and unknown types come and go between versions.
+Nobody else knows the names of its JSON, but for the tokens of each message, which `processes/spending.py` counts. Lines
+are understood by fields, never by prefix or position: keys come in any order, lines may be megabytes, and unknown types
+come and go between versions.
 """
 
 from typing import Any

@@ -13,7 +13,7 @@ import msgspec
 
 from prodigy.kernel.effects import RenderedClaude, Spawn
 from prodigy.kernel.fault import Fault, fault_of
-from prodigy.kernel.ledger import NOTHING, ModelUsage, Spent
+from prodigy.kernel.ledger import NOTHING, Spent
 from prodigy.kernel.outcome import end_of
 from prodigy.kernel.signals import Exited
 from prodigy.plan.phrases import counted
@@ -22,7 +22,7 @@ from prodigy.runtime.processes.child import Process
 from prodigy.runtime.processes.commands import VALUE_TOO_LONG
 from prodigy.runtime.processes.dialogue import Dialogue
 from prodigy.runtime.processes.outputs import OutputFile, Tail
-from prodigy.runtime.processes.spending import spent_of
+from prodigy.runtime.processes.spending import exactly, spent_of
 from prodigy.runtime.timers import Timer, awake_s
 
 STDERR_BYTES_MAX = 16 * 1024
@@ -219,8 +219,7 @@ def _spent(attempt: Attempt, reading: Reading) -> Spent:
         return spent_of(attempt.files[0].chunks(), effect.command.session, effect.environment)
     if not reading.subtype:
         return NOTHING  # the prompt was never sent
-    models = {name: ModelUsage(**msgspec.structs.asdict(usage)) for name, usage in reading.models.items()}
-    return Spent(kind="exact", session_usd=reading.cost_usd, models=models)
+    return exactly(reading.cost_usd, reading.models)
 
 
 def _reason(effect: Spawn, code: int, out: Tail, err: Tail) -> str | None:

@@ -13,10 +13,10 @@ import msgspec
 
 from prodigy.kernel.ledger import NOTHING, UNKNOWN, ModelUsage, Spent
 from prodigy.kernel.state import State
+from prodigy.runtime.claude.protocol import LINE_BYTES_MAX, Result, Usage, understand
 from prodigy.store.layout import RunFolder
 
 CHUNK_BYTES = 1024 * 1024
-LINE_BYTES_MAX = 32 * 1024 * 1024
 SESSION_BYTES_MAX = 64 * 1024 * 1024
 # US dollars for a million tokens (read, written), by what a model's name contains; the dearest where it has none.
 _PRICES = {"haiku": (1.0, 5.0), "sonnet": (3.0, 15.0), "opus": (5.0, 25.0)}
@@ -42,21 +42,11 @@ class _Part(msgspec.Struct):
     usage: _Usage | None = None
 
 
-class _ModelTotal(msgspec.Struct, rename="camel"):
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_input_tokens: int = 0
-    cache_creation_input_tokens: int = 0
-    cost_usd: float = msgspec.field(default=0.0, name="costUSD")
-
-
 class _Line(msgspec.Struct):
     type: str = ""
     message: _Message | None = None
     event: _Part | None = None
     parent_tool_use_id: str | None = None
-    total_cost_usd: float | None = None
-    model_usage: dict[str, _ModelTotal] | None = msgspec.field(default=None, name="modelUsage")
 
 
 class _Counter(msgspec.Struct):
@@ -84,6 +74,12 @@ def spent_of(chunks: Iterable[bytes], session: str, environment: Mapping[str, st
     if own_usd or counted_usd is not None:
         return Spent(kind="estimated", session_usd=counted_usd, own_usd=own_usd or None, models=stream.usage())
     return UNKNOWN
+
+
+def exactly(session_usd: float, models: Mapping[str, Usage]) -> Spent:
+    """Return the cost of a process that said it with its result."""
+    used = {name: ModelUsage(**msgspec.structs.asdict(usage)) for name, usage in models.items()}
+    return Spent(kind="exact", session_usd=session_usd, models=used)
 
 
 def spent_in_flight(state: State, folder: RunFolder) -> dict[str, Spent]:
@@ -119,10 +115,10 @@ class _Stream:
             line = _line.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return
-        if line.type == "result" and line.total_cost_usd is not None:
-            totals = line.model_usage or {}
-            models = {name: ModelUsage(**msgspec.structs.asdict(total)) for name, total in totals.items()}
-            self.result = Spent(kind="exact", session_usd=line.total_cost_usd, models=models)
+        if line.type == "result":
+            said = understand(data)
+            if isinstance(said, Result) and said.total_cost_usd is not None:
+                self.result = exactly(said.total_cost_usd, said.models)
         elif line.type == "assistant" and line.message:
             self._note(line.message.id, line.message)
         elif line.type == "stream_event" and line.event:
